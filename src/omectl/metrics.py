@@ -165,3 +165,12 @@ def _declare(kind: type[_M], name: str, make: Callable[[], _M]) -> _M:
     if not isinstance(known, kind):
         raise TypeError(f"metric {name} is a {type(known).__name__} already, and was asked for as a {kind.__name__}")
     return known
+
+
+def merged(tallies: Sequence[Tally]) -> Tally:
+    """The sum of tallies that share their bounds; at least one."""
+    result = Tally(tallies[0].bounds)
+    for tally in tallies:
+        result.counts = [one + other for one, other in zip(result.counts, tally.counts, strict=True)]
+        result.total += tally.total
+    return result
