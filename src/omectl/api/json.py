@@ -1,6 +1,11 @@
-"""JSON as Python holds it."""
+"""What JSON is, as types."""
 
 from typing import TypeAlias
 
-JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
-JsonObject: TypeAlias = "dict[str, JsonValue]"
+from typing_extensions import TypeAliasType
+
+JsonValue = TypeAliasType("JsonValue", "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None")
+"""Any decoded JSON value. A named alias, so that pydantic takes it as it is instead of looking inside."""
+
+JsonObject: TypeAlias = dict[str, JsonValue]
+"""A decoded JSON object."""

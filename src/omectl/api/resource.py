@@ -1,4 +1,4 @@
-"""What names a kind and what names an object."""
+"""How a resource is named: its kind on the wire and its key inside a cluster."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from omectl.api.json import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class ResourceKind:
-    """A kind as the API server serves it: group "" is the core group."""
+    """One kind as the API server serves it. `group` is "" for the core group."""
 
     group: str
     version: str
@@ -18,12 +18,12 @@ class ResourceKind:
 
     @property
     def api_version(self) -> str:
-        """What `apiVersion` says: "v1" or "group/version"."""
+        """`v1` for the core group, else `group/version`."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def group_kind(self) -> str:
-        """ "Deployment.apps", or "Pod" for the core group."""
+        """`Pod` or `Deployment.apps`."""
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
 
@@ -38,8 +38,9 @@ class ObjectKey(NamedTuple):
 
 
 def key_of(obj: JsonObject) -> ObjectKey:
-    """The key in an object's metadata; empty where the object does not say."""
+    """Key of a raw object; missing or odd metadata gives empty strings."""
     metadata = obj.get("metadata")
     if not isinstance(metadata, dict):
         return ObjectKey("", "")
-    return ObjectKey(str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))
+    namespace, name = metadata.get("namespace"), metadata.get("name")
+    return ObjectKey(namespace if isinstance(namespace, str) else "", name if isinstance(name, str) else "")

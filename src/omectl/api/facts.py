@@ -1,0 +1,44 @@
+"""What is known of a model from its own files. Nothing is guessed: unknown stays None."""
+
+from omectl.api.wire import FreeForm, Int32, Int64, Strings, WireType
+
+
+class NameVersion(WireType):
+    """A format or framework with its version, when that is known."""
+
+    name: str
+    version: str | None = None
+
+
+class ModelFacts(WireType):
+    """Facts read from configuration files and tensor headers. Sizes are bytes, counts are exact."""
+
+    architecture: str | None = None
+    model_type: str | None = None
+    parameter_count: Int64 | None = None
+    context_length: Int64 | None = None
+    dtype: str | None = None
+    quantization: str | None = None
+    size_bytes: Int64 | None = None
+    layers: Int32 | None = None
+    hidden_size: Int64 | None = None
+    attention_heads: Int32 | None = None
+    key_value_heads: Int32 | None = None
+    head_size: Int32 | None = None
+    vocabulary_size: Int64 | None = None
+    experts: Int32 | None = None
+    experts_per_token: Int32 | None = None
+    framework: NameVersion | None = None
+    format: NameVersion | None = None
+    capabilities: Strings = ()
+    api_capabilities: Strings = ()
+    diffusion_pipeline: FreeForm | None = None
+    revision: str | None = None
+    """Commit or digest of the source that the facts were read from."""
+    files: Int64 | None = None
+
+
+class RecordedFacts(ModelFacts):
+    """Facts in a model's status, with the names of the spec fields that the controller filled from them."""
+
+    filled: Strings = ()

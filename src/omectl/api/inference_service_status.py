@@ -1,0 +1,131 @@
+"""What is reported on a service."""
+
+from typing import Annotated
+
+from omectl.api.conditions import KnativeCondition
+from omectl.api.wire import (
+    ATOMIC,
+    EMPTY_IS_ABSENT,
+    REQUIRED,
+    Flag,
+    Int,
+    Int32,
+    Int64,
+    StringMap,
+    Time,
+    WireType,
+    one_of,
+)
+
+_LOAD_STATES = one_of("", "Pending", "Standby", "Loading", "Loaded", "FailedToLoad")
+
+
+class KnativeStatus(WireType):
+    """Knative's duck type."""
+
+    observed_generation: Int64 | None = None
+    conditions: tuple[KnativeCondition, ...] | None = None
+    annotations: StringMap | None = None
+
+
+class Addressable(WireType):
+    """An address inside the cluster."""
+
+    name: str | None = None
+    url: str | None = None
+    ca_certs: str | None = None
+    audience: str | None = None
+
+
+class TrafficTarget(WireType):
+    """A share of the traffic."""
+
+    tag: str | None = None
+    revision_name: str | None = None
+    configuration_name: str | None = None
+    latest_revision: Flag | None = None
+    percent: Int64 | None = None
+    url: str | None = None
+
+
+class AcceleratorSelection(WireType):
+    """The accelerator class that a component got."""
+
+    accelerator_class: str
+    reason: str | None = None
+    node_selector: StringMap | None = None
+    resource_requests: StringMap | None = None
+
+
+class ComponentStatusSpec(WireType):
+    """State of one component."""
+
+    latest_ready_revision: str | None = None
+    latest_created_revision: str | None = None
+    previous_rolledout_revision: str | None = None
+    latest_rolledout_revision: str | None = None
+    traffic: Annotated[tuple[TrafficTarget, ...], ATOMIC] | None = None
+    url: str | None = None
+    rest_url: str | None = None
+    address: Addressable | None = None
+    selected_accelerator: AcceleratorSelection | None = None
+
+
+class ModelRevisionStates(WireType):
+    """The state that is served and the one that is aimed at."""
+
+    active_model_state: Annotated[str, REQUIRED, _LOAD_STATES] = "Pending"
+    target_model_state: Annotated[str, _LOAD_STATES] = ""
+
+
+class FailureInfo(WireType):
+    """The last failure."""
+
+    location: str | None = None
+    reason: (
+        Annotated[
+            str,
+            one_of(
+                "BaseModelNotReady",
+                "BaseModelNotFound",
+                "ModelLoadFailed",
+                "RuntimeUnhealthy",
+                "RuntimeDisabled",
+                "NoSupportingRuntime",
+                "RuntimeNotRecognized",
+                "InvalidPredictorSpec",
+            ),
+        ]
+        | None
+    ) = None
+    message: str | None = None
+    model_revision_name: str | None = None
+    time: Time | None = None
+    exit_code: Int32 | None = None
+
+
+class ModelCopies(WireType):
+    """Copies of the model in pods."""
+
+    failed_copies: Annotated[Int, REQUIRED] = 0
+    total_copies: Int | None = None
+
+
+class ModelStatus(WireType):
+    """Whether the served model is the one in the spec."""
+
+    transition_status: Annotated[
+        str, REQUIRED, one_of("", "UpToDate", "InProgress", "BlockedByFailedLoad", "InvalidSpec")
+    ] = "UpToDate"
+    model_revision_states: ModelRevisionStates | None = None
+    last_failure_info: FailureInfo | None = None
+    model_copies: ModelCopies | None = None
+
+
+class InferenceServiceStatus(KnativeStatus):
+    """Addresses, components and the model's state."""
+
+    address: Addressable | None = None
+    url: str | None = None
+    components: dict[str, ComponentStatusSpec] | None = None
+    model_status: Annotated[ModelStatus | None, EMPTY_IS_ABSENT] = None

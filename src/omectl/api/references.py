@@ -1,0 +1,30 @@
+"""References from one object to another."""
+
+from typing import Annotated
+
+from omectl.api.kinds import GROUP
+from omectl.api.wire import REQUIRED, Strings, WireType
+
+
+class ObjectReference(WireType):
+    """An object by name; for a base model a missing namespace means cluster scope."""
+
+    name: Annotated[str, REQUIRED] = ""
+    namespace: str | None = None
+
+
+class ModelRef(WireType):
+    """The model that a service serves."""
+
+    name: str
+    kind: str = "ClusterBaseModel"
+    api_group: str = GROUP
+    fine_tuned_weights: Strings | None = None
+
+
+class ServingRuntimeRef(WireType):
+    """The runtime that a service insists on."""
+
+    name: str
+    kind: str = "ClusterServingRuntime"
+    api_group: str = GROUP
