@@ -1,0 +1,21 @@
+"""What a model is, from its small files and the headers of its weight files. Pure: the caller fetches the bytes."""
+
+from omectl.modelparser.errors import ModelParseError
+from omectl.modelparser.parser import parse_model
+from omectl.modelparser.reading import ModelReading
+from omectl.modelparser.requests import Request, needed_files
+from omectl.modelparser.tensors import SafetensorsHeader, Tensor, header_bytes, parse_safetensors_header
+from omectl.modelparser.weights import TensorSummary
+
+__all__ = [
+    "ModelParseError",
+    "ModelReading",
+    "Request",
+    "SafetensorsHeader",
+    "Tensor",
+    "TensorSummary",
+    "header_bytes",
+    "needed_files",
+    "parse_model",
+    "parse_safetensors_header",
+]

@@ -1,0 +1,205 @@
+"""From a model's small files and tensor headers to its facts. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from omectl.api.facts import ModelFacts
+from omectl.api.json import JsonObject, JsonValue
+from omectl.modelparser.capabilities import Evidence, pipeline_capabilities, transformer_capabilities
+from omectl.modelparser.configuration import Configuration, read_configuration
+from omectl.modelparser.counts import configured_parameters
+from omectl.modelparser.diffusion import Pipeline, is_pipeline, read_pipeline
+from omectl.modelparser.document import Section, read_object
+from omectl.modelparser.errors import ModelParseError
+from omectl.modelparser.formats import model_files
+from omectl.modelparser.layout import find_documents, folder_of, plain_listing
+from omectl.modelparser.quantization import Quantization, read_quantization
+from omectl.modelparser.requests import component_folders
+from omectl.modelparser.weights import TensorSummary, WeightCount, count_weights, dominant_dtype
+
+_EMPTY = TensorSummary({})
+_BYTES = {
+    "float64": 8.0, "float32": 4.0, "float": 4.0, "bfloat16": 2.0, "bf16": 2.0, "float16": 2.0, "fp16": 2.0,
+    "half": 2.0, "int8": 1.0, "fp8": 1.0, "float8": 1.0, "e4m3": 1.0, "float8_e4m3fn": 1.0, "float8_e5m2": 1.0, "int4": 0.5,
+}  # fmt: skip
+_TORCH_NAMES = {
+    "F64": "float64", "F32": "float32", "BF16": "bfloat16", "F16": "float16",
+    "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
+}  # fmt: skip
+_CARD_NAMES = re.compile(r"^(?:pipeline_tag:\s*|- )([\w.-]+)\s*$", re.MULTILINE)
+
+
+def parse_model(files: Mapping[str, bytes], tensors: TensorSummary | None, sizes: Mapping[str, int]) -> ModelFacts:
+    """The facts of a model.
+
+    `files` are the documents that `needed_files` asked for, `tensors` the headers of the weight files (None: not
+    read), `sizes` the whole listing in bytes. Raises `ModelParseError` when no document says what the model is.
+    """
+    listing = plain_listing({**{path: len(data) for path, data in files.items()}, **sizes})
+    summary = tensors or _EMPTY
+    problem: ModelParseError | None = None
+    documents = find_documents(listing)
+    for path in documents:
+        try:
+            return _from_document(path, files, summary, listing)
+        except ModelParseError as error:
+            problem = problem or error
+    if problem is not None:
+        raise problem
+    weights = model_files(listing, "")
+    if weights.format is not None and weights.format["name"] == "gguf":
+        return _facts(format=weights.format, size_bytes=weights.size_bytes, files=len(listing))
+    raise ModelParseError("config.json", "", "no such file", "model_index.json or config.json in the model")
+
+
+def _from_document(
+    path: str, files: Mapping[str, bytes], summary: TensorSummary, listing: Mapping[str, int]
+) -> ModelFacts:
+    data = files.get(path)
+    if data is None:
+        raise ModelParseError(path, "", f"{listing[path]} bytes that were not read", "a smaller file")
+    section = Section(path, read_object(path, data))
+    if path.endswith("model_index.json"):
+        if section.has("model_type") and not is_pipeline(section):
+            return _transformer_facts(section, files, summary, listing)
+        return _pipeline_facts(section, files, summary, listing)
+    return _transformer_facts(section, files, summary, listing)
+
+
+def _transformer_facts(
+    root: Section, files: Mapping[str, bytes], summary: TensorSummary, listing: Mapping[str, int]
+) -> ModelFacts:
+    config = read_configuration(root)
+    folder = folder_of(root.path)
+    quantization = read_quantization(root, tuple(_side_files(files, folder)))
+    weights = count_weights(summary, files, listing, folder, quantization.bits)
+    parameters, source = _parameters(weights, config)
+    dtype = config.dtype or _TORCH_NAMES.get(dominant_dtype(summary.headers.values()) or "")
+    stored = model_files(listing, folder)
+    version = config.transformers_version
+    framework: JsonObject = {"name": "transformers", **({"version": version} if version else {})}
+    return _facts(
+        architecture=config.architecture,
+        model_type=config.model_type,
+        parameter_count=parameters,
+        parameterCountSource=source,
+        context_length=config.context_length,
+        dtype=dtype,
+        quantization=quantization.value,
+        quantizationMethod=quantization.method,
+        size_bytes=stored.size_bytes or _estimated_bytes(parameters, dtype, quantization),
+        layers=config.layers,
+        hidden_size=config.hidden_size,
+        attention_heads=config.attention_heads,
+        key_value_heads=config.key_value_heads,
+        head_size=config.head_size,
+        vocabulary_size=config.vocabulary_size,
+        experts=config.experts,
+        experts_per_token=config.experts_per_token,
+        framework=framework,
+        format=stored.format,
+        capabilities=list(transformer_capabilities(_evidence(config, files, listing, folder))),
+        files=len(listing),
+    )
+
+
+def _parameters(weights: WeightCount, config: Configuration) -> tuple[int | None, str | None]:
+    """The count and its source: all tensors, else the shapes that the configuration implies, else the index's word."""
+    if weights.parameters and weights.complete:
+        return weights.parameters, "tensors"
+    if configured := configured_parameters(config):
+        return configured, "configuration"
+    if weights.declared:
+        return weights.declared, "index"
+    return None, None
+
+
+def _evidence(config: Configuration, files: Mapping[str, bytes], listing: Mapping[str, int], folder: str) -> Evidence:
+    names = (
+        [config.root.text("_name_or_path") or ""] if isinstance(config.root.values.get("_name_or_path"), str) else []
+    )
+    card = files.get("README.md", b"")[: 16 << 10].decode("utf-8", "replace")
+    if card.startswith("---"):
+        names += _CARD_NAMES.findall(card.split("\n---", 1)[0])
+    sentence = any(f"{folder}{name}" in listing for name in ("modules.json", "config_sentence_transformers.json"))
+    sentence = sentence or any(path.startswith(f"{folder}1_Pooling/") for path in listing)
+    similarity = config.root.values.get("similarity_fn_name")
+    return Evidence(
+        architecture=config.architecture or "",
+        model_type=config.model_type,
+        vision=config.vision,
+        sentence_files=sentence or bool(similarity),
+        labels=config.labels,
+        names=" ".join(names).lower(),
+        bare_generates=config.family.bare_generates,
+        encoder=config.family.encoder,
+    )
+
+
+def _pipeline_facts(
+    index: Section, files: Mapping[str, bytes], summary: TensorSummary, listing: Mapping[str, int]
+) -> ModelFacts:
+    pipeline = read_pipeline(index)
+    root = folder_of(index.path)
+    folders = [folder for folder in component_folders(listing, root) if _belongs(folder, root, pipeline)]
+    parameters: int | None = 0
+    size: int | None = 0
+    for folder in folders:
+        count = count_weights(summary, files, listing, folder, None)
+        stored = model_files(listing, folder)
+        if stored.format is None:
+            continue
+        parameters = (
+            parameters + count.parameters if parameters is not None and count.complete and count.parameters else None
+        )
+        size = size + stored.size_bytes if size is not None and stored.size_bytes else None
+    named: JsonObject = {"name": "diffusers", **({"version": pipeline.version} if pipeline.version else {})}
+    return _facts(
+        architecture=pipeline.class_name,
+        model_type="diffusers",
+        parameter_count=parameters or None,
+        parameterCountSource="tensors" if parameters else None,
+        context_length=_text_encoder_context(files, root),
+        size_bytes=size or None,
+        framework=named,
+        format=named,
+        capabilities=list(
+            pipeline_capabilities(pipeline.class_name or "", image_encoder=pipeline.has("image_encoder"))
+        ),
+        diffusion_pipeline=pipeline.record(),
+        files=len(listing),
+    )
+
+
+def _belongs(folder: str, root: str, pipeline: Pipeline) -> bool:
+    return not pipeline.components or pipeline.has(folder[len(root) :].rstrip("/"))
+
+
+def _text_encoder_context(files: Mapping[str, bytes], root: str) -> int | None:
+    path = f"{root}text_encoder/config.json"
+    try:
+        section = Section(path, read_object(path, files[path])) if path in files else None
+        return section.length("max_position_embeddings") if section is not None else None
+    except ModelParseError:
+        return None
+
+
+def _side_files(files: Mapping[str, bytes], folder: str) -> Iterable[Section]:
+    for name in ("quantize_config.json", "hf_quant_config.json"):
+        path = folder + name
+        if path in files:
+            try:
+                yield Section(path, read_object(path, files[path]))
+            except ModelParseError:
+                continue
+
+
+def _estimated_bytes(parameters: int | None, dtype: str | None, quantization: Quantization) -> int | None:
+    """Bytes of the weights when no weight file is listed; unknown where the dtype doesn't tell."""
+    width = (quantization.bits or {"fp8": 8, "fbgemm_fp8": 8, "int4": 4}.get(quantization.value or "", 0)) / 8
+    width = width or _BYTES.get(dtype or "", 0.0)
+    return int(parameters * width) if parameters and width else None
+
+
+def _facts(**known: JsonValue) -> ModelFacts:
+    return ModelFacts.model_validate({name: value for name, value in known.items() if value is not None})
