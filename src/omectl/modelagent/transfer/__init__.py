@@ -1,0 +1,1 @@
+"""The one engine that moves bytes, whatever backend names them."""
