@@ -1,0 +1,1 @@
+"""The way to the API server: client, credentials, errors, apply and prune."""

@@ -1,0 +1,307 @@
+"""One asynchronous client on raw JSON. Objects go in and come out as plain dictionaries."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from omectl.api.json import JsonObject, JsonValue
+from omectl.api.resource import ResourceKind
+from omectl.kube import requests
+from omectl.kube.credentials import ClientConfig
+from omectl.kube.errors import Expired, InvalidResponse
+from omectl.kube.lines import LineSplitter, LineTooLong
+from omectl.kube.listing import DEFAULT_PAGE_SIZE, Lines, ListBody, ListOptions, ObjectList, RawPage, WatchOptions
+from omectl.kube.requests import JSON_PATCH, MERGE_PATCH, Request, WriteOptions
+from omectl.kube.transport import Reply, Transport, TransportOptions
+
+FIELD_MANAGER = "omectl"
+
+_T = TypeVar("_T")
+_Operations = list[JsonValue]
+
+_decode_object: Callable[[bytes | msgspec.Raw], JsonObject] = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_list = msgspec.json.Decoder(ListBody).decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """Limits of a client; see `TransportOptions` for the units."""
+
+    transport: TransportOptions = field(default_factory=TransportOptions)
+
+
+class Client:
+    """Talks to one API server; used from one event loop, as an async context manager.
+
+    Every method raises `ApiError` (a refusal, typed by reason), `ConnectionFailed` (no answer; `DeadlineExceeded`
+    when it is only late) or `InvalidResponse` (not an API server). A write that ended in `ConnectionFailed` may have
+    been done.
+    """
+
+    def __init__(self, config: ClientConfig, options: ClientOptions | None = None) -> None:
+        self._options = options or ClientOptions()
+        self._transport = Transport(config, self._options.transport)
+
+    async def __aenter__(self) -> Self:
+        await self._transport.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.close()
+
+    @property
+    def config(self) -> ClientConfig:
+        """The configuration, as validated."""
+        return self._transport.config
+
+    async def get(
+        self, kind: ResourceKind, name: str, namespace: str = "", *, resource_version: str = ""
+    ) -> JsonObject:
+        """The live object; with `resource_version` "0" whatever the server's cache has."""
+        key = requests.target_key(kind, name, namespace)
+        return await self._object(requests.get(kind, key, resource_version=resource_version))
+
+    async def list(
+        self,
+        kind: ResourceKind,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        page_size: int = DEFAULT_PAGE_SIZE,
+        resource_version: str = "",
+    ) -> ObjectList:
+        """All objects of a collection, read in pages; items carry `apiVersion` and `kind`."""
+        items: list[JsonObject] = []
+        found = ""
+        options = ListOptions(
+            label_selector=label_selector,
+            field_selector=field_selector,
+            page_size=page_size,
+            resource_version=resource_version,
+        )
+        pages = self.raw_pages(kind, namespace, options)
+        async for page in pages:
+            if page.resource_version != found:
+                # Another resource version means that the list was begun again, as a page had expired.
+                items.clear()
+                found = page.resource_version
+            type_of_all: JsonObject = {"apiVersion": kind.api_version, "kind": kind.kind}
+            items.extend({**type_of_all, **_decode_object(raw)} for raw in page.items)
+        return ObjectList(items, found)
+
+    async def raw_pages(
+        self, kind: ResourceKind, namespace: str = "", options: ListOptions | None = None
+    ) -> AsyncIterator[RawPage]:
+        """The pages of a collection as bytes.
+
+        When a later page has expired, the list is begun again without a limit: that one page has another
+        `resource_version`, and the pages before it are to be forgotten.
+        """
+        wanted = options or ListOptions()
+        query = wanted.first_query()
+        token = ""
+        while True:
+            try:
+                page = await self._page(requests.collection(kind, namespace, query))
+            except Expired:
+                if not token or not wanted.full_list_if_expired:
+                    raise
+                query, token = wanted.full_query(), ""
+                continue
+            token = page.continue_token
+            yield page
+            del page
+            if not token:
+                return
+            query = wanted.next_query(token)
+
+    async def _page(self, request: Request) -> RawPage:
+        reply = await self._transport.call(request, deadline_s=self._options.transport.list_s)
+        body = self._decoded(_decode_list, reply, request, "a list")
+        if body.kind == "Table":
+            raise InvalidResponse(self.config.server, "a list of objects", "a Table", action=request.action)
+        return body.page()
+
+    async def create(
+        self,
+        kind: ResourceKind,
+        obj: JsonObject,
+        *,
+        field_manager: str = FIELD_MANAGER,
+        dry_run: bool = False,
+        strict: bool = False,
+    ) -> JsonObject:
+        """Create and return what the server made of it; `strict` refuses unknown fields."""
+        options = WriteOptions(field_manager=field_manager, dry_run=dry_run, strict=strict)
+        return await self._object(requests.create(kind, obj, options))
+
+    async def replace(
+        self,
+        kind: ResourceKind,
+        obj: JsonObject,
+        *,
+        field_manager: str = FIELD_MANAGER,
+        dry_run: bool = False,
+        strict: bool = False,
+        subresource: str = "",
+    ) -> JsonObject:
+        """Put the whole object; Conflict when its resourceVersion is stale."""
+        options = WriteOptions(field_manager=field_manager, dry_run=dry_run, strict=strict)
+        return await self._object(requests.replace(kind, obj, options, subresource=subresource))
+
+    async def replace_status(
+        self, kind: ResourceKind, obj: JsonObject, *, field_manager: str = FIELD_MANAGER
+    ) -> JsonObject:
+        """Put the object's status; everything else in it but the resourceVersion is ignored by the server."""
+        return await self.replace(kind, obj, field_manager=field_manager, subresource="status")
+
+    async def apply(
+        self,
+        kind: ResourceKind,
+        obj: JsonObject,
+        *,
+        field_manager: str = FIELD_MANAGER,
+        force: bool = False,
+        dry_run: bool = False,
+        strict: bool = False,
+        subresource: str = "",
+    ) -> JsonObject:
+        """Server-side apply; creates what is absent. Conflict names the fields that others own, unless forced."""
+        named = requests.key_of(obj)
+        key = requests.target_key(kind, named.name, named.namespace)
+        options = WriteOptions(field_manager=field_manager, dry_run=dry_run, strict=strict, force=force)
+        return await self._object(requests.patch(kind, key, obj, requests.APPLY_PATCH, options, subresource))
+
+    async def merge_patch(
+        self,
+        kind: ResourceKind,
+        name: str,
+        patch: JsonObject,
+        namespace: str = "",
+        *,
+        subresource: str = "",
+        field_manager: str = FIELD_MANAGER,
+        dry_run: bool = False,
+    ) -> JsonObject:
+        """JSON merge patch: null removes, lists are replaced whole; a resourceVersion in it is a precondition."""
+        key = requests.target_key(kind, name, namespace)
+        options = WriteOptions(field_manager=field_manager, dry_run=dry_run)
+        return await self._object(requests.patch(kind, key, patch, MERGE_PATCH, options, subresource))
+
+    async def json_patch(
+        self,
+        kind: ResourceKind,
+        name: str,
+        operations: _Operations,
+        namespace: str = "",
+        *,
+        subresource: str = "",
+        field_manager: str = FIELD_MANAGER,
+        dry_run: bool = False,
+    ) -> JsonObject:
+        """JSON patch (RFC 6902); a failing `test` operation is Invalid."""
+        key = requests.target_key(kind, name, namespace)
+        options = WriteOptions(field_manager=field_manager, dry_run=dry_run)
+        return await self._object(requests.patch(kind, key, operations, JSON_PATCH, options, subresource))
+
+    async def delete(
+        self,
+        kind: ResourceKind,
+        name: str,
+        namespace: str = "",
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        propagation: str | None = None,
+        grace_period_s: int | None = None,
+        dry_run: bool = False,
+    ) -> JsonObject:
+        """Delete; returns the object when finalizers keep it, else a Status. Conflict when a precondition fails."""
+        request = requests.delete(
+            kind,
+            requests.target_key(kind, name, namespace),
+            uid=uid,
+            resource_version=resource_version,
+            propagation=propagation,
+            grace_period_s=grace_period_s,
+            dry_run=dry_run,
+        )
+        return await self._object(request)
+
+    async def get_subresource(self, kind: ResourceKind, name: str, subresource: str, namespace: str = "") -> JsonObject:
+        """What `scale` or another subresource says."""
+        key = requests.target_key(kind, name, namespace)
+        return await self._object(requests.get(kind, key, subresource=subresource))
+
+    async def create_subresource(
+        self,
+        kind: ResourceKind,
+        name: str,
+        subresource: str,
+        body: JsonObject,
+        namespace: str = "",
+        *,
+        dry_run: bool = False,
+    ) -> JsonObject:
+        """Post to `token` (TokenRequest), `eviction` (Eviction) or another subresource."""
+        key = requests.target_key(kind, name, namespace)
+        options = WriteOptions(dry_run=dry_run)
+        return await self._object(requests.create_subresource(kind, key, subresource, body, options))
+
+    @asynccontextmanager
+    async def watch(
+        self, kind: ResourceKind, namespace: str = "", options: WatchOptions | None = None
+    ) -> AsyncGenerator[AsyncIterator[Lines]]:
+        """Open a watch; iterate for batches of events, each event the bytes of one line.
+
+        Ends when the server ends it. Raises as every method does, WatchIdle when nothing came for the idle limit, and
+        never retries. A last line without its newline was cut off and is dropped.
+        """
+        query = (options or WatchOptions()).query()
+        request = requests.collection(kind, namespace, query, verb="watch")
+        async with self._transport.stream(request) as stream:
+            yield self._batches(stream, request)
+
+    async def _batches(self, stream: aiohttp.StreamReader, request: Request) -> AsyncIterator[Lines]:
+        splitter = LineSplitter()
+        while chunk := await stream.readany():
+            try:
+                lines = splitter.feed(chunk)
+            except LineTooLong as error:
+                raise InvalidResponse(self.config.server, "events", str(error), action=request.action) from error
+            if lines:
+                yield lines
+
+    async def read(self, path: str, *, accept: str = "application/json", deadline_s: float | None = None) -> bytes:
+        """The body of a GET of any path, such as `/readyz` or a pod's log."""
+        request = Request(verb="get", method="GET", target=path, action=f"get {path}")
+        return (await self._transport.call(request, accept=accept, deadline_s=deadline_s)).body
+
+    async def read_object(self, path: str, *, accept: str = "application/json") -> JsonObject:
+        """The JSON object at any path, such as a discovery document."""
+        return await self._object(Request(verb="get", method="GET", target=path, action=f"get {path}"), accept)
+
+    async def version(self) -> JsonObject:
+        """The server's version: `major`, `minor`, `gitVersion`, ..."""
+        return await self.read_object("/version")
+
+    async def openapi(self, path: str = "/openapi/v3") -> JsonObject:
+        """The OpenAPI index, or one of the documents that it names."""
+        return await self.read_object(path)
+
+    async def _object(self, request: Request, accept: str = "application/json") -> JsonObject:
+        reply = await self._transport.call(request, accept=accept)
+        return self._decoded(_decode_object, reply, request, "a JSON object")
+
+    def _decoded(self, decode: Callable[[bytes], _T], reply: Reply, request: Request, wanted: str) -> _T:
+        try:
+            return decode(reply.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            start = " ".join(reply.body[:80].decode(errors="replace").split())
+            found = f"{reply.content_type} that starts {start!r} ({error})"
+            raise InvalidResponse(self.config.server, wanted, found, action=request.action) from error
