@@ -1,0 +1,59 @@
+"""What an InferenceService refers to, as index values, so that a change elsewhere finds the services it concerns. Pure.
+
+A service may name a model or runtime of its namespace or of the cluster, and which one it means is decided by what
+exists. So both are indexed: the one that appears, changes or goes wakes the service either way.
+"""
+
+from omectl.api.json import JsonObject, JsonValue
+from omectl.api.resource import ObjectKey, key_of
+
+BY_MODEL = "model"
+BY_RUNTIME = "runtime"
+BY_WEIGHT = "weight"
+
+_ANY = "*"
+
+
+def model_values(service: JsonObject) -> list[str]:
+    """Index values of the model that the service names, in the new form or the old."""
+    spec = _object(service.get("spec"))
+    predictor = _object(spec.get("predictor"))
+    name = _object(spec.get("model")).get("name") or _object(predictor.get("model")).get("baseModel")
+    return _both_scopes(key_of(service).namespace, name)
+
+
+def runtime_values(service: JsonObject) -> list[str]:
+    """Index values of the runtime that the service names, or the mark of one that leaves the choice to us."""
+    spec = _object(service.get("spec"))
+    old = _object(_object(spec.get("predictor")).get("model"))
+    name = _object(spec.get("runtime")).get("name") or old.get("runtime") or _ANY
+    return _both_scopes(key_of(service).namespace, name)
+
+
+def weight_values(service: JsonObject) -> list[str]:
+    """Index values of the fine-tuned weights that the service names."""
+    spec = _object(service.get("spec"))
+    old = _object(_object(spec.get("predictor")).get("model"))
+    names: list[JsonValue] = []
+    for holder in (_object(spec.get("model")), old):
+        found = holder.get("fineTunedWeights")
+        names += found if isinstance(found, list) else []
+    return sorted({name for name in names if isinstance(name, str)})
+
+
+def model_value(model: ObjectKey) -> str:
+    """The index value under which the services of this model are found."""
+    return f"{model.namespace}/{model.name}"
+
+
+def runtime_lookups(runtime: ObjectKey) -> tuple[str, str]:
+    """The index values of services that name this runtime, and of those that may choose it."""
+    return f"{runtime.namespace}/{runtime.name}", f"{runtime.namespace}/{_ANY}"
+
+
+def _both_scopes(namespace: str, name: JsonValue) -> list[str]:
+    return [f"{namespace}/{name}", f"/{name}"] if isinstance(name, str) and name else []
+
+
+def _object(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}
