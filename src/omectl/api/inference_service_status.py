@@ -6,7 +6,7 @@ from omectl.api.conditions import KnativeCondition
 from omectl.api.wire import (
     ATOMIC,
     EMPTY_IS_ABSENT,
-    REQUIRED,
+    REQUIRED_WITH_DEFAULT,
     Flag,
     Int,
     Int32,
@@ -74,7 +74,7 @@ class ComponentStatusSpec(WireType):
 class ModelRevisionStates(WireType):
     """The state that is served and the one that is aimed at."""
 
-    active_model_state: Annotated[str, REQUIRED, _LOAD_STATES] = "Pending"
+    active_model_state: Annotated[str, REQUIRED_WITH_DEFAULT, _LOAD_STATES] = "Pending"
     target_model_state: Annotated[str, _LOAD_STATES] = ""
 
 
@@ -107,7 +107,7 @@ class FailureInfo(WireType):
 class ModelCopies(WireType):
     """Copies of the model in pods."""
 
-    failed_copies: Annotated[Int, REQUIRED] = 0
+    failed_copies: Annotated[Int, REQUIRED_WITH_DEFAULT] = 0
     total_copies: Int | None = None
 
 
@@ -115,7 +115,7 @@ class ModelStatus(WireType):
     """Whether the served model is the one in the spec."""
 
     transition_status: Annotated[
-        str, REQUIRED, one_of("", "UpToDate", "InProgress", "BlockedByFailedLoad", "InvalidSpec")
+        str, REQUIRED_WITH_DEFAULT, one_of("", "UpToDate", "InProgress", "BlockedByFailedLoad", "InvalidSpec")
     ] = "UpToDate"
     model_revision_states: ModelRevisionStates | None = None
     last_failure_info: FailureInfo | None = None

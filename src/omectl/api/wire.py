@@ -74,7 +74,9 @@ class PodPart(OpaqueObject):
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """The CRD requires the field although Python has a default for it."""
+    """The CRD requires the field although reading does without it. With `defaulted`, the CRD has Python's default too."""
+
+    defaulted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Blank:
 
 
 REQUIRED = Required()
+REQUIRED_WITH_DEFAULT = Required(defaulted=True)
 EMPTY_IS_ABSENT = Blank()
 NAMELESS_IS_ABSENT = Blank(nameless=True)
 

@@ -1,0 +1,230 @@
+"""The operator's settings: ConfigMap `inferenceservice-config`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+import msgspec
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from omectl.api.json import JsonValue
+from omectl.api.quantity import Quantity
+
+SETTINGS_NAME: Final = "inferenceservice-config"
+
+
+class SettingsError(ValueError):
+    """A document of the settings ConfigMap cannot be used. `field` is "" when the whole document is meant."""
+
+    def __init__(self, key: str, field: str, found: str, wanted: str) -> None:
+        self.key, self.field, self.found, self.wanted = key, field, found, wanted
+        super().__init__(key, field, found, wanted)
+
+    def __str__(self) -> str:
+        where = f"key {self.key}" + (f", field {self.field}" if self.field else "")
+        return f"ConfigMap {SETTINGS_NAME}, {where}: wanted {self.wanted}, found {self.found}; correct the ConfigMap"
+
+
+def _quantity(text: str) -> str:
+    if text:
+        Quantity.parse(text)
+    return text
+
+
+def _absolute_path(text: str) -> str:
+    if not text.startswith("/") or any(part in ("", ".", "..") for part in text[1:].split("/")) or "\0" in text:
+        raise PydanticCustomError("absolute_path", "an absolute path without '.', '..' or a slash at its end")
+    return text
+
+
+QuantitySetting = Annotated[str, AfterValidator(_quantity)]
+
+
+class SettingsPart(BaseModel):
+    """One JSON document. Unknown fields are ignored, as OME does."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        alias_generator=to_camel,
+        defer_build=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,
+    )
+
+
+class IngressSettings(SettingsPart):
+    """How services are reached. The values here are what holds for a field that the document lacks."""
+
+    ingress_gateway: str = Field(min_length=1)
+    ingress_service: str = Field(min_length=1)
+    local_gateway: str = ""
+    local_gateway_service: str = ""
+    knative_local_gateway_service: str = ""
+    ome_ingress_gateway: str = ""
+    ingress_domain: str = "example.com"
+    ingress_class_name: str | None = None
+    additional_ingress_domains: tuple[str, ...] | None = None
+    domain_template: str = "{{ .Name }}.{{ .Namespace }}.{{ .IngressDomain }}"
+    url_scheme: str = "http"
+    disable_istio_virtual_host: bool = False
+    path_template: str = ""
+    disable_ingress_creation: bool = False
+    enable_gateway_api: bool = Field(default=False, alias="enableGatewayAPI")
+
+
+class DeploySettings(SettingsPart):
+    """How components are deployed when nothing else says it."""
+
+    default_deployment_mode: Literal["RawDeployment", "Serverless"]
+
+
+class MetricsAggregatorSettings(SettingsPart):
+    """Defaults of two pod annotations; texts, not booleans."""
+
+    enable_metric_aggregation: str = ""
+    enable_prometheus_scraping: str = ""
+
+
+class InjectedContainerSettings(SettingsPart):
+    """An init container or side-car that pods may ask for."""
+
+    image: str = Field(min_length=1)
+    memory_request: QuantitySetting = ""
+    memory_limit: QuantitySetting = ""
+    cpu_request: QuantitySetting = ""
+    cpu_limit: QuantitySetting = ""
+    compartment_id: str = Field(min_length=1)
+    auth_type: str = Field(min_length=1)
+    region: str = ""
+
+
+class ModelInitSettings(InjectedContainerSettings):
+    """The init container that decrypts models."""
+
+    vault_id: str = Field(min_length=1)
+    extra_volume_mounts: tuple[dict[str, JsonValue], ...] | None = None
+    extra_env_vars: tuple[dict[str, JsonValue], ...] | None = None
+
+
+class ServingSidecarSettings(InjectedContainerSettings):
+    """The side-car that follows fine-tuned weights."""
+
+    realm_domain_component: str = ""
+
+
+class MultinodeProberSettings(SettingsPart):
+    """The prober of a Ray cluster. Times are seconds."""
+
+    image: str = ""
+    memory_request: QuantitySetting = ""
+    memory_limit: QuantitySetting = ""
+    cpu_request: QuantitySetting = ""
+    cpu_limit: QuantitySetting = ""
+    startup_failure_threshold: int = 0
+    startup_period_seconds: int = 0
+    startup_timeout_seconds: int = 0
+    startup_initial_delay_seconds: int = 0
+    unavailable_threshold_seconds: int = 0
+
+
+class KedaSettings(SettingsPart):
+    """KEDA's connection; nothing acts on it, services bring their own."""
+
+    enable_keda: bool = False
+    prom_server_address: str = ""
+    custom_prom_query: str = ""
+    scaling_threshold: str = ""
+    scaling_operator: str = ""
+
+
+class OmectlSettings(SettingsPart):
+    """What only this operator has."""
+
+    models_root: Annotated[str, AfterValidator(_absolute_path)] = "/raid/models"
+    """The directory on every node that all models lie under."""
+
+
+def _shipped_ingress() -> IngressSettings:
+    return IngressSettings(
+        ingress_gateway="knative-serving/knative-ingress-gateway",
+        ingress_service="istio-ingressgateway.istio-system.svc.cluster.local",
+        local_gateway="knative-serving/knative-local-gateway",
+        local_gateway_service="knative-local-gateway.istio-system.svc.cluster.local",
+        knative_local_gateway_service="knative-local-gateway.istio-system.svc.cluster.local",
+        ingress_domain="svc.cluster.local",
+        ingress_class_name="istio",
+        disable_ingress_creation=True,
+    )
+
+
+def _shipped_prober() -> MultinodeProberSettings:
+    return MultinodeProberSettings(
+        image="ghcr.io/moirai-internal/multinode-prober:v0.1.5",
+        memory_request="100Mi",
+        memory_limit="100Mi",
+        cpu_request="100m",
+        cpu_limit="100m",
+        startup_failure_threshold=150,
+        startup_period_seconds=30,
+        startup_timeout_seconds=60,
+        startup_initial_delay_seconds=200,
+        unavailable_threshold_seconds=1800,
+    )
+
+
+class Settings(SettingsPart):
+    """All documents. A document that the ConfigMap lacks has its shipped value; the three injected ones have none."""
+
+    ingress: IngressSettings = Field(default_factory=_shipped_ingress)
+    deploy: DeploySettings = Field(default_factory=lambda: DeploySettings(default_deployment_mode="RawDeployment"))
+    metrics_aggregator: MetricsAggregatorSettings = Field(
+        default_factory=lambda: MetricsAggregatorSettings(
+            enable_metric_aggregation="false", enable_prometheus_scraping="false"
+        )
+    )
+    model_init: ModelInitSettings | None = None
+    serving_sidecar: ServingSidecarSettings | None = None
+    fine_tuned_adapter: InjectedContainerSettings | None = None
+    multinode_prober: MultinodeProberSettings = Field(default_factory=_shipped_prober)
+    keda_config: KedaSettings = Field(default_factory=KedaSettings)
+    omectl: OmectlSettings = Field(default_factory=OmectlSettings)
+
+    @classmethod
+    def defaults(cls) -> "Settings":
+        """What holds without a ConfigMap."""
+        return cls()
+
+    @property
+    def models_root(self) -> str:
+        """The directory on every node that all models lie under."""
+        return self.omectl.models_root
+
+
+def parse_settings(data: Mapping[str, str]) -> Settings:
+    """Settings from the ConfigMap's data. Unknown keys are ignored.
+
+    Raises: `SettingsError` for the first document that cannot be used.
+    """
+    documents: dict[str, object] = {}
+    for attribute in Settings.model_fields:
+        key = to_camel(attribute)
+        text = data.get(key)
+        if text is None:
+            continue
+        try:
+            document: object = msgspec.json.decode(text.encode())
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise SettingsError(key, "", f"no JSON ({str(error)[:120]})", "a JSON object") from None
+        if not isinstance(document, dict):
+            raise SettingsError(key, "", f"a JSON {type(document).__name__}", "a JSON object")
+        documents[key] = document
+    try:
+        return Settings.model_validate(documents)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key, *path = (str(part) for part in first["loc"])
+        found = "nothing" if first["type"] == "missing" else f"{first['input']!r:.80}"
+        raise SettingsError(key, ".".join(path), found, first["msg"][:160]) from None
