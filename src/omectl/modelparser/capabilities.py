@@ -82,7 +82,7 @@ def _embeds(evidence: Evidence, architecture: str, kind: str) -> bool:
 
 
 def pipeline_capabilities(class_name: str, *, image_encoder: bool = False) -> tuple[str, ...]:
-    """What a diffusers pipeline makes of what, by its class name. With an image encoder a video starts from an image."""
+    """What a diffusers pipeline makes of what, by its class name. With an image encoder, video from an image."""
     name = class_name.lower()
     if any(word in name for word in _VIDEO) and "image" not in name.replace("imagetovideo", ""):
         from_image = image_encoder or any(word in name for word in _FROM_IMAGE)

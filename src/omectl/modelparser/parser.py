@@ -20,7 +20,8 @@ from omectl.modelparser.weights import TensorSummary, WeightCount, count_weights
 _EMPTY = TensorSummary({})
 _BYTES = {
     "float64": 8.0, "float32": 4.0, "float": 4.0, "bfloat16": 2.0, "bf16": 2.0, "float16": 2.0, "fp16": 2.0,
-    "half": 2.0, "int8": 1.0, "fp8": 1.0, "float8": 1.0, "e4m3": 1.0, "float8_e4m3fn": 1.0, "float8_e5m2": 1.0, "int4": 0.5,
+    "half": 2.0, "int8": 1.0, "fp8": 1.0, "float8": 1.0, "e4m3": 1.0, "float8_e4m3fn": 1.0, "float8_e5m2": 1.0,
+    "int4": 0.5,
 }  # fmt: skip
 _TORCH_NAMES = {
     "F64": "float64", "F32": "float32", "BF16": "bfloat16", "F16": "float16",
