@@ -16,7 +16,6 @@ from omectl.api.conditions import FALSE, TRUE, Condition, merge_conditions
 from omectl.api.facts import ModelFacts, RecordedFacts
 from omectl.api.model_status import ModelProgress, ModelStatusSpec
 from omectl.api.node_entry import NodeEntry
-from omectl.reconcilers.node_reports import NodeReport
 
 FORCE_DELETE = "omectl.io/force-delete"
 """Annotation: `true` lets a deleted model go although a node still holds its files."""
@@ -44,6 +43,15 @@ class Placement:
     matching: int = 0
     wanted: frozenset[str] = field(default_factory=frozenset[str])
     mismatch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    """One node's entry of the model. `entry` is None when it cannot be read, and `problem` says why."""
+
+    node: str
+    entry: NodeEntry | None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

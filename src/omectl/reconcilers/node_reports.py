@@ -9,20 +9,11 @@ entry keys that this event added, changed or removed: a download's progress wake
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from omectl.api.json import JsonObject
 from omectl.api.node_entry import NodeEntry, NodeEntryError
 from omectl.informers import EventType, ObjectEvent
-
-
-@dataclass(frozen=True, slots=True)
-class NodeReport:
-    """One node's entry of one model. `entry` is None when it cannot be read, and `problem` says why."""
-
-    node: str
-    entry: NodeEntry | None
-    problem: str = ""
+from omectl.reconcilers.model_status import NodeReport
 
 
 class NodeReports:

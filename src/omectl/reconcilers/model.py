@@ -1,0 +1,161 @@
+"""BaseModel and ClusterBaseModel: one reconciler in two scopes.
+
+A pass reads caches only: the model, what the nodes say of it, which nodes should hold it. It then writes at most what
+differs, in this order: the finalizer, the empty spec fields that became known, the status. Any of these may be the last
+one before the process dies; the next pass goes on from there.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.codec import DecodeError, decode_as
+from omectl.api.json import JsonObject
+from omectl.api.kinds import BASE_MODELS, CLUSTER_BASE_MODELS
+from omectl.api.labels import BASE_MODEL_FINALIZER, CLUSTER_BASE_MODEL_FINALIZER, ModelKey, model_entry_key
+from omectl.api.model_status import ModelStatusSpec
+from omectl.api.resource import ObjectKey, ResourceKind
+from omectl.clock import Clock
+from omectl.informers import Lister
+from omectl.kube.client import Client
+from omectl.kube.errors import NotFound
+from omectl.manager import Result, TerminalError
+from omectl.reconcilers.finalizers import add_finalizer, finalizers_of, remove_finalizer
+from omectl.reconcilers.model_facts import fill_patch, filled_fields
+from omectl.reconcilers.model_status import FORCE_DELETE, NodeReport, holding_nodes, model_status
+from omectl.reconcilers.node_reports import NodeReports
+from omectl.reconcilers.placements import Placements
+from omectl.reconcilers.status_writer import put_status
+
+FACTS_FIELD_MANAGER = "omectl-facts"
+PROGRESS_INTERVAL_S: Final = 1.0
+"""A status that differs only in its progress is not written more often than this."""
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKind:
+    """What differs between the two scopes."""
+
+    resource: ResourceKind
+    type: type[BaseModel] | type[ClusterBaseModel]
+    finalizer: str
+
+
+NAMESPACED = ModelKind(BASE_MODELS, BaseModel, BASE_MODEL_FINALIZER)
+CLUSTER = ModelKind(CLUSTER_BASE_MODELS, ClusterBaseModel, CLUSTER_BASE_MODEL_FINALIZER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCaches:
+    """What a pass reads."""
+
+    models: Lister
+    nodes: Lister
+    reports: NodeReports
+    placements: Placements
+
+
+class ModelReconciler:
+    """Brings a model's finalizer, filled fields and status in line with what the nodes say."""
+
+    def __init__(
+        self,
+        kind: ModelKind,
+        client: Client,
+        caches: ModelCaches,
+        clock: Clock,
+        *,
+        progress_interval_s: float = PROGRESS_INTERVAL_S,
+    ) -> None:
+        self._kind = kind
+        self._client = client
+        self._caches = caches
+        self._clock = clock
+        self._progress_interval_s = progress_interval_s
+        self._progress_written: dict[ObjectKey, float] = {}
+
+    async def reconcile(self, key: ObjectKey) -> Result:
+        """One pass over one model."""
+        raw = self._caches.models.get(key)
+        if raw is None:
+            self._progress_written.pop(key, None)
+            return Result()
+        model = self._decoded(raw)
+        reports = self._reports(key)
+        if model.metadata.deleting:
+            return await self._release(model, raw, reports)
+        raw = await add_finalizer(self._client, self._kind.resource, raw, self._kind.finalizer)
+        model = self._decoded(raw)
+        status = self._status(model, reports)
+        patch = fill_patch(model.metadata, model.spec, status.facts) if status.facts is not None else None
+        if patch is not None:
+            raw = await self._client.merge_patch(
+                self._kind.resource, key.name, patch, key.namespace, field_manager=FACTS_FIELD_MANAGER
+            )
+            model = self._decoded(raw)
+            status = self._status(model, reports)
+            _log.info("model_fields_filled", model=str(key), fields=filled_fields(model.metadata))
+        return await self._put_status(model, raw, status)
+
+    async def _release(self, model: BaseModel | ClusterBaseModel, raw: JsonObject, reports: list[NodeReport]) -> Result:
+        """Let a deleted model go as soon as no node that exists holds its files."""
+        if self._kind.finalizer not in finalizers_of(raw):
+            return Result()
+        holding = holding_nodes(reports)
+        forced = model.metadata.annotations.get(FORCE_DELETE) == "true"
+        if holding and not forced:
+            return await self._put_status(model, raw, self._status(model, reports))
+        try:
+            await remove_finalizer(self._client, self._kind.resource, raw, self._kind.finalizer)
+        except NotFound:
+            return Result()
+        _log.info("model_released", model=str(model.key), forced=forced, still_on=list(holding))
+        return Result()
+
+    def _reports(self, key: ObjectKey) -> list[NodeReport]:
+        """What nodes that exist say of the model."""
+        entry_key = model_entry_key(ModelKey(self._kind.resource.kind, key.namespace, key.name))
+        nodes = self._caches.nodes
+        return [
+            report
+            for report in self._caches.reports.of(entry_key)
+            if nodes.header(ObjectKey("", report.node)) is not None
+        ]
+
+    def _status(self, model: BaseModel | ClusterBaseModel, reports: list[NodeReport]) -> ModelStatusSpec:
+        return model_status(
+            model,
+            reports,
+            self._caches.placements.of(model.spec.storage),
+            filled=filled_fields(model.metadata),
+            now=self._clock.now(),
+        )
+
+    async def _put_status(
+        self, model: BaseModel | ClusterBaseModel, raw: JsonObject, status: ModelStatusSpec
+    ) -> Result:
+        """Write the status; one that differs only in its progress waits for its turn."""
+        now = asyncio.get_running_loop().time()
+        if _without_progress(model.status) == _without_progress(status):
+            wait_s = self._progress_written.get(model.key, now - self._progress_interval_s) + self._progress_interval_s
+            if wait_s > now and model.status != status:
+                return Result(requeue_after_s=wait_s - now)
+        written = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if await put_status(self._client, self._kind.resource, raw, written):
+            self._progress_written[model.key] = now
+        return Result()
+
+    def _decoded(self, raw: JsonObject) -> BaseModel | ClusterBaseModel:
+        try:
+            return decode_as(self._kind.type, raw)
+        except DecodeError as error:
+            raise TerminalError(str(error)) from error
+
+
+def _without_progress(status: ModelStatusSpec | None) -> ModelStatusSpec | None:
+    return None if status is None else status.model_copy(update={"progress": None})

@@ -1,0 +1,19 @@
+"""How every reconciler writes status: the whole of it, as the last step of a pass, and only when it differs."""
+
+from omectl.api.json import JsonObject
+from omectl.api.resource import ResourceKind
+from omectl.kube.client import Client
+
+
+async def put_status(client: Client, kind: ResourceKind, obj: JsonObject, status: JsonObject) -> bool:
+    """Put `status` on the object as it was read; False when it is there already.
+
+    Raises: `Conflict` when the object changed since it was read. The pass is then repeated with what the cache has by
+    then; nothing is lost and nothing needs to be reported.
+    """
+    if obj.get("status") == status:
+        return False
+    await client.replace_status(
+        kind, {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": obj["metadata"], "status": status}
+    )
+    return True
