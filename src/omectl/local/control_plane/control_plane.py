@@ -1,0 +1,289 @@
+"""A real control plane on this machine, as an async context manager."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import anyio
+import anyio.to_thread
+
+from omectl.api.json import JsonObject
+from omectl.kube.client import Client
+from omectl.kube.credentials import ClientConfig
+from omectl.kube.errors import AlreadyExists
+from omectl.kube.resources import NAMESPACES, NODES, SERVICE_ACCOUNTS
+from omectl.local import crds
+from omectl.local.assets import Assets, Binary, Progress, acquire
+from omectl.local.certificates import CertificateAuthority, KeyPair, signing_key
+from omectl.local.child import Child, ChildExited
+from omectl.local.control_plane import commands
+from omectl.local.control_plane.commands import Files
+from omectl.local.control_plane.options import ControlPlaneOptions
+from omectl.local.control_plane.server import START_ATTEMPTS, ApiServer, port_was_taken
+from omectl.local.kubeconfig import kubeconfig_text, write_kubeconfig
+
+STOP_GRACE_S = 1.0
+TOKEN_LIFETIME_S = 7 * 24 * 3600
+_ADMIN = "admin"
+
+
+class ControlPlane:
+    """etcd, kube-apiserver and, where the options ask for them, kube-controller-manager, kube-scheduler and kwok.
+
+    Everything listens on loopback only, lives in one folder and dies with this process. It belongs to no event loop:
+    it may be started under one loop and used and stopped under others. Entering raises BinariesMissing, BuildFailed,
+    ChildExited or StartTimeout, and then leaves nothing behind.
+    """
+
+    def __init__(self, options: ControlPlaneOptions | None = None, *, progress: Progress | None = None) -> None:
+        self._options = (options or ControlPlaneOptions()).validated()
+        self._progress = progress
+        self._temporary = self._options.directory is None
+        self._files = Files(Path())
+        self._authority = CertificateAuthority()
+        self._server: ApiServer | None = None
+        self._others: list[Child] = []
+        self._assets: Assets | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def options(self) -> ControlPlaneOptions:
+        return self._options
+
+    @property
+    def directory(self) -> Path:
+        """The folder of everything: data, certificates, kubeconfigs, logs."""
+        return self._files.directory
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return self._running.addresses.server
+
+    @property
+    def ca_data(self) -> bytes:
+        return self._authority.certificate
+
+    @property
+    def admin_config(self) -> ClientConfig:
+        """Credentials that may do everything."""
+        return self._admin
+
+    @property
+    def audit_log_path(self) -> Path:
+        """The audit log: a JSON line for each write. Raises RuntimeError when none was asked for."""
+        if not self._options.audit:
+            raise RuntimeError("wanted the audit log of a control plane that writes none; start it with audit=True")
+        return self._files.audit_log
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """The processes that should be running now."""
+        return (*(self._server.children if self._server else ()), *self._others)
+
+    def binary(self, binary: Binary) -> Path:
+        """The path of a program, such as kubectl; looked up, never built here. Raises BinariesMissing."""
+        return acquire([binary], fetch=False)[binary]
+
+    def log_path(self, binary: Binary) -> Path:
+        return self._files.log(binary)
+
+    async def stop(self) -> None:
+        """Stop everything, clients of the server first, within a few seconds; a temporary folder goes as well."""
+        async with asyncio.TaskGroup() as group:
+            for child in reversed(self._others):
+                group.create_task(child.stop(STOP_GRACE_S))
+        self._others.clear()
+        if self._server is not None:
+            await self._server.stop(STOP_GRACE_S)
+            self._server = None
+        self._remove()
+
+    def kill(self) -> None:
+        """End everything at once; safe in any state."""
+        for child in self._others:
+            child.kill()
+        self._others.clear()
+        if self._server is not None:
+            self._server.kill()
+            self._server = None
+        self._remove()
+
+    async def stop_apiserver(self) -> None:
+        """Stop kube-apiserver alone, as a crash of it would."""
+        await self._running.stop_apiserver(0)
+
+    async def start_apiserver(self) -> None:
+        """Start kube-apiserver again on the same address, over the same data."""
+        await self._running.start_apiserver(self._admin)
+
+    async def restart_apiserver(self) -> None:
+        """Stop and start kube-apiserver; every watch ends and every resource version expires."""
+        await self.stop_apiserver()
+        await self.start_apiserver()
+
+    async def user(self, name: str, groups: Sequence[str] = ()) -> ClientConfig:
+        """Credentials of a user with these groups, by client certificate."""
+        return self._certificate_config(self._authority.client(name, groups))
+
+    async def service_account(self, namespace: str, name: str, *, node: str | None = None) -> ClientConfig:
+        """Credentials of an existing service account by a token; with `node`, bound to that existing Node.
+
+        A node-bound token carries the node's name, as the token of a pod on it does.
+        """
+        async with Client(self._admin) as client:
+            spec: JsonObject = {"expirationSeconds": TOKEN_LIFETIME_S}
+            if node is not None:
+                uid = _metadata(await client.get(NODES, node))["uid"]
+                spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Node", "name": node, "uid": uid}
+            request: JsonObject = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+            answer = await client.create_subresource(SERVICE_ACCOUNTS, name, "token", request, namespace)
+        status = answer["status"]
+        assert isinstance(status, dict)
+        return ClientConfig(server=self.server, ca_data=self.ca_data, token=str(status["token"]), namespace=namespace)
+
+    def kubeconfig(self, user: str = _ADMIN, config: ClientConfig | None = None) -> Path:
+        """The path of a kubeconfig for these credentials (the admin's by default), written under the folder."""
+        credentials = config or self._admin
+        text = kubeconfig_text(credentials, user=user, namespace=credentials.namespace)
+        path = self._files.kubeconfig(user.replace("/", "_").replace(":", "_"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write_kubeconfig(path, text)
+
+    async def create_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
+        """Create a namespace unless it exists."""
+        obj: JsonObject = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
+        async with Client(self._admin) as client:
+            try:
+                await client.create(NAMESPACES, obj)
+            except AlreadyExists:
+                return
+
+    async def install_crds(self, paths: Iterable[Path], *, timeout_s: float = 30.0) -> list[str]:
+        """Apply the CustomResourceDefinitions in these files and folders and wait until discovery shows them.
+
+        Returns their names. Raises InvalidManifest, CrdTimeout.
+        """
+        definitions = await anyio.to_thread.run_sync(crds.read_definitions, tuple(paths))
+        async with Client(self._admin) as client:
+            return await crds.install(client, definitions, timeout_s=timeout_s)
+
+    async def add_node(self, name: str, *, gpus: int = 8, labels: Mapping[str, str] | None = None) -> None:
+        """Register a simulated Node with this many GPUs; where kwok runs, it becomes Ready and runs pods in name only."""
+        async with Client(self._admin) as client:
+            node = await client.create(NODES, node_object(name, gpus=gpus, labels=labels or {}))
+            await client.merge_patch(NODES, name, {"status": node_status(gpus)}, subresource="status")
+            assert _metadata(node)["name"] == name
+
+    @property
+    def _running(self) -> ApiServer:
+        if self._server is None:
+            raise RuntimeError("wanted a running control plane; enter it with `async with` first")
+        return self._server
+
+    async def _start(self) -> None:
+        wanted = commands.needed(
+            controllers=self._options.controllers, scheduler=self._options.scheduler, kwok=self._options.kwok
+        )
+        self._assets = await anyio.to_thread.run_sync(acquire, wanted, None, self._progress)
+        directory = self._options.directory or Path(tempfile.mkdtemp(prefix="omectl-control-plane-"))
+        self._files = Files(directory.absolute())
+        await anyio.to_thread.run_sync(self._write_files)
+        for attempt in range(1, START_ATTEMPTS + 1):
+            server = ApiServer(self._assets, self._files, self._options)
+            server.reserve()
+            self._admin = self._admin_for(server.addresses.server)
+            try:
+                await server.start(self._admin)
+            except ChildExited as error:
+                if attempt == START_ATTEMPTS or not port_was_taken(error):
+                    raise
+                continue
+            self._server = server
+            break
+        self._start_others(self._assets)
+
+    def _start_others(self, assets: Assets) -> None:
+        options, kubeconfig = self._options, self.kubeconfig()
+        if options.controllers:
+            program = assets[Binary.KUBE_CONTROLLER_MANAGER]
+            self._add(Binary.KUBE_CONTROLLER_MANAGER, commands.kube_controller_manager(program, self._files, kubeconfig))
+        if options.scheduler:
+            self._add(Binary.KUBE_SCHEDULER, commands.kube_scheduler(assets[Binary.KUBE_SCHEDULER], kubeconfig))
+        if options.kwok:
+            assert assets.kwok_stages is not None
+            self._add(Binary.KWOK, commands.kwok(assets[Binary.KWOK], kubeconfig, assets.kwok_stages))
+
+    def _add(self, binary: Binary, command: list[str]) -> None:
+        self._others.append(Child(binary, command, self._files.log(binary)))
+
+    def _write_files(self) -> None:
+        for part in ("certificates", "logs", "kubeconfigs"):
+            (self._files.directory / part).mkdir(parents=True, exist_ok=True)
+        # Certificates and ports are new each time, so what an earlier run left behind cannot be continued.
+        shutil.rmtree(self._files.directory / "etcd", ignore_errors=True)
+        serving = self._authority.server(["localhost", "127.0.0.1", "kubernetes.default.svc"])
+        for path, content in (
+            (self._files.ca, self._authority.certificate),
+            (self._files.server_certificate, serving.certificate),
+            (self._files.server_key, serving.key),
+            (self._files.signing_key, signing_key()),
+            (self._files.audit_policy, commands.AUDIT_POLICY.encode()),
+        ):
+            path.touch(mode=0o600)
+            path.write_bytes(content)
+
+    def _admin_for(self, server: str) -> ClientConfig:
+        pair = self._authority.client(_ADMIN, ("system:masters",))
+        return self._certificate_config(pair, server)
+
+    def _certificate_config(self, pair: KeyPair, server: str | None = None) -> ClientConfig:
+        return ClientConfig(
+            server=server or self.server,
+            ca_data=self.ca_data,
+            client_certificate_data=pair.certificate,
+            client_key_data=pair.key,
+        )
+
+    def _remove(self) -> None:
+        if self._temporary and self._files.directory != Path():
+            shutil.rmtree(self._files.directory, ignore_errors=True)
+
+
+def node_object(name: str, *, gpus: int, labels: Mapping[str, str]) -> JsonObject:
+    """A simulated Node, marked so that nobody takes it for a machine."""
+    defaults = {"kubernetes.io/hostname": name, "type": "kwok"}
+    if gpus:
+        defaults |= {"nvidia.com/gpu": "true", "nvidia.com/gpu.present": "true"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": defaults | dict(labels), "annotations": {"kwok.x-k8s.io/node": "fake"}},
+    }
+
+
+def node_status(gpus: int) -> JsonObject:
+    """What the simulated Node has: `gpus` GPUs, 64 cores, 512 GiB."""
+    resources: JsonObject = {"cpu": "64", "memory": "512Gi", "pods": "110"} | ({"nvidia.com/gpu": str(gpus)} if gpus else {})
+    return {"capacity": resources, "allocatable": resources}
+
+
+def _metadata(obj: JsonObject) -> JsonObject:
+    metadata = obj["metadata"]
+    assert isinstance(metadata, dict)
+    return metadata
+
+
