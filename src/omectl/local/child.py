@@ -52,7 +52,7 @@ class Child:
                 os._exit(1)
 
         with log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: PLW1509 - prctl is safe between fork and exec
+            self._process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

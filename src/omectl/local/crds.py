@@ -56,7 +56,9 @@ def _read_file(file: Path) -> list[JsonObject]:
         raise InvalidManifest(f"{file}: wanted YAML or JSON documents, found something else ({error})") from error
     for index, document in enumerate(loaded, start=1):
         if document is not None and not (isinstance(document, dict) and document.get("kind")):
-            raise InvalidManifest(f"{file}, document {index}: wanted an object with a kind, found {str(document)[:80]!r}")
+            raise InvalidManifest(
+                f"{file}, document {index}: wanted an object with a kind, found {str(document)[:80]!r}"
+            )
     return [document for document in loaded if document is not None]
 
 

@@ -165,7 +165,11 @@ class ControlPlane:
 
     async def create_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
         """Create a namespace unless it exists."""
-        obj: JsonObject = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
+        obj: JsonObject = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": dict(labels or {})},
+        }
         async with Client(self._admin) as client:
             try:
                 await client.create(NAMESPACES, obj)
@@ -220,7 +224,9 @@ class ControlPlane:
         options, kubeconfig = self._options, self.kubeconfig()
         if options.controllers:
             program = assets[Binary.KUBE_CONTROLLER_MANAGER]
-            self._add(Binary.KUBE_CONTROLLER_MANAGER, commands.kube_controller_manager(program, self._files, kubeconfig))
+            self._add(
+                Binary.KUBE_CONTROLLER_MANAGER, commands.kube_controller_manager(program, self._files, kubeconfig)
+            )
         if options.scheduler:
             self._add(Binary.KUBE_SCHEDULER, commands.kube_scheduler(assets[Binary.KUBE_SCHEDULER], kubeconfig))
         if options.kwok:
@@ -277,7 +283,9 @@ def node_object(name: str, *, gpus: int, labels: Mapping[str, str]) -> JsonObjec
 
 def node_status(gpus: int) -> JsonObject:
     """What the simulated Node has: `gpus` GPUs, 64 cores, 512 GiB."""
-    resources: JsonObject = {"cpu": "64", "memory": "512Gi", "pods": "110"} | ({"nvidia.com/gpu": str(gpus)} if gpus else {})
+    resources: JsonObject = {"cpu": "64", "memory": "512Gi", "pods": "110"} | (
+        {"nvidia.com/gpu": str(gpus)} if gpus else {}
+    )
     return {"capacity": resources, "allocatable": resources}
 
 
@@ -285,5 +293,3 @@ def _metadata(obj: JsonObject) -> JsonObject:
     metadata = obj["metadata"]
     assert isinstance(metadata, dict)
     return metadata
-
-

@@ -62,7 +62,9 @@ class ApiServer:
         Nothing is left running when it raises.
         """
         try:
-            self._etcd = Child("etcd", commands.etcd(self._assets[Binary.ETCD], self.addresses, self._files), self._log(Binary.ETCD))
+            self._etcd = Child(
+                "etcd", commands.etcd(self._assets[Binary.ETCD], self.addresses, self._files), self._log(Binary.ETCD)
+            )
             await self._wait(self._etcd, self._etcd_ready)
             await self.start_apiserver(admin)
         except BaseException:

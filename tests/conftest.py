@@ -1,0 +1,27 @@
+"""What every test has: the fixtures of omectl.testing, a time limit by folder, the recorded answers where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["omectl.testing.plugin"]
+
+_HERE = Path(__file__).parent
+_LIMITS_S = {"unit": 20, "envtest": 120, "compat": 120, "cluster": 300}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(_HERE).parts[0]
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_LIMITS_S[folder]))
+
+
+@pytest.fixture(scope="session")
+def compat_dir() -> Path:
+    """The folder of recorded answers of the reference implementation, named by OMECTL_COMPAT_DIR."""
+    named = os.environ.get("OMECTL_COMPAT_DIR")
+    if not named:
+        pytest.skip("OMECTL_COMPAT_DIR names no folder of recorded answers")
+    return Path(named)
