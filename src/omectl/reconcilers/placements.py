@@ -53,16 +53,13 @@ class Placements:
     def _work_out(self, storage: StorageSpec) -> Placement:
         matching: set[str] = set()
         mismatch, nodes = "", 0
-        for key in self._nodes.keys():
-            header = self._nodes.header(key)
-            if header is None:
-                continue
+        for header in self._nodes.headers():
             nodes += 1
-            match = node_matches(storage, NodeFacts(key.name, header.labels))
+            match = node_matches(storage, NodeFacts(header.name, header.labels))
             if match.ok:
-                matching.add(key.name)
+                matching.add(header.name)
             elif not mismatch:
-                mismatch = f"{key.name}: {match.reason}"
+                mismatch = f"{header.name}: {match.reason}"
         return Placement(
             nodes=nodes, matching=len(matching), wanted=frozenset(matching & self._agents()), mismatch=mismatch
         )
