@@ -86,10 +86,9 @@ class Client:
         )
         pages = self.raw_pages(kind, namespace, options)
         async for page in pages:
-            if page.resource_version != found:
-                # Another resource version means that the list was begun again, as a page had expired.
+            if page.first:
                 items.clear()
-                found = page.resource_version
+            found = page.resource_version
             type_of_all: JsonObject = {"apiVersion": kind.api_version, "kind": kind.kind}
             items.extend({**type_of_all, **_decode_object(raw)} for raw in page.items)
         return ObjectList(items, found)
@@ -97,17 +96,13 @@ class Client:
     async def raw_pages(
         self, kind: ResourceKind, namespace: str = "", options: ListOptions | None = None
     ) -> AsyncIterator[RawPage]:
-        """The pages of a collection as bytes.
-
-        When a later page has expired, the list is begun again without a limit: that one page has another
-        `resource_version`, and the pages before it are to be forgotten.
-        """
+        """The pages of a collection as bytes; when a later page has expired, the list begins again without a limit."""
         wanted = options or ListOptions()
         query = wanted.first_query()
         token = ""
         while True:
             try:
-                page = await self._page(requests.collection(kind, namespace, query))
+                page = await self._page(requests.collection(kind, namespace, query), first=not token)
             except Expired:
                 if not token or not wanted.full_list_if_expired:
                     raise
@@ -120,12 +115,12 @@ class Client:
                 return
             query = wanted.next_query(token)
 
-    async def _page(self, request: Request) -> RawPage:
+    async def _page(self, request: Request, *, first: bool) -> RawPage:
         reply = await self._transport.call(request, deadline_s=self._options.transport.list_s)
         body = self._decoded(_decode_list, reply, request, "a list")
         if body.kind == "Table":
             raise InvalidResponse(self.config.server, "a list of objects", "a Table", action=request.action)
-        return body.page()
+        return body.page(first=first)
 
     async def create(
         self,

@@ -21,11 +21,15 @@ class ObjectList:
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """One page of a collection: items as bytes, in the server's order. `continue_token` "" says that it is the last."""
+    """One page of a collection: items as bytes, in the server's order. `continue_token` "" says that it is the last.
+
+    `first`: the list begins with this page; pages before it (of a list that expired half-way) are to be forgotten.
+    """
 
     items: list[msgspec.Raw]
     resource_version: str
     continue_token: str = ""
+    first: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,6 @@ class ListBody(msgspec.Struct):
     metadata: ListMeta
     items: list[msgspec.Raw] | None = None
 
-    def page(self) -> RawPage:
+    def page(self, *, first: bool) -> RawPage:
         """The page that this body is."""
-        return RawPage(self.items or [], self.metadata.resource_version, self.metadata.continue_token or "")
+        return RawPage(self.items or [], self.metadata.resource_version, self.metadata.continue_token or "", first)

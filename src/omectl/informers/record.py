@@ -1,0 +1,221 @@
+"""From the server's bytes to what the cache keeps: a header and the object's compact JSON without `managedFields`.
+
+An event is decoded once, for its header; the body is cut out of the received line, not built, and `managedFields` is
+cut out where it stands. A line that is not laid out as API servers do is taken apart and put together again instead.
+"""
+
+from collections.abc import Callable
+from sys import intern
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import structlog
+from msgspec import Raw
+
+from omectl.api.json import JsonObject
+from omectl.api.resource import ObjectKey, ResourceKind
+from omectl.informers.header import Header, Owner
+
+Transform: TypeAlias = Callable[[JsonObject], JsonObject]
+"""Changes an object before it is cached; idempotent, and leaves the metadata's identity, labels and owners alone."""
+
+_log = structlog.get_logger(__name__)
+_MARKER: Final = b'"managedFields":['
+_MARKER_KEY: Final = len(b'"managedFields":')
+_CHANGES: Final = frozenset(("ADDED", "MODIFIED", "DELETED"))
+_ABSENT: Final = Raw()
+_INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
+
+
+class MalformedObject(ValueError):  # noqa: N818 - named like the condition
+    """Bytes that are no event or no object."""
+
+
+class Record(msgspec.Struct, gc=False, frozen=True):
+    """One cached object. `body` is its compact JSON; `values` are its index values, in the order of the indexes."""
+
+    key: ObjectKey
+    header: Header
+    body: bytes
+    values: tuple[tuple[str, ...], ...] = ()
+
+    def decode(self) -> JsonObject:
+        """A private copy of the object."""
+        return decode_body(self.body)
+
+
+class StreamEvent(msgspec.Struct, gc=False, frozen=True):
+    """One line of a watch: with a record, or a bookmark, or the Status of an error."""
+
+    type: str
+    resource_version: str = ""
+    record: Record | None = None
+    initial_events_end: bool = False
+    status: bytes = b""
+
+
+class _WireMetadata(msgspec.Struct, gc=False):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = msgspec.field(name="resourceVersion", default="")
+    generation: int = 0
+    labels: dict[str, str] | None = None
+    owners: tuple[Owner, ...] | None = msgspec.field(name="ownerReferences", default=None)
+    deletion_timestamp: str | None = msgspec.field(name="deletionTimestamp", default=None)
+    managed_fields: Raw = msgspec.field(name="managedFields", default=_ABSENT)
+
+
+class _WireObject(msgspec.Struct, gc=False):
+    metadata: _WireMetadata | None = None
+    kind: str = ""
+    api_version: str = msgspec.field(name="apiVersion", default="")
+
+
+class _WireEvent(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    type: str
+    object: _WireObject
+
+
+class _RawEvent(msgspec.Struct):
+    type: str
+    object: Raw
+
+
+class _BookmarkMetadata(msgspec.Struct):
+    resource_version: str = msgspec.field(name="resourceVersion", default="")
+    annotations: dict[str, str] | None = None
+
+
+class _Bookmark(msgspec.Struct):
+    metadata: _BookmarkMetadata
+
+
+decode_body: Callable[[bytes | Raw], JsonObject] = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_event = msgspec.json.Decoder(_WireEvent).decode
+_decode_object = msgspec.json.Decoder(_WireObject).decode
+_decode_raw_event = msgspec.json.Decoder(_RawEvent).decode
+_decode_bookmark = msgspec.json.Decoder(_Bookmark).decode
+_decode_parts = msgspec.json.Decoder(dict[str, Raw]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class RecordReader:
+    """Reads the records of one kind. Counts what it had to skip or leave untransformed."""
+
+    def __init__(self, kind: ResourceKind, transform: Transform | None = None) -> None:
+        self._kind = kind
+        self._transform = transform
+        self._type_of_items = f'{{"apiVersion":"{kind.api_version}","kind":"{kind.kind}",'.encode()
+        self.skipped = 0
+        self.transform_errors = 0
+
+    def event(self, line: bytes) -> StreamEvent:
+        """One line of a watch. A record is None where the object is not of this kind or has no name.
+
+        Raises MalformedObject for bytes that are no event.
+        """
+        try:
+            wire = _decode_event(line)
+            event_type = wire.type
+            if event_type in _CHANGES:
+                start = len(event_type) + 20
+                compact = line.startswith(b'{"type":"') and line.startswith(b'","object":{', start - 11)
+                if compact and line.endswith(b"}}"):
+                    return self._change(event_type, wire.object, line[start:-1])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+        return self._unusual(line)
+
+    def _unusual(self, line: bytes) -> StreamEvent:
+        """Any event in any layout."""
+        try:
+            event = _decode_raw_event(line)
+            body = bytes(event.object)
+            if event.type == "BOOKMARK":
+                metadata = _decode_bookmark(body).metadata
+                ended = (metadata.annotations or {}).get(_INITIAL_EVENTS_END) == "true"
+                return StreamEvent(event.type, metadata.resource_version, initial_events_end=ended)
+            if event.type not in _CHANGES:
+                return StreamEvent(event.type, status=body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            start_of_line = line[:80].decode(errors="replace")
+            raise MalformedObject(f"wanted a watch event, found {start_of_line!r} ({error})") from error
+        try:
+            return self._change(event.type, _decode_object(body), body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self.skipped += 1
+            return StreamEvent(event.type)
+
+    def _change(self, event_type: str, wire: _WireObject, body: bytes) -> StreamEvent:
+        metadata = wire.metadata
+        if metadata is None or not metadata.name or wire.kind != self._kind.kind:
+            self.skipped += 1
+            return StreamEvent(event_type, metadata.resource_version if metadata is not None else "")
+        return StreamEvent(event_type, metadata.resource_version, self._record(metadata, body))
+
+    def item(self, raw: Raw) -> Record | None:
+        """One item of a list; None (and counted) where it is no object with a name. Items may lack kind and version."""
+        try:
+            wire = _decode_object(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self.skipped += 1
+            return None
+        metadata = wire.metadata
+        if metadata is None or not metadata.name:
+            self.skipped += 1
+            return None
+        body = bytes(raw)
+        if not wire.kind or not wire.api_version:
+            if wire.kind or wire.api_version:
+                parts = _decode_parts(body)
+                parts.pop("kind", None)
+                parts.pop("apiVersion", None)
+                body = _encode(parts)
+            body = self._type_of_items + body[1:].lstrip()
+        return self._record(metadata, body)
+
+    def _record(self, metadata: _WireMetadata, body: bytes) -> Record:
+        if metadata.managed_fields is not _ABSENT:
+            body = _without_managed_fields(body, bytes(metadata.managed_fields))
+        if self._transform is not None:
+            body = self._transformed(body)
+        namespace = intern(metadata.namespace)
+        header = Header(
+            namespace,
+            metadata.name,
+            metadata.uid,
+            metadata.resource_version,
+            metadata.generation,
+            metadata.labels or {},
+            metadata.owners or (),
+            metadata.deletion_timestamp is not None,
+        )
+        return Record(ObjectKey(namespace, metadata.name), header, body)
+
+    def _transformed(self, body: bytes) -> bytes:
+        assert self._transform is not None
+        try:
+            return bytes(_encode(self._transform(decode_body(body))))
+        except Exception as error:
+            self.transform_errors += 1
+            if self.transform_errors == 1:
+                _log.warning("informer.transform_failed", kind=self._kind.kind, error=repr(error))
+            return body
+
+
+def _without_managed_fields(body: bytes, value: bytes) -> bytes:
+    """The body less `metadata.managedFields`, whose bytes are `value`."""
+    at = body.find(_MARKER)
+    end = at + _MARKER_KEY + len(value)
+    unusual = at < 0 or not body.startswith(value, at + _MARKER_KEY) or body.find(_MARKER, end) >= 0
+    if unusual or _MARKER in value:
+        parts = _decode_parts(body)
+        metadata = _decode_parts(parts["metadata"])
+        metadata.pop("managedFields", None)
+        parts["metadata"] = Raw(_encode(metadata))
+        return _encode(parts)
+    before, after = body[at - 1 : at], body[end : end + 1]
+    if after == b",":
+        return body[:at] + body[end + 1 :]
+    return body[: at - 1] + body[end:] if before == b"," else body[:at] + body[end:]
