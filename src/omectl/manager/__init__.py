@@ -1,0 +1,85 @@
+"""The runtime that hosts controllers and other runnables of one process."""
+
+from omectl.manager.controller import Controller, ControllerFailed, ControllerState, ControllerStatistics
+from omectl.manager.elector import LeaderElector, LeadershipLost
+from omectl.manager.events import EventLimits, Subject
+from omectl.manager.handler import Handler, enqueue_mapped, enqueue_object, enqueue_owner
+from omectl.manager.lease import LeaseLock
+from omectl.manager.manager import Manager, ManagerState, RunnableFailed, StopTimeout
+from omectl.manager.options import ElectionOptions, ManagerOptions
+from omectl.manager.predicate import (
+    Predicate,
+    all_of,
+    annotations_changed,
+    any_of,
+    content_changed,
+    deletion_started,
+    generation_changed,
+    has_labels,
+    in_namespace,
+    labels_changed,
+    named,
+    none_of,
+    on,
+    resource_version_changed,
+)
+from omectl.manager.probes import Check, Checks
+from omectl.manager.recorder import EventRecorder
+from omectl.manager.result import Result, TerminalError
+from omectl.manager.runnable import Group, Runnable
+from omectl.manager.server import AddressUnavailable, BadAddress, HttpServer
+from omectl.manager.signals import stop_on_signals
+from omectl.manager.source import ChannelSource, KindSource, PollingSource, Source
+from omectl.manager.statistics import ManagerStatistics
+
+__all__ = [
+    "AddressUnavailable",
+    "BadAddress",
+    "ChannelSource",
+    "Check",
+    "Checks",
+    "Controller",
+    "ControllerFailed",
+    "ControllerState",
+    "ControllerStatistics",
+    "ElectionOptions",
+    "EventLimits",
+    "EventRecorder",
+    "Group",
+    "Handler",
+    "HttpServer",
+    "KindSource",
+    "LeaderElector",
+    "LeadershipLost",
+    "LeaseLock",
+    "Manager",
+    "ManagerOptions",
+    "ManagerState",
+    "ManagerStatistics",
+    "PollingSource",
+    "Predicate",
+    "Result",
+    "Runnable",
+    "RunnableFailed",
+    "Source",
+    "StopTimeout",
+    "Subject",
+    "TerminalError",
+    "all_of",
+    "annotations_changed",
+    "any_of",
+    "content_changed",
+    "deletion_started",
+    "enqueue_mapped",
+    "enqueue_object",
+    "enqueue_owner",
+    "generation_changed",
+    "has_labels",
+    "in_namespace",
+    "labels_changed",
+    "named",
+    "none_of",
+    "on",
+    "resource_version_changed",
+    "stop_on_signals",
+]

@@ -1,0 +1,65 @@
+"""Which keys an event of a watched object queues.
+
+A handler answers keys; the source removes doubles and chooses the priority. It may read caches and must not block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import TypeAlias, TypeVar
+
+from omectl.api.resource import ObjectKey, ResourceKind
+from omectl.informers.events import ObjectEvent
+from omectl.informers.header import Header
+
+K = TypeVar("K", bound=Hashable)
+
+Handler: TypeAlias = Callable[[ObjectEvent], Iterable[K]]
+
+
+def enqueue_object() -> Handler[ObjectKey]:
+    """The object itself."""
+
+    def handle(event: ObjectEvent) -> tuple[ObjectKey, ...]:
+        return (event.key,)
+
+    return handle
+
+
+def enqueue_owner(owner: ResourceKind, *, only_controller: bool = True) -> Handler[ObjectKey]:
+    """The owners of kind `owner` (group and kind count, the version does not), before and after the change."""
+
+    def owners(header: Header) -> list[ObjectKey]:
+        namespace = header.namespace if owner.namespaced else ""
+        return [
+            ObjectKey(namespace, reference.name)
+            for reference in header.owners
+            if reference.kind == owner.kind
+            and _group(reference.api_version) == owner.group
+            and (reference.controller or not only_controller)
+        ]
+
+    def handle(event: ObjectEvent) -> list[ObjectKey]:
+        found = owners(event.header)
+        if event.old_header is not None:
+            found.extend(owners(event.old_header))
+        return found
+
+    return handle
+
+
+def enqueue_mapped(map_event: Callable[[ObjectEvent], Iterable[K]]) -> Handler[K]:
+    """What `map_event` answers for the object, and for an update also for the object as it was before."""
+
+    def handle(event: ObjectEvent) -> Iterable[K]:
+        if event.old_record is None:
+            return map_event(event)
+        before = ObjectEvent(event.type, event.old_record, initial=event.initial, resync=event.resync)
+        return [*map_event(event), *map_event(before)]
+
+    return handle
+
+
+def _group(api_version: str) -> str:
+    group, slash, _ = api_version.partition("/")
+    return group if slash else ""

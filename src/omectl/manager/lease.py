@@ -1,0 +1,109 @@
+"""The Lease object in the API server, read and written as records."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from omectl.api.json import JsonObject, JsonValue
+from omectl.api.resource import ResourceKind
+from omectl.kube.errors import AlreadyExists, Conflict, NotFound
+from omectl.kube.resources import LEASES
+from omectl.manager.election import LeaseRecord
+
+FIELD_MANAGER = "omectl-leader-election"
+
+
+class LeaseClient(Protocol):
+    """The part of a client that a lease needs."""
+
+    async def get(self, kind: ResourceKind, name: str, namespace: str = "") -> JsonObject: ...
+
+    async def create(self, kind: ResourceKind, obj: JsonObject, *, field_manager: str) -> JsonObject: ...
+
+    async def replace(self, kind: ResourceKind, obj: JsonObject, *, field_manager: str) -> JsonObject: ...
+
+
+class LostRace(Exception):  # noqa: N818 - an expected turn
+    """Somebody else wrote the Lease between our read and our write."""
+
+
+class LeaseLock:
+    """One Lease. Remembers the object it last saw, so that a write is refused when anyone wrote in between."""
+
+    def __init__(self, client: LeaseClient, namespace: str, name: str) -> None:
+        self.namespace = namespace
+        self.name = name
+        self._client = client
+        self._live: JsonObject | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether an object is remembered that `write` can be tried on."""
+        return self._live is not None
+
+    async def read(self) -> LeaseRecord | None:
+        """The live record, or None when there is no Lease."""
+        try:
+            self._live = await self._client.get(LEASES, self.name, self.namespace)
+        except NotFound:
+            self._live = None
+            return None
+        return record_of(self._live)
+
+    async def create(self, record: LeaseRecord) -> None:
+        """Create the Lease; LostRace when it exists."""
+        lease: JsonObject = {
+            "apiVersion": LEASES.api_version,
+            "kind": LEASES.kind,
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": spec_of(record),
+        }
+        try:
+            self._live = await self._client.create(LEASES, lease, field_manager=FIELD_MANAGER)
+        except AlreadyExists as error:
+            raise LostRace(str(error)) from error
+
+    async def write(self, record: LeaseRecord) -> None:
+        """Write over what was last seen; LostRace when that is not what the server has."""
+        if self._live is None:
+            raise LostRace(f"Lease {self.namespace}/{self.name} was not read yet")
+        before = self._live.get("spec")
+        spec: dict[str, JsonValue] = dict(before) if isinstance(before, dict) else {}
+        spec.update(spec_of(record))
+        try:
+            self._live = await self._client.replace(LEASES, {**self._live, "spec": spec}, field_manager=FIELD_MANAGER)
+        except (Conflict, NotFound) as error:
+            self._live = None
+            raise LostRace(str(error)) from error
+
+
+def record_of(lease: JsonObject) -> LeaseRecord:
+    """Read a Lease object; what is missing or odd reads as released."""
+    spec = lease.get("spec")
+    fields = spec if isinstance(spec, dict) else {}
+    return LeaseRecord(
+        holder=_text(fields.get("holderIdentity")),
+        lease_duration_s=_number(fields.get("leaseDurationSeconds")),
+        acquired=_text(fields.get("acquireTime")),
+        renewed=_text(fields.get("renewTime")),
+        transitions=_number(fields.get("leaseTransitions")),
+    )
+
+
+def spec_of(record: LeaseRecord) -> dict[str, JsonValue]:
+    """The part of a Lease's spec that a record is."""
+    return {
+        "holderIdentity": record.holder,
+        "leaseDurationSeconds": record.lease_duration_s,
+        "acquireTime": record.acquired,
+        "renewTime": record.renewed,
+        "leaseTransitions": record.transitions,
+    }
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: JsonValue) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -1,0 +1,303 @@
+"""The manager: one process's controllers and other runnables, started and stopped in order.
+
+Start: HTTP servers (so that probes answer while caches fill), events, webhooks, caches, others, and the elected ones
+once this process leads. Nothing waits for all caches: a controller starts when its own sources are synced, and what
+is missing is named in readiness and in the log while the rest goes on. Stop is the reverse, under one deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable, Hashable
+from typing import TypeVar, cast
+
+import msgspec
+import structlog
+
+from omectl.api.json import JsonObject
+from omectl.clock import Clock, SystemClock
+from omectl.informers import Informer, InformerFactory
+from omectl.kube.client import Client
+from omectl.manager.controller import Controller
+from omectl.manager.elector import LeaderElector, LeadershipLost
+from omectl.manager.lease import LeaseLock
+from omectl.manager.options import ManagerOptions
+from omectl.manager.probes import Checks
+from omectl.manager.recorder import EventRecorder
+from omectl.manager.runnable import Group, Runnable, RunnableGroup, group_of
+from omectl.manager.server import HttpServer
+from omectl.manager.signals import stop_on_signals
+from omectl.manager.source import KindSource
+from omectl.manager.statistics import ManagerStatistics
+from omectl.manager.sync import SyncReport, unsynced
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_EVENT_DRAIN_S = 5.0
+
+K = TypeVar("K", bound=Hashable)
+
+
+class ManagerState(enum.Enum):
+    CREATED = "created"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class RunnableFailed(Exception):  # noqa: N818 - what happened
+    """A runnable ended with an exception, which is the `__cause__`."""
+
+    def __init__(self, name: str, cause: Exception) -> None:
+        super().__init__(f"{name} failed and the manager stopped: {type(cause).__name__}: {cause}")
+        self.name = name
+
+
+class StopTimeout(TimeoutError):  # noqa: N818 - what happened
+    """Some runnables did not end within the grace period and were cut off."""
+
+    def __init__(self, names: list[str], grace_s: float) -> None:
+        super().__init__(
+            f"failed waiting for all runnables to end within grace period of {grace_s:g} s: "
+            f"{', '.join(names)} did not; raise graceful_shutdown_s, or find out what they wait for"
+        )
+        self.names = names
+
+
+class Manager:
+    """Owns informers, events, election, servers and every runnable added; `run` it once.
+
+    `client` outlives the manager. Everything happens in the loop that runs it.
+    """
+
+    def __init__(self, client: Client, options: ManagerOptions | None = None, *, clock: Clock | None = None) -> None:
+        self.options = options = options or ManagerOptions()
+        self.client = client
+        self.clock = clock or SystemClock()
+        self.informers = InformerFactory(client)
+        self.events = EventRecorder(client, options.event_component, clock=self.clock)
+        self.healthz = Checks("healthz")
+        self.readyz = Checks("readyz")
+        self.elected = asyncio.Event()
+        self.controllers: list[Controller[Hashable]] = []
+        self._state = ManagerState.CREATED
+        self._ending = asyncio.Event()
+        self._failure: Exception | None = None
+        self._names: set[str] = set()
+        self._optional: set[Informer] = set()
+        self._groups = {group: RunnableGroup(group, self._failed) for group in Group}
+        self._elector: LeaderElector | None = None
+        if options.leader_election:
+            election = options.election()
+            lock = LeaseLock(client, election.namespace, election.lease_name)
+            self._elector = LeaderElector(lock, election, self.clock)
+            self.healthz.add("leader-election", self._elector.problem)
+        self._metrics_server = HttpServer("metrics", options.metrics_address, options.metrics_flag)
+        self._probe_server = HttpServer("probes", options.probe_address, options.probe_flag)
+        self.healthz.add("ping", lambda: None)
+        self.readyz.add("caches", self._caches_problem)
+        self.readyz.add("running", self._running_problem)
+
+    @property
+    def metrics_url(self) -> str:
+        """`http://host:port` of the metrics server while it listens, else ""."""
+        return self._metrics_server.url
+
+    @property
+    def probe_url(self) -> str:
+        """`http://host:port` of the probe server while it listens, else ""."""
+        return self._probe_server.url
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether elected runnables may act at this moment; always true without election, once started."""
+        return self.elected.is_set() if self._elector is None else self._elector.is_leader
+
+    def add(self, runnable: Runnable) -> None:
+        """Add a runnable to its group; after the start it starts at once. RuntimeError while stopping."""
+        if self._state in (ManagerState.STOPPING, ManagerState.STOPPED):
+            raise RuntimeError(
+                f"can't accept new runnable {runnable.name} as stop procedure is already engaged; add it earlier"
+            )
+        if runnable.name in self._names:
+            raise ValueError(f"wanted a new name for a runnable, found {runnable.name!r} for the second time")
+        self._names.add(runnable.name)
+        self._groups[group_of(runnable)].add(runnable)
+
+    def add_controller(self, controller: Controller[K]) -> Controller[K]:
+        """Add a controller; answers it, to be kept."""
+        self.add(controller)
+        if controller.needs_leader:
+            controller.may_work = self._may_lead
+        self._optional.update(
+            source.informer for source in controller.sources if isinstance(source, KindSource) and source.optional
+        )
+        self.controllers.append(cast("Controller[Hashable]", controller))
+        return controller
+
+    async def run(self) -> None:
+        """Run until `stop`, a cancellation, a failed runnable (RunnableFailed) or a lost lease (LeadershipLost).
+
+        Raises AddressUnavailable before anything else runs, and StopTimeout when the stop took too long. A second
+        cancellation, while stopping, cuts everything off.
+        """
+        if self._state is not ManagerState.CREATED:
+            raise RuntimeError("this manager was started already; make a new one to run again")
+        self._move(ManagerState.STARTING)
+        late: list[str] = []
+        try:
+            await self._start()
+            await self._ending.wait()
+        finally:
+            self._move(ManagerState.STOPPING)
+            try:
+                late = await self._shut_down()
+            finally:
+                await self._cut_off()
+                self._move(ManagerState.STOPPED)
+        if self._failure is not None:
+            raise self._failure
+        if late:
+            raise StopTimeout(late, self.options.graceful_shutdown_s)
+
+    async def run_until_signal(self) -> None:
+        """`run`, with SIGTERM and SIGINT asking for a clean stop and a second one ending the process."""
+        with stop_on_signals(self.stop):
+            await self.run()
+
+    def stop(self) -> None:
+        """Ask `run` to stop everything and return."""
+        self._ending.set()
+
+    def statistics(self) -> ManagerStatistics:
+        return ManagerStatistics(
+            state=self._state.value,
+            leader=self.is_leader,
+            runnables={group.value: self._groups[group].running for group in Group},
+            unsynced=unsynced(self._needed_informers()),
+            controllers={controller.name: controller.statistics() for controller in self.controllers},
+            election=None if self._elector is None else self._elector.statistics(),
+            events=self.events.statistics(),
+        )
+
+    async def _start(self) -> None:
+        self._metrics_server.serve_metrics()
+        self._metrics_server.serve_json("/debug/statistics", self._statistics_json)
+        self._probe_server.serve_probe("/healthz", self.healthz)
+        self._probe_server.serve_probe("/readyz", self.readyz)
+        await self._probe_server.start()
+        await self._metrics_server.start()
+        self._groups[Group.SERVERS].start()
+        self._groups[Group.EVENTS].add(self.events)
+        self._groups[Group.EVENTS].start()
+        self._groups[Group.WEBHOOKS].start()
+        self._groups[Group.CACHES].add(_Caches(self.informers))
+        self._groups[Group.CACHES].start()
+        report = SyncReport(self._needed_informers, self.options.sync_timeout_s)
+        self._groups[Group.OTHERS].add(report)
+        self._groups[Group.OTHERS].start()
+        self._groups[Group.ELECTION].add(_Election(self._elector, self._lead))
+        self._groups[Group.ELECTION].start()
+        self._move(ManagerState.RUNNING)
+
+    def _lead(self) -> None:
+        if self._state is not ManagerState.STOPPING:
+            self.elected.set()
+            self._groups[Group.ELECTED].start()
+
+    async def _shut_down(self) -> list[str]:
+        """Stop the groups in order; answer the names of the runnables that were cut off."""
+        lost = isinstance(self._failure, LeadershipLost)
+        grace_s = 0.0 if lost else self.options.graceful_shutdown_s
+        time = asyncio.get_running_loop().time
+        ends = time() + grace_s if grace_s >= 0 else None
+        late: list[str] = []
+
+        async def stop(*groups: Group) -> None:
+            remaining_s = None if ends is None else max(0.0, ends - time())
+            for names in await asyncio.gather(*(self._groups[group].stop(remaining_s) for group in groups)):
+                late.extend(names)
+
+        await stop(Group.ELECTED, Group.OTHERS)
+        await stop(Group.CACHES)
+        await stop(Group.WEBHOOKS)
+        await stop(Group.ELECTION)
+        if self._elector is not None and not self._groups[Group.ELECTED].running:
+            await self._elector.release()
+        late.extend(await self._groups[Group.EVENTS].stop(_EVENT_DRAIN_S))
+        await stop(Group.SERVERS)
+        return [] if lost else late
+
+    async def _cut_off(self) -> None:
+        """Leave nothing behind, whatever came before."""
+        for group in Group:
+            await self._groups[group].stop(0.0)
+        await self._metrics_server.stop()
+        await self._probe_server.stop()
+
+    def _failed(self, runnable: Runnable, error: Exception) -> None:
+        """A runnable's exception stops the manager; the first one is what `run` raises."""
+        if isinstance(error, LeadershipLost):
+            _log.error("leader_election_lost", error=str(error))
+            self._groups[Group.ELECTED].hurry()
+            self._failure = self._failure or error
+        else:
+            _log.error("runnable_failed", runnable=runnable.name, error=str(error), exc_info=error)
+            if self._failure is None:
+                self._failure = RunnableFailed(runnable.name, error)
+                self._failure.__cause__ = error
+        self._ending.set()
+
+    def _may_lead(self) -> bool:
+        return self.is_leader
+
+    def _needed_informers(self) -> list[Informer]:
+        return [informer for informer in self.informers.informers if informer not in self._optional]
+
+    def _caches_problem(self) -> str | None:
+        missing = unsynced(self._needed_informers())
+        return "waiting for " + ", ".join(missing) if missing else None
+
+    def _running_problem(self) -> str | None:
+        return None if self._state is ManagerState.RUNNING else self._state.value
+
+    def _statistics_json(self) -> JsonObject:
+        return msgspec.to_builtins(self.statistics(), str_keys=True)
+
+    def _move(self, state: ManagerState) -> None:
+        _log.debug("manager_state", old=self._state.value, new=state.value)
+        self._state = state
+
+
+class _Caches:
+    """The informers as a runnable."""
+
+    name = "informers"
+    needs_leader = False
+
+    def __init__(self, informers: InformerFactory) -> None:
+        self._informers = informers
+
+    async def run(self) -> None:
+        await self._informers.run()
+
+
+class _Election:
+    """The candidate as a runnable; without one this process leads at once."""
+
+    name = "leader-election"
+    needs_leader = False
+
+    def __init__(self, elector: LeaderElector | None, lead: Callable[[], None]) -> None:
+        self._elector = elector
+        self._lead = lead
+
+    async def run(self) -> None:
+        if self._elector is None:
+            self._lead()
+            return
+        await self._elector.acquire()
+        self._lead()
+        await self._elector.hold()

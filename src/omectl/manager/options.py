@@ -1,0 +1,99 @@
+"""How a manager is set up."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from dataclasses import dataclass, field
+
+LEASE_NAME = "ome-controller-manager-leader-lock"
+EVENT_COMPONENT = "v1beta1Controllers"
+OFF = "0"
+
+
+def default_identity() -> str:
+    """Host name and a random part: two processes never share it."""
+    return f"{socket.gethostname()}_{uuid.uuid4()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElectionOptions:
+    """The Lease that leaders hold, and its times (seconds)."""
+
+    lease_name: str = LEASE_NAME
+    namespace: str = "ome"
+    identity: str = field(default_factory=default_identity)
+    lease_duration_s: float = 15.0
+    renew_deadline_s: float = 10.0
+    retry_period_s: float = 2.0
+    release_on_stop: bool = True
+
+    def validated(self) -> ElectionOptions:
+        """These options, or ValueError naming the first rule they break."""
+        rules = (
+            (self.retry_period_s > 0, "retry_period_s > 0", self.retry_period_s),
+            (
+                self.renew_deadline_s > self.retry_period_s * JITTER_FACTOR,
+                f"renew_deadline_s > {JITTER_FACTOR} x retry_period_s",
+                self.renew_deadline_s,
+            ),
+            (
+                self.lease_duration_s > self.renew_deadline_s,
+                "lease_duration_s > renew_deadline_s",
+                self.lease_duration_s,
+            ),
+            (self.lease_duration_s >= 1, "lease_duration_s >= 1", self.lease_duration_s),
+            (bool(self.identity), "an identity", self.identity),
+            (bool(self.lease_name and self.namespace), "a lease name and namespace", self.lease_name),
+        )
+        for holds, wanted, found in rules:
+            if not holds:
+                raise ValueError(f"leader election: wanted {wanted}, found {found!r}")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagerOptions:
+    """Set-up of a manager. Addresses are `host:port`, `:port`, or "0" for off; port 0 takes a free one.
+
+    `graceful_shutdown_s`: 0 does not wait for runnables at stop, a negative number waits for ever.
+    The two `..._flag` names are those that a clear error should mention.
+    """
+
+    leader_election: bool = False
+    identity: str = field(default_factory=default_identity)
+    namespace: str = "ome"
+    lease_name: str = LEASE_NAME
+    lease_duration_s: float = 15.0
+    renew_deadline_s: float = 10.0
+    retry_period_s: float = 2.0
+    release_on_stop: bool = True
+    metrics_address: str = OFF
+    probe_address: str = OFF
+    metrics_flag: str = "--metrics-bind-address"
+    probe_flag: str = "--health-probe-addr"
+    graceful_shutdown_s: float = 30.0
+    sync_timeout_s: float = 120.0
+    event_component: str = EVENT_COMPONENT
+    loop_stall_s: float = 0.1
+
+    def election(self) -> ElectionOptions:
+        """The part for the leader elector, validated."""
+        return ElectionOptions(
+            lease_name=self.lease_name,
+            namespace=self.namespace,
+            identity=self.identity,
+            lease_duration_s=self.lease_duration_s,
+            renew_deadline_s=self.renew_deadline_s,
+            retry_period_s=self.retry_period_s,
+            release_on_stop=self.release_on_stop,
+        ).validated()
+
+
+JITTER_FACTOR = 1.2
+
+
+def in_cluster_namespace(default: str = "ome") -> str:
+    """The namespace of this process: `POD_NAMESPACE`, or `default`."""
+    return os.environ.get("POD_NAMESPACE") or default

@@ -1,0 +1,173 @@
+"""The manager's HTTP servers: probes, metrics, statistics."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from omectl import metrics
+from omectl.api.json import JsonObject
+from omectl.manager.probes import Answer, Checks
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_SHUTDOWN_S = 2.0
+
+
+class BadAddress(ValueError):  # noqa: N818 - what was found
+    """An address to listen on that is not `host:port` or `:port`."""
+
+    def __init__(self, address: str, flag: str) -> None:
+        super().__init__(f'{flag}: wanted host:port, :port or "0" for off, found {address!r}')
+
+
+class AddressUnavailable(OSError):  # noqa: N818 - what was found
+    """The address can't be listened on."""
+
+    def __init__(self, address: str, flag: str, cause: OSError) -> None:
+        if cause.errno == errno.EADDRINUSE:
+            found, hint = "another process listens there already", f"stop it or choose another address with {flag}"
+        elif cause.errno == errno.EACCES:
+            found, hint = "this user may not listen there", f"choose a port above 1023 with {flag}"
+        else:
+            found, hint = cause.strerror or str(cause), f"choose an address of this machine with {flag}"
+        super().__init__(cause.errno, f"wanted to listen on {address} ({flag}), found that {found}; {hint}")
+        self.address = address
+        self.flag = flag
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
+def parse_address(address: str, flag: str) -> tuple[str | None, int] | None:
+    """Host (None for all) and port of `host:port`, `[v6]:port` or `:port`; None when off ("0" or empty)."""
+    if address in ("", "0"):
+        return None
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise BadAddress(address, flag)
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise BadAddress(address, flag)
+    return host or None, int(port)
+
+
+class HttpServer:
+    """One listener with a few fixed paths. `start` raises AddressUnavailable; `url` is readable after it."""
+
+    def __init__(self, name: str, address: str, flag: str) -> None:
+        self.name = name
+        self._wanted = address
+        self._flag = flag
+        self._routes: list[tuple[str, Callable[[web.Request], web.Response]]] = []
+        self._runner: web.AppRunner | None = None
+        self._bound: tuple[str, int] | None = None
+        self._listens_at = parse_address(address, flag)
+
+    @property
+    def is_off(self) -> bool:
+        return self._listens_at is None
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port while listening."""
+        return self._bound
+
+    @property
+    def url(self) -> str:
+        """`http://host:port` while listening, else ""."""
+        if self._bound is None:
+            return ""
+        host, port = self._bound
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def serve_probe(self, path: str, checks: Checks) -> None:
+        """Answer `path` and `path/<check>`."""
+        from aiohttp import web
+
+        def all_of(request: web.Request) -> web.Response:
+            query = request.query
+            return _plain(checks.answer(verbose="verbose" in query, exclude=query.getall("exclude", [])))
+
+        def one_of(request: web.Request) -> web.Response:
+            answer = checks.answer_one(request.match_info["check"])
+            if answer is None:
+                raise web.HTTPNotFound
+            return _plain(answer)
+
+        self._routes += [(path, all_of), (path + "/", all_of), (path + "/{check}", one_of)]
+
+    def serve_metrics(self, path: str = "/metrics") -> None:
+        """Answer `path` with the process's metrics."""
+        from aiohttp import web
+
+        def answer(request: web.Request) -> web.Response:
+            body, content_type = metrics.exposition(request.headers.get("Accept", ""))
+            return web.Response(body=body, headers={"Content-Type": content_type})
+
+        self._routes.append((path, answer))
+
+    def serve_json(self, path: str, read: Callable[[], JsonObject]) -> None:
+        """Answer `path` with what `read` gives at that moment."""
+        import msgspec
+        from aiohttp import web
+
+        def answer(request: web.Request) -> web.Response:
+            del request
+            body = msgspec.json.format(msgspec.json.encode(read()), indent=2)
+            return web.Response(body=body, content_type="application/json")
+
+        self._routes.append((path, answer))
+
+    async def start(self) -> None:
+        """Listen; does nothing when the address is off."""
+        if self._listens_at is None:
+            return
+        from aiohttp import web
+
+        app = web.Application()
+        for path, answer in self._routes:
+            app.router.add_get(path, _handler(answer))
+        host, port = self._listens_at
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await self.stop()
+            raise AddressUnavailable(self._wanted, self._flag, error) from error
+        bound = self._runner.addresses[0]
+        self._bound = (str(bound[0]), int(bound[1]))
+        _log.info("listening", server=self.name, url=self.url)
+
+    async def stop(self) -> None:
+        """Stop listening and end the open connections."""
+        runner, self._runner, self._bound = self._runner, None, None
+        if runner is not None:
+            await runner.cleanup()
+
+
+def _handler(answer: Callable[[web.Request], web.Response]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        return answer(request)
+
+    return handle
+
+
+def _plain(answer: Answer) -> web.Response:
+    from aiohttp import web
+
+    return web.Response(
+        text=answer.text,
+        status=answer.status,
+        content_type="text/plain",
+        charset="utf-8",
+        headers={"X-Content-Type-Options": "nosniff"},
+    )

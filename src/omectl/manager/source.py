@@ -1,0 +1,160 @@
+"""Where a controller's keys come from.
+
+A source runs as a task of its controller. It fills the queue, says once that it has handed over everything that was
+there at the start, and goes on until it is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+
+from omectl.informers import Informer, ObjectEvent
+from omectl.manager.handler import Handler
+from omectl.manager.predicate import Predicate
+from omectl.manager.sync import describe, wait_synced
+from omectl.workqueue import LOW_PRIORITY, ExponentialLimiter, PriorityQueue
+
+K = TypeVar("K", bound=Hashable)
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Source(Protocol[K]):
+    """`waiting_for` says in words why `synced` is not set yet; an `optional` source is not waited for."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def optional(self) -> bool: ...
+
+    async def run(self, queue: PriorityQueue[K], synced: asyncio.Event) -> None: ...
+
+    def waiting_for(self) -> str: ...
+
+
+class KindSource(Generic[K]):
+    """Events of an informer.
+
+    What nobody waits for (the initial list, replays of unchanged objects) is queued at LOW_PRIORITY. An `optional` kind
+    may be absent from the cluster: the controller starts without it and hears of its objects when the kind appears.
+    """
+
+    def __init__(
+        self,
+        informer: Informer,
+        handler: Handler[K],
+        predicates: Sequence[Predicate] = (),
+        *,
+        optional: bool = False,
+    ) -> None:
+        self.informer = informer
+        self.optional = optional
+        self._handler = handler
+        self._predicates = tuple(predicates)
+
+    @property
+    def name(self) -> str:
+        return self.informer.kind.group_kind
+
+    async def run(self, queue: PriorityQueue[K], synced: asyncio.Event) -> None:
+        handler, predicates = self._handler, self._predicates
+
+        def handle(event: ObjectEvent) -> None:
+            for predicate in predicates:
+                if not predicate(event):
+                    return
+            priority = LOW_PRIORITY if event.initial or event.resync else 0
+            for key in handler(event):
+                queue.add(key, priority=priority)
+
+        registration = self.informer.add_handler(handle)
+        try:
+            await wait_synced(registration)
+            synced.set()
+            await asyncio.get_running_loop().create_future()
+        finally:
+            registration.remove()
+
+    def waiting_for(self) -> str:
+        return describe(self.informer)
+
+
+class ChannelSource(Generic[K]):
+    """Keys that other parts of the process put; those put before the controller runs wait for it."""
+
+    optional = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._queues: list[PriorityQueue[K]] = []
+        self._early: dict[K, int] = {}
+
+    def put(self, key: K, *, priority: int = 0) -> None:
+        """Queue `key` in every controller that has this source."""
+        if not self._queues:
+            self._early[key] = max(priority, self._early.get(key, priority))
+        for queue in self._queues:
+            queue.add(key, priority=priority)
+
+    async def run(self, queue: PriorityQueue[K], synced: asyncio.Event) -> None:
+        self._queues.append(queue)
+        early, self._early = self._early, {}
+        for key, priority in early.items():
+            queue.add(key, priority=priority)
+        synced.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self._queues.remove(queue)
+
+    def waiting_for(self) -> str:
+        return f"{self.name} (not started)"
+
+
+class PollingSource(Generic[K]):
+    """Keys that `poll` answers, asked every `interval_s`; a poll that fails is logged and asked again with back-off."""
+
+    optional = False
+
+    def __init__(
+        self,
+        name: str,
+        interval_s: float,
+        poll: Callable[[], Awaitable[Iterable[K]]],
+        *,
+        priority: int = LOW_PRIORITY,
+        timeout_s: float | None = None,
+    ) -> None:
+        self.name = name
+        self._interval_s = interval_s
+        self._poll = poll
+        self._priority = priority
+        self._timeout_s = interval_s if timeout_s is None else timeout_s
+        self._last_error: Exception | None = None
+
+    async def run(self, queue: PriorityQueue[K], synced: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        back_off = ExponentialLimiter[str](base_s=min(1.0, self._interval_s), max_s=self._interval_s)
+        while True:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    keys = await self._poll()
+            except Exception as error:
+                self._last_error = error
+                _log.warning("poll_failed", source=self.name, error=str(error) or type(error).__name__)
+                await asyncio.sleep(back_off.when(self.name, loop.time()))
+                continue
+            back_off.forget(self.name)
+            self._last_error = None
+            for key in keys:
+                queue.add(key, priority=self._priority)
+            synced.set()
+            await asyncio.sleep(self._interval_s)
+
+    def waiting_for(self) -> str:
+        return f"{self.name} ({self._last_error or 'first poll not done'})"
