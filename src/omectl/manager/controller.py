@@ -137,11 +137,11 @@ class Controller(Generic[K]):
             self._move(ControllerState.STOPPED)
 
     def waiting_for(self) -> list[str]:
-        """Which needed sources are not synced, in words; empty when the controller can work."""
+        """Which sources are not synced, in words; empty when the controller can work."""
         return [
             source.waiting_for()
             for source, synced in zip(self._sources, self._synced, strict=True)
-            if not source.optional and not synced.is_set()
+            if not synced.is_set()
         ]
 
     def statistics(self) -> ControllerStatistics:
@@ -174,11 +174,8 @@ class Controller(Generic[K]):
             raise ControllerFailed(self.name, error) from error
 
     async def _until_synced(self) -> None:
-        """Wait for the needed sources; past the time-out, say which are missing and wait on."""
-        needed = [
-            synced.wait() for source, synced in zip(self._sources, self._synced, strict=True) if not source.optional
-        ]
-        waiting = asyncio.gather(*needed)
+        """Wait for the sources; past the time-out, say which are missing and wait on."""
+        waiting = asyncio.gather(*(synced.wait() for synced in self._synced))
         try:
             while True:
                 try:

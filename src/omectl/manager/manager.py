@@ -17,7 +17,7 @@ import structlog
 
 from omectl.api.json import JsonObject
 from omectl.clock import Clock, SystemClock
-from omectl.informers import Informer, InformerFactory
+from omectl.informers import InformerFactory
 from omectl.kube.client import Client
 from omectl.manager.controller import Controller
 from omectl.manager.elector import LeaderElector, LeadershipLost
@@ -30,7 +30,7 @@ from omectl.manager.server import HttpServer
 from omectl.manager.signals import stop_on_signals
 from omectl.manager.source import KindSource
 from omectl.manager.statistics import ManagerStatistics
-from omectl.manager.sync import SyncReport, unsynced
+from omectl.manager.sync import Needs, SyncReport
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -86,7 +86,7 @@ class Manager:
         self._ending = asyncio.Event()
         self._failure: Exception | None = None
         self._names: set[str] = set()
-        self._optional: set[Informer] = set()
+        self._needs = Needs(self.informers)
         self._groups = {group: RunnableGroup(group, self._failed) for group in Group}
         self._elector: LeaderElector | None = None
         if options.leader_election:
@@ -131,9 +131,9 @@ class Manager:
         self.add(controller)
         if controller.needs_leader:
             controller.may_work = self._may_lead
-        self._optional.update(
-            source.informer for source in controller.sources if isinstance(source, KindSource) and source.optional
-        )
+        for source in controller.sources:
+            if isinstance(source, KindSource) and not source.optional:
+                self._needs.require(source.informer)
         self.controllers.append(cast("Controller[Hashable]", controller))
         return controller
 
@@ -176,7 +176,7 @@ class Manager:
             state=self._state.value,
             leader=self.is_leader,
             runnables={group.value: self._groups[group].running for group in Group},
-            unsynced=unsynced(self._needed_informers()),
+            unsynced=self._needs.missing(),
             controllers={controller.name: controller.statistics() for controller in self.controllers},
             election=None if self._elector is None else self._elector.statistics(),
             events=self.events.statistics(),
@@ -195,8 +195,7 @@ class Manager:
         self._groups[Group.WEBHOOKS].start()
         self._groups[Group.CACHES].add(_Caches(self.informers))
         self._groups[Group.CACHES].start()
-        report = SyncReport(self._needed_informers, self.options.sync_timeout_s)
-        self._groups[Group.OTHERS].add(report)
+        self._groups[Group.OTHERS].add(SyncReport(self._needs, self.options.sync_timeout_s))
         self._groups[Group.OTHERS].start()
         self._groups[Group.ELECTION].add(_Election(self._elector, self._lead))
         self._groups[Group.ELECTION].start()
@@ -253,11 +252,8 @@ class Manager:
     def _may_lead(self) -> bool:
         return self.is_leader
 
-    def _needed_informers(self) -> list[Informer]:
-        return [informer for informer in self.informers.informers if informer not in self._optional]
-
     def _caches_problem(self) -> str | None:
-        missing = unsynced(self._needed_informers())
+        missing = self._needs.missing()
         return "waiting for " + ", ".join(missing) if missing else None
 
     def _running_problem(self) -> str | None:

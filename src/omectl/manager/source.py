@@ -15,7 +15,7 @@ import structlog
 from omectl.informers import Informer, ObjectEvent
 from omectl.manager.handler import Handler
 from omectl.manager.predicate import Predicate
-from omectl.manager.sync import describe, wait_synced
+from omectl.manager.sync import describe
 from omectl.workqueue import LOW_PRIORITY, ExponentialLimiter, PriorityQueue
 
 K = TypeVar("K", bound=Hashable)
@@ -24,13 +24,10 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class Source(Protocol[K]):
-    """`waiting_for` says in words why `synced` is not set yet; an `optional` source is not waited for."""
+    """`waiting_for` says in words why `synced` is not set yet."""
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def optional(self) -> bool: ...
 
     async def run(self, queue: PriorityQueue[K], synced: asyncio.Event) -> None: ...
 
@@ -41,7 +38,7 @@ class KindSource(Generic[K]):
     """Events of an informer.
 
     What nobody waits for (the initial list, replays of unchanged objects) is queued at LOW_PRIORITY. An `optional` kind
-    may be absent from the cluster: the controller starts without it and hears of its objects when the kind appears.
+    may be absent from the cluster: the controller starts without it, and hears of its objects when the kind appears.
     """
 
     def __init__(
@@ -72,9 +69,11 @@ class KindSource(Generic[K]):
             for key in handler(event):
                 queue.add(key, priority=priority)
 
-        registration = self.informer.add_handler(handle)
+        registration = self.informer.add_handler(handle, name=queue.name)
         try:
-            await wait_synced(registration)
+            await self.informer.wait_settled()
+            if not (self.optional and self.informer.is_absent):
+                await registration.wait_synced()
             synced.set()
             await asyncio.get_running_loop().create_future()
         finally:
@@ -86,8 +85,6 @@ class KindSource(Generic[K]):
 
 class ChannelSource(Generic[K]):
     """Keys that other parts of the process put; those put before the controller runs wait for it."""
-
-    optional = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -118,8 +115,6 @@ class ChannelSource(Generic[K]):
 
 class PollingSource(Generic[K]):
     """Keys that `poll` answers, asked every `interval_s`; a poll that fails is logged and asked again with back-off."""
-
-    optional = False
 
     def __init__(
         self,

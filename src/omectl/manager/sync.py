@@ -1,66 +1,71 @@
-"""Waiting until caches are complete, and saying which are not."""
+"""Which caches are not complete, and where they are."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import Protocol
 
 import structlog
 
-from omectl.informers import Informer
+from omectl.informers import Informer, InformerFactory
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_LOOK_AGAIN_S = 0.02
 
+class Needs:
+    """What a manager's caches must reach.
 
-class Syncing(Protocol):
-    """An informer or a registration."""
+    A *required* informer must hold its objects; of any other it is enough to know that the server does not serve the
+    kind.
+    """
 
-    @property
-    def has_synced(self) -> bool: ...
+    def __init__(self, factory: InformerFactory) -> None:
+        self._factory = factory
+        self._required: set[Informer] = set()
 
+    def require(self, informer: Informer) -> None:
+        """An absent kind is not good enough for `informer`."""
+        self._required.add(informer)
 
-async def wait_synced(*parts: Syncing) -> None:
-    """Return when all parts are complete; the caller brings the deadline."""
-    for part in parts:
-        while not part.has_synced:  # noqa: ASYNC110 - the informers say it by a flag
-            await asyncio.sleep(_LOOK_AGAIN_S)
+    def missing(self) -> list[str]:
+        """The informers that are not there yet, in words."""
+        return [describe(informer) for informer in self._factory.informers if not self._is_met(informer)]
 
+    async def met(self) -> None:
+        """Wait until nothing is missing; the caller brings the deadline."""
+        for informer in self._factory.informers:
+            await (informer.wait_synced() if informer in self._required else informer.wait_settled())
 
-def unsynced(informers: Iterable[Informer]) -> list[str]:
-    """The informers that are not complete, each with its last error if it has one."""
-    return [describe(informer) for informer in informers if not informer.has_synced]
+    def _is_met(self, informer: Informer) -> bool:
+        return informer.has_synced if informer in self._required else informer.is_settled
 
 
 def describe(informer: Informer) -> str:
-    """An informer that is not complete, in words."""
+    """Where an informer is, and what went wrong last."""
     error = informer.last_error
-    return f"{informer.kind.group_kind} ({error or 'still listing'})"
+    return f"{informer.name} ({informer.state.value}{f': {error}' if error is not None else ''})"
 
 
 class SyncReport:
-    """Says in the log when all needed informers are complete, or which are not past the time-out; then it ends."""
+    """Says in the log when all needed caches are complete, or which are not past the time-out; then it ends."""
 
     name = "sync-report"
     needs_leader = False
 
-    def __init__(self, informers: Callable[[], Iterable[Informer]], timeout_s: float) -> None:
-        self._informers = informers
+    def __init__(self, needs: Needs, timeout_s: float) -> None:
+        self._needs = needs
         self._timeout_s = timeout_s
 
     async def run(self) -> None:
         started = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._timeout_s):
-                await wait_synced(*self._informers())
+                await self._needs.met()
         except TimeoutError:
             _log.error(
                 "caches_not_synced",
                 after_s=self._timeout_s,
-                waiting_for=unsynced(self._informers()),
+                waiting_for=self._needs.missing(),
                 next_step="everything that does not need these caches goes on; readiness stays false",
             )
-            await wait_synced(*self._informers())
+            await self._needs.met()
         _log.info("caches_synced", took_s=round(asyncio.get_running_loop().time() - started, 3))
