@@ -55,7 +55,7 @@ def version_matches(runtime: str, operator: str, model: str) -> bool:
     ours, theirs = ModelVersion.parse(runtime), ModelVersion.parse(model)
     if ours is None or theirs is None:
         return False
-    if operator == "Equal" or not (ours.official and theirs.official):
+    if operator in ("", "Equal") or not (ours.official and theirs.official):
         return ours.same_as(theirs)
     if (ours.precision, ours.prefixed) != (theirs.precision, theirs.prefixed):
         return False

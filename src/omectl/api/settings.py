@@ -130,16 +130,6 @@ class MultinodeProberSettings(SettingsPart):
     unavailable_threshold_seconds: int = 0
 
 
-class KedaSettings(SettingsPart):
-    """KEDA's connection; nothing acts on it, services bring their own."""
-
-    enable_keda: bool = False
-    prom_server_address: str = ""
-    custom_prom_query: str = ""
-    scaling_threshold: str = ""
-    scaling_operator: str = ""
-
-
 class OmectlSettings(SettingsPart):
     """What only this operator has."""
 
@@ -189,7 +179,6 @@ class Settings(SettingsPart):
     serving_sidecar: ServingSidecarSettings | None = None
     fine_tuned_adapter: InjectedContainerSettings | None = None
     multinode_prober: MultinodeProberSettings = Field(default_factory=_shipped_prober)
-    keda_config: KedaSettings = Field(default_factory=KedaSettings)
     omectl: OmectlSettings = Field(default_factory=OmectlSettings)
 
     @classmethod

@@ -74,7 +74,7 @@ class PodPart(OpaqueObject):
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """The CRD requires the field although reading does without it. With `defaulted`, the CRD has Python's default too."""
+    """The CRD requires the field although reading does without it. With `defaulted`, it has Python's default too."""
 
     defaulted: bool = False
 

@@ -1,0 +1,42 @@
+"""Where the schema of a service is looser than that of a runtime: what the runtime states need not be repeated."""
+
+from collections.abc import Iterator
+from typing import Final, cast
+
+from omectl.api.json import JsonObject
+
+_COMPONENTS: Final = ("engine", "decoder", "router", "predictor")
+_CHECKED_PROBES: Final = ("livenessProbe", "readinessProbe")
+
+
+def relax(spec: JsonObject) -> None:
+    """Loosen the schema of `InferenceService.spec` in place.
+
+    * nothing is required two levels below `spec` (a runner's name among others);
+    * a component itself has no `ephemeralContainers`;
+    * liveness and readiness probes of a runner need no port, nor do HTTP ones of extra containers.
+    """
+    for part in _properties(spec).values():
+        for inner in _properties(part).values():
+            inner.pop("required", None)
+    for name in _COMPONENTS:
+        component = _properties(_properties(spec)[name])
+        component.pop("ephemeralContainers", None)
+        runner = component.get("runner") or component["model"]
+        for action in ("httpGet", "tcpSocket"):
+            _need_no_port(runner, action)
+        _need_no_port(cast("JsonObject", component["containers"]["items"]), "httpGet")
+
+
+def _need_no_port(container: JsonObject, action: str) -> None:
+    for probe in _probes(container):
+        _properties(probe)[action].pop("required", None)
+
+
+def _probes(container: JsonObject) -> Iterator[JsonObject]:
+    for name in _CHECKED_PROBES:
+        yield _properties(container)[name]
+
+
+def _properties(schema: JsonObject) -> dict[str, JsonObject]:
+    return cast("dict[str, JsonObject]", schema.get("properties", {}))
