@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-from omectl.api.wire import Int64, SchemaPart, Time, WireType, one_of
+from omectl.api.wire import REQUIRED, Int64, SchemaPart, Time, WireType, one_of
 
 _TYPE_PATTERN = (
     r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
@@ -20,7 +20,8 @@ class Condition(WireType):
 
     type: Annotated[str, SchemaPart({"maxLength": 316, "pattern": _TYPE_PATTERN})]
     status: Annotated[str, one_of(TRUE, FALSE, UNKNOWN)]
-    last_transition_time: Time
+    last_transition_time: Annotated[Time, REQUIRED] = ""
+    """Set by `merge_conditions`."""
     reason: Annotated[str, SchemaPart({"minLength": 1, "maxLength": 1024, "pattern": _REASON_PATTERN})]
     message: Annotated[str, SchemaPart({"maxLength": 32768})]
     observed_generation: Annotated[Int64, SchemaPart({"minimum": 0})] | None = None

@@ -1,13 +1,13 @@
 """A model's entry in a node's ConfigMap: how the agent tells the controller what it holds."""
 
-from typing import Annotated, Final, Literal, Self, cast
+from typing import Final, Literal, Self, cast
 
 import msgspec
-from pydantic import Strict, ValidationError
+from pydantic import ValidationError
 
 from omectl.api.facts import ModelFacts, NameVersion
 from omectl.api.json import JsonObject
-from omectl.api.wire import FROM_THE_WIRE, Flag, FreeForm, Int, WireType
+from omectl.api.wire import FROM_THE_WIRE, Flag, FreeForm, Int, Number, WireType
 
 READY: Final = "Ready"
 UPDATING: Final = "Updating"
@@ -62,7 +62,7 @@ class EntryProgress(WireType):
     completed_bytes: Int | None = None
     total_files: Int | None = None
     completed_files: Int | None = None
-    speed_bytes_per_sec: Annotated[float, Strict()] | None = None
+    speed_bytes_per_sec: Number | None = None
     last_updated: str | None = None
 
 

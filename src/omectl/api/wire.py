@@ -19,14 +19,13 @@ from pydantic import (
     ModelWrapValidatorHandler,
     PrivateAttr,
     SerializerFunctionWrapHandler,
-    Strict,
     ValidationInfo,
     model_serializer,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
-from pydantic_core.core_schema import dict_schema
+from pydantic_core.core_schema import bool_schema, dict_schema, float_schema, int_schema
 
 from omectl.api.json import JsonObject, JsonValue
 
@@ -56,6 +55,16 @@ class SchemaPart:
     """Keywords that the CRD's schema of the annotated type gains."""
 
     keywords: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exact:
+    """Reading takes only this JSON type, without conversions: `5` is no text and `"5"` no number."""
+
+    core_schema: CoreSchema
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
+        return self.core_schema
 
 
 class OpaqueObject:
@@ -118,10 +127,11 @@ QUANTITY_PATTERN = (
     r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
 )
 
-Flag: TypeAlias = Annotated[bool, Strict()]
-Int: TypeAlias = Annotated[int, Strict()]
-Int32: TypeAlias = Annotated[int, Strict(), SchemaPart({"format": "int32"})]
-Int64: TypeAlias = Annotated[int, Strict(), SchemaPart({"format": "int64"})]
+Flag: TypeAlias = Annotated[bool, Exact(bool_schema(strict=True))]
+Int: TypeAlias = Annotated[int, Exact(int_schema(strict=True))]
+Int32: TypeAlias = Annotated[Int, SchemaPart({"format": "int32"})]
+Int64: TypeAlias = Annotated[Int, SchemaPart({"format": "int64"})]
+Number: TypeAlias = Annotated[float, Exact(float_schema(strict=True))]
 Time: TypeAlias = Annotated[str, SchemaPart({"format": "date-time"})]
 """RFC 3339 text, kept as it was written."""
 IntOrString: TypeAlias = Annotated[Int | str, SchemaPart({"x-kubernetes-int-or-string": True})]
