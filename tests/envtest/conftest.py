@@ -1,0 +1,46 @@
+"""A control plane with omectl's own manifests on it, for tests that act as the shipped service accounts."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from omectl.kube.credentials import ClientConfig
+from omectl.local.assets import Binary
+from omectl.local.control_plane import ControlPlane
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+_APPLY_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """What `kubectl apply -k manifests` made, and the identities in it."""
+
+    control_plane: ControlPlane
+
+    async def manager(self) -> ClientConfig:
+        """The manager's service account, under its shipped roles."""
+        return await self.control_plane.service_account("ome", "ome-controller-manager")
+
+    async def agent(self, node: str | None) -> ClientConfig:
+        """The agent's service account; with a node, by a token that is bound to it as a pod's is."""
+        return await self.control_plane.service_account("ome-agents", "ome-model-agent", node=node)
+
+
+@pytest.fixture(scope="session")
+def shipped(full_control_plane: ControlPlane) -> Shipped:
+    """The shipped manifests, applied under strict validation."""
+    kubectl = full_control_plane.binary(Binary.KUBECTL)
+    # Definitions first: the server needs a moment before it serves their kinds, and nothing else waits for that.
+    for folder in (MANIFESTS / "crds", MANIFESTS):
+        subprocess.run(
+            [kubectl, "apply", "--server-side", "--validate=strict", "--kustomize", folder],
+            env={"KUBECONFIG": str(full_control_plane.kubeconfig())},
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=_APPLY_S,
+        )
+    return Shipped(full_control_plane)
