@@ -11,6 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import structlog
 
@@ -262,7 +263,8 @@ class Reflector:
             self._markerless = 0
             self._replace(records, marked, time.monotonic() - started)
             del records
-            return await self._follow(batches, rest)
+            ending = await self._follow(batches, rest)
+            return replace(ending, events=ending.events + 1)  # a stream that brought the list was no empty watch
 
     async def _fill(
         self, batches: AsyncIterator[list[bytes]], records: dict[ObjectKey, Record]

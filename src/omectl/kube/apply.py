@@ -1,0 +1,283 @@
+"""Writing children: server-side apply only when needed, only what is ours, and pruning of what is no longer wanted.
+
+A child carries the hash of what was desired. While the hash is the same and the live object still contains the desired
+fields, nothing is written, so a restart writes nothing. An object that another controller (or nobody) owns is never
+touched.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import msgspec
+import structlog
+
+from omectl.api.json import JsonObject
+from omectl.api.labels import DESIRED_HASH, OWNED_BY_UID
+from omectl.api.resource import ObjectKey, ResourceKind, key_of
+from omectl.kube.client import Client
+from omectl.kube.containment import first_difference
+from omectl.kube.errors import ApiError, BadRequest, Conflict, InternalError, Invalid, KubeError, NotFound
+from omectl.kube.owners import controlled_by, controller_of, metadata_of, owner_reference, uid_of
+from omectl.kube.replicas import REPLICAS_MANAGER, manages, manages_beyond_replicas
+
+FIELD_MANAGER: Final = "omectl"
+
+_log = structlog.get_logger(__name__)
+_SERVER_FIELDS: Final = frozenset(
+    {"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink", "deletionTimestamp"}
+)
+_TYPED_PATCH_FIELD: Final = re.compile(r"(?:failed to create typed patch object|errors:).*?: \.?([\w.\[\]\"=/-]+): ")
+
+
+class NotOurs(KubeError):  # noqa: N818 - named like the condition
+    """An object of the wanted name exists and another controller, or nobody, owns it."""
+
+    def __init__(self, kind: str, key: ObjectKey, wanted_owner: str, found_owner: str) -> None:
+        super().__init__(kind, key, found_owner)
+        self.kind = kind
+        self.key = key
+        self.wanted_owner = wanted_owner
+        self.found_owner = found_owner
+
+    def __str__(self) -> str:
+        return (
+            f"wanted to write {self.kind} {self.key} for {self.wanted_owner}, found it owned by "
+            f"{self.found_owner or 'nobody'}; delete or rename that object, or rename {self.wanted_owner}"
+        )
+
+
+class ApplyRefused(KubeError):  # noqa: N818 - named like the condition
+    """The server does not accept the object; `fields` names what it refuses."""
+
+    def __init__(self, kind: str, key: ObjectKey, cause: ApiError) -> None:
+        super().__init__(kind, key, cause.message)
+        self.kind = kind
+        self.key = key
+        self.cause = cause
+        self.fields = _refused_fields(cause)
+
+    def __str__(self) -> str:
+        fields = ", ".join(self.fields) or "the object"
+        immutable = "immutable" in self.cause.message
+        advice = (
+            f"delete {self.kind} {self.key} so that it is made again"
+            if immutable
+            else "correct the field where it comes from: the service, its runtime or the settings"
+        )
+        return f"the API server refuses {fields} of {self.kind} {self.key}: {self.cause.message}; {advice}"
+
+
+class Outcome(Enum):
+    """What `Applier.apply` did. TERMINATING: the live object is being deleted, and is made anew once it is gone."""
+
+    UNCHANGED = "unchanged"
+    CREATED = "created"
+    UPDATED = "updated"
+    TERMINATING = "terminating"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The outcome, and the live object after it."""
+
+    outcome: Outcome
+    live: JsonObject
+
+
+def desired_hash(obj: JsonObject) -> str:
+    """32 hex digits over everything that is desired: what the server fills, and the hash itself, do not count."""
+    bare = _without_hash(obj)
+    metadata = {name: value for name, value in metadata_of(bare).items() if name not in _SERVER_FIELDS}
+    hashed: JsonObject = {**bare, "metadata": metadata}
+    hashed.pop("status", None)
+    return hashlib.sha256(msgspec.json.encode(hashed, order="sorted")).hexdigest()[:32]
+
+
+def stamp(desired: JsonObject, owner: JsonObject) -> JsonObject:
+    """A copy of the desired object with owner reference, inventory label and hash."""
+    metadata = dict(metadata_of(desired))
+    labels, annotations = metadata.get("labels"), metadata.get("annotations")
+    metadata["labels"] = {**(labels if isinstance(labels, dict) else {}), OWNED_BY_UID: uid_of(owner)}
+    metadata["ownerReferences"] = [owner_reference(owner)]
+    stamped: JsonObject = {**desired, "metadata": metadata}
+    metadata["annotations"] = {
+        **(annotations if isinstance(annotations, dict) else {}),
+        DESIRED_HASH: desired_hash(stamped),
+    }
+    return stamped
+
+
+def needs_apply(live: JsonObject, stamped: JsonObject) -> str | None:
+    """Why the stamped object must be applied over the live one; None when nothing is to be written."""
+    difference = first_difference(live, stamped)
+    if difference is None:
+        return None
+    return "the desired object changed" if difference.endswith(DESIRED_HASH) else f"{difference} differs"
+
+
+class Applier:
+    """Applies and prunes the children of owners, as one field manager."""
+
+    def __init__(self, client: Client, *, field_manager: str = FIELD_MANAGER) -> None:
+        self._client = client
+        self._field_manager = field_manager
+
+    async def apply(
+        self,
+        owner: JsonObject,
+        kind: ResourceKind,
+        desired: JsonObject,
+        live: JsonObject | None,
+        *,
+        initial_replicas: int | None = None,
+    ) -> Applied:
+        """Make `desired` true for `owner`; `live` is what the cache has and may be stale.
+
+        With `initial_replicas`, `desired` has no `spec.replicas`: the number is set once, at creation, by a manager of
+        its own, and afterwards belongs to whatever scales the object.
+        Raises NotOurs, ApplyRefused, and whatever the client raises.
+        """
+        stamped = stamp(desired, owner)
+        if live is not None and controlled_by(live, uid_of(owner)) and needs_apply(live, stamped) is None:
+            return Applied(Outcome.UNCHANGED, live)
+        key = key_of(desired)
+        current = await self._current(kind, key)
+        if current is None:
+            return await self._create(kind, stamped, initial_replicas)
+        if not controlled_by(current, uid_of(owner)):
+            raise NotOurs(kind.kind, key, _named(owner), _named_controller(current))
+        if metadata_of(current).get("deletionTimestamp"):
+            return Applied(Outcome.TERMINATING, current)
+        reason = needs_apply(current, stamped)
+        if reason is None:
+            return Applied(Outcome.UNCHANGED, current)
+        _log.info("child.apply", kind=kind.kind, object=str(key), reason=reason)
+        if initial_replicas is not None and manages(current, self._field_manager, "spec", "replicas"):
+            await self._apply_replicas(kind, current)
+        stamped = {**stamped, "metadata": {**metadata_of(stamped), "uid": uid_of(current)}}
+        reply = await self._apply(kind, stamped, self._field_manager)
+        return Applied(Outcome.UPDATED, await self._settle_replicas(kind, reply))
+
+    async def prune(
+        self,
+        owner: JsonObject,
+        existing: Iterable[tuple[ResourceKind, JsonObject]],
+        keep: Collection[tuple[str, ObjectKey]],
+        *,
+        propagation: str = "Background",
+    ) -> list[tuple[ResourceKind, ObjectKey]]:
+        """Delete the owner's children that are not kept; `keep` holds (`ResourceKind.group_kind`, key).
+
+        Only what carries the owner's inventory label and whose controller is this very owner is deleted, and only if it
+        is still the same object. Returns what was deleted.
+        """
+        deleted: list[tuple[ResourceKind, ObjectKey]] = []
+        for kind, obj in existing:
+            key = key_of(obj)
+            if (kind.group_kind, key) in keep or not self.is_child(obj, owner):
+                continue
+            try:
+                await self._client.delete(kind, key.name, key.namespace, uid=uid_of(obj), propagation=propagation)
+            except (NotFound, Conflict):
+                continue
+            _log.info("child.pruned", kind=kind.kind, object=str(key))
+            deleted.append((kind, key))
+        return deleted
+
+    async def children(
+        self, owner: JsonObject, kinds: Iterable[ResourceKind], namespace: str
+    ) -> list[tuple[ResourceKind, JsonObject]]:
+        """The owner's children of these kinds, read live by the inventory label; for callers without caches."""
+        selector = f"{OWNED_BY_UID}={uid_of(owner)}"
+        found: list[tuple[ResourceKind, JsonObject]] = []
+        for kind in kinds:
+            listed = await self._client.list(kind, namespace, label_selector=selector)
+            found.extend((kind, obj) for obj in listed.items)
+        return found
+
+    @staticmethod
+    def is_child(obj: JsonObject, owner: JsonObject) -> bool:
+        """In the owner's inventory, controlled by it, and not being deleted already."""
+        metadata = metadata_of(obj)
+        labels = metadata.get("labels")
+        in_inventory = isinstance(labels, dict) and labels.get(OWNED_BY_UID) == uid_of(owner)
+        return in_inventory and controlled_by(obj, uid_of(owner)) and not metadata.get("deletionTimestamp")
+
+    async def _current(self, kind: ResourceKind, key: ObjectKey) -> JsonObject | None:
+        try:
+            return await self._client.get(kind, key.name, key.namespace)
+        except NotFound as error:
+            if error.kind_is_missing:
+                raise
+            return None
+
+    async def _create(self, kind: ResourceKind, stamped: JsonObject, initial_replicas: int | None) -> Applied:
+        _log.info("child.create", kind=kind.kind, object=str(key_of(stamped)))
+        if initial_replicas is None:
+            return Applied(Outcome.CREATED, await self._apply(kind, stamped, self._field_manager))
+        # The object must be born with the right number, and end with its number owned by the other manager alone:
+        # that one applies everything, then we do, and then it lets go of all but the number.
+        # It writes no hash, so a pass that is cut off in between is seen as unfinished by the next one.
+        spec = stamped.get("spec")
+        scaled: JsonObject = {**(spec if isinstance(spec, dict) else {}), "replicas": initial_replicas}
+        await self._apply(kind, {**_without_hash(stamped), "spec": scaled}, REPLICAS_MANAGER)
+        reply = await self._apply(kind, stamped, self._field_manager)
+        return Applied(Outcome.CREATED, await self._settle_replicas(kind, reply))
+
+    async def _settle_replicas(self, kind: ResourceKind, reply: JsonObject) -> JsonObject:
+        """Leave the replicas' manager nothing but the replicas, also when an earlier pass was cut off half-way."""
+        if not manages_beyond_replicas(reply):
+            return reply
+        return await self._apply_replicas(kind, reply)
+
+    async def _apply_replicas(self, kind: ResourceKind, live: JsonObject) -> JsonObject:
+        key = key_of(live)
+        body: JsonObject = {
+            "apiVersion": kind.api_version,
+            "kind": kind.kind,
+            "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid_of(live)},
+        }
+        spec = live.get("spec")
+        scaler_owns = manages_beyond_replicas(live) and not manages(live, REPLICAS_MANAGER, "spec", "replicas")
+        if isinstance(spec, dict) and not scaler_owns:
+            body["spec"] = {"replicas": spec.get("replicas")}
+        return await self._apply(kind, body, REPLICAS_MANAGER)
+
+    async def _apply(self, kind: ResourceKind, obj: JsonObject, manager: str) -> JsonObject:
+        try:
+            return await self._client.apply(kind, obj, field_manager=manager, force=True)
+        except (Invalid, BadRequest) as error:
+            raise ApplyRefused(kind.kind, key_of(obj), error) from error
+        except InternalError as error:
+            if "typed patch object" not in error.message:
+                raise
+            raise ApplyRefused(kind.kind, key_of(obj), error) from error
+
+
+def _without_hash(obj: JsonObject) -> JsonObject:
+    metadata = dict(metadata_of(obj))
+    annotations = metadata.pop("annotations", None)
+    if isinstance(annotations, dict):
+        kept = {name: value for name, value in annotations.items() if name != DESIRED_HASH}
+        if kept:
+            metadata["annotations"] = kept
+    return {**obj, "metadata": metadata}
+
+
+def _refused_fields(cause: ApiError) -> tuple[str, ...]:
+    if isinstance(cause, Invalid) and cause.fields:
+        return cause.fields
+    return tuple(dict.fromkeys(_TYPED_PATCH_FIELD.findall(cause.message)))
+
+
+def _named(owner: JsonObject) -> str:
+    return f"{owner.get('kind')} {key_of(owner)}"
+
+
+def _named_controller(obj: JsonObject) -> str:
+    controller = controller_of(obj)
+    return f"{controller.get('kind')} {controller.get('name')} (uid {controller.get('uid')})" if controller else ""

@@ -1,0 +1,36 @@
+"""Who owns `spec.replicas`, read from `managedFields`. Pure."""
+
+from typing import Final
+
+from omectl.api.json import JsonObject, JsonValue
+from omectl.kube.owners import metadata_of
+
+REPLICAS_MANAGER: Final = "omectl-replicas"
+
+
+def managed_fields(obj: JsonObject, manager: str) -> list[JsonObject]:
+    """The field sets (`fieldsV1`) that a manager has applied."""
+    entries = metadata_of(obj).get("managedFields")
+    sets: list[JsonObject] = []
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and entry.get("manager") == manager and not entry.get("subresource"):
+            fields = entry.get("fieldsV1")
+            if isinstance(fields, dict):
+                sets.append(fields)
+    return sets
+
+
+def manages(obj: JsonObject, manager: str, *path: str) -> bool:
+    """The manager owns the field at `path`."""
+    return any(_has(fields, path) for fields in managed_fields(obj, manager))
+
+
+def manages_beyond_replicas(obj: JsonObject) -> bool:
+    """The replicas' manager owns more than `spec.replicas`: a creation was cut off half-way, or is under way."""
+    return any(fields not in ({"f:spec": {"f:replicas": {}}}, {}) for fields in managed_fields(obj, REPLICAS_MANAGER))
+
+
+def _has(fields: JsonValue, path: tuple[str, ...]) -> bool:
+    for name in path:
+        fields = fields.get(f"f:{name}") if isinstance(fields, dict) else None
+    return fields is not None
