@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from omectl.modelparser.document import Section
 from omectl.modelparser.errors import ModelParseError
-from omectl.modelparser.families import Family, family_of
+from omectl.modelparser.families import family_of
+from omectl.modelparser.family import Family
 
 TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "text_model_config")
 _HIDDEN = ("hidden_size", "d_model", "n_embd", "dim", "model_dim", "hidden_dim")

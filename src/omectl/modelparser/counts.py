@@ -1,11 +1,169 @@
 """The number of parameters that a configuration's shapes imply, where no weight headers are at hand."""
 
+from dataclasses import dataclass
+
 from omectl.modelparser.configuration import Configuration
+from omectl.modelparser.document import Section
+from omectl.modelparser.errors import ModelParseError
+from omectl.modelparser.families import family_of
+from omectl.modelparser.family import Family
+from omectl.modelparser.formula import evaluate
+
+_MOST = 10**15
+_PARTS = {"vision": ("vision_config",), "ffn": ("ffn_config",)}
+_FEED_FORWARD = (
+    "intermediate_size", "ffn_dim", "d_ff", "n_inner", "ffn_hidden_size", "ff_intermediate_size", "hidden_dim",
+)  # fmt: skip
 
 
-def configured_parameters(config: Configuration) -> int | None:
-    """The count, or None when the configuration doesn't tell enough."""
-    hidden, layers, vocabulary = config.hidden_size, config.layers, config.vocabulary_size
-    if hidden is None or layers is None or vocabulary is None:
+def configured_parameters(config: Configuration, *, embeds: bool = False) -> int | None:
+    """The count by the family's formulas; None when there is none for it or a dimension is missing.
+
+    Models that embed are stored without an output layer, whatever their architecture says.
+    """
+    family = config.family
+    language = family if family.language is None else family_of(_language_type(config) or family.language)
+    if config.text is not config.root and family.language is None:
+        language = family_of(_language_type(config) or "")
+    if language.parameters is None or _has_uncounted_parts(config, family):
         return None
-    return None
+    lookup = _Dimensions(config, language, embeds)
+    count = evaluate(language.parameters, lookup.number)
+    if family.tower is not None and count is not None:
+        tower = evaluate(family.tower, lookup.number)
+        count = count + tower if tower is not None else None
+    return count if count is not None and 0 < count <= _MOST else None
+
+
+def _language_type(config: Configuration) -> str | None:
+    return config.text.text("model_type") if config.text is not config.root else None
+
+
+def _has_uncounted_parts(config: Configuration, family: Family) -> bool:
+    """Whether the model has something beside its language part that no formula covers."""
+    if family.tower is None:
+        return config.vision
+    vision = config.root.section("vision_config")
+    kind = vision.text("model_type") if vision is not None else None
+    return bool(family.tower_types) and kind not in family.tower_types
+
+
+@dataclass(frozen=True, slots=True)
+class _Dimensions:
+    """Looks up the names of formulas (see `family`)."""
+
+    config: Configuration
+    language: Family
+    embeds: bool
+
+    def number(self, name: str) -> int | None:
+        part, _, rest = name.rpartition(".")
+        if part:
+            section = self.config.root.section(*_PARTS[part])
+            return _field(section, rest) if section is not None else None
+        known = self._short(name)
+        return known if known is not None else self._named(name)
+
+    def _short(self, name: str) -> int | None:
+        config = self.config
+        match name:
+            case "h":
+                return config.hidden_size or self._named("hidden_size")
+            case "L":
+                return config.layers or self._named("num_hidden_layers")
+            case "H":
+                return self._heads()
+            case "d":
+                return self._head_size()
+            case "q":
+                return _product(self._heads(), self._head_size())
+            case "k":
+                return _product(self._key_value_heads(), self._head_size())
+            case "i":
+                return config.dimension(*_FEED_FORWARD) or self._named("intermediate_size")
+            case "m":
+                return config.dimension("moe_intermediate_size") or self._short("i")
+            case "v":
+                return config.vocabulary_size or self._named("vocab_size")
+            case "E":
+                return config.experts or 0
+            case "lm" | "cls" | "labels":
+                return self._head(name)
+            case "w" | "t" | "N" | "patch" | "grid":
+                return self._tower(name)
+            case "noaux_tc":
+                return int(config.text.values.get("topk_method") == "noaux_tc")
+            case _:
+                return None
+
+    def _named(self, name: str) -> int | None:
+        for section in (self.config.text, self.config.root):
+            if (found := _field(section, name)) is not None:
+                return found
+        if name in self.language.defaults:
+            return self.language.defaults[name]
+        nested = self.config.text is not self.config.root
+        return self.language.nested_defaults.get(name) if nested else None
+
+    def _heads(self) -> int | None:
+        return self.config.attention_heads or self._named("num_attention_heads")
+
+    def _key_value_heads(self) -> int | None:
+        said = self.config.key_value_heads
+        if said == self.config.attention_heads and (default := self._named("num_key_value_heads")):
+            return default
+        return said or self._heads()
+
+    def _head_size(self) -> int | None:
+        said = self._named("head_dim") or self.config.head_size
+        hidden, heads = self._short("h"), self._heads()
+        return said or (hidden // heads if hidden and heads else None)
+
+    def _head(self, name: str) -> int:
+        architecture = (self.config.architecture or "").lower()
+        classifies = architecture.endswith(("forsequenceclassification", "forrewardmodel"))
+        bare = architecture.endswith("model") and not architecture.endswith(("headmodel", "rewardmodel"))
+        if name == "cls":
+            return int(classifies)
+        if name == "labels":
+            return 1 if architecture.endswith("forrewardmodel") else (self.config.labels or 2)
+        tied = self.config.root.flag("tie_word_embeddings")
+        if tied is None:
+            tied = self.config.text.flag("tie_word_embeddings")
+        if tied is None:
+            tied = self.language.tied
+        return int(not tied and not classifies and not bare and not self.embeds)
+
+    def _tower(self, name: str) -> int | None:
+        vision = self.config.root.section("vision_config")
+        if vision is None:
+            return None
+        width = vision.integer("embed_dim", "width", "hidden_size")
+        patch = vision.integer("patch_size", "spatial_patch_size")
+        if name == "w":
+            return width
+        if name == "t":
+            ratio = vision.number("mlp_ratio")
+            return vision.integer("intermediate_size") or (round(width * ratio) if width and ratio else None)
+        if name == "N":
+            return vision.integer("num_hidden_layers", "depth", "layers")
+        if name == "patch":
+            return 3 * patch * patch if patch else None
+        image = vision.integer("image_size")
+        return (image // patch) ** 2 if image and patch else None
+
+
+def _field(section: Section, name: str) -> int | None:
+    value = section.values.get(name)
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, list):
+        return len(value)
+    try:
+        return section.integer(name, minimum=0)
+    except ModelParseError:
+        return None
+
+
+def _product(left: int | None, right: int | None) -> int | None:
+    return left * right if left is not None and right is not None else None

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from omectl.api.facts import ModelFacts
 from omectl.api.json import JsonObject, JsonValue
-from omectl.modelparser.capabilities import Evidence, pipeline_capabilities, transformer_capabilities
+from omectl.modelparser.capabilities import EMBEDDING, Evidence, pipeline_capabilities, transformer_capabilities
 from omectl.modelparser.configuration import Configuration, read_configuration
 from omectl.modelparser.counts import configured_parameters
 from omectl.modelparser.diffusion import Pipeline, is_pipeline, read_pipeline
@@ -38,6 +38,8 @@ def parse_model(files: Mapping[str, bytes], tensors: TensorSummary | None, sizes
     """
     listing = plain_listing({**{path: len(data) for path, data in files.items()}, **sizes})
     summary = tensors or _EMPTY
+    if any(path.startswith("config.json/") for path in listing):
+        raise ModelParseError("config.json", "", "a folder", "a file")
     problem: ModelParseError | None = None
     documents = find_documents(listing)
     for path in documents:
@@ -74,7 +76,8 @@ def _transformer_facts(
     folder = folder_of(root.path)
     quantization = read_quantization(root, tuple(_side_files(files, folder)))
     weights = count_weights(summary, files, listing, folder, quantization.bits)
-    parameters, source = _parameters(weights, config)
+    capabilities = transformer_capabilities(_evidence(config, files, listing, folder))
+    parameters, source = _parameters(weights, config, embeds=EMBEDDING in capabilities)
     dtype = config.dtype or _TORCH_NAMES.get(dominant_dtype(summary.headers.values()) or "")
     stored = model_files(listing, folder)
     version = config.transformers_version
@@ -99,16 +102,16 @@ def _transformer_facts(
         experts_per_token=config.experts_per_token,
         framework=framework,
         format=stored.format,
-        capabilities=list(transformer_capabilities(_evidence(config, files, listing, folder))),
+        capabilities=list(capabilities),
         files=len(listing),
     )
 
 
-def _parameters(weights: WeightCount, config: Configuration) -> tuple[int | None, str | None]:
+def _parameters(weights: WeightCount, config: Configuration, *, embeds: bool) -> tuple[int | None, str | None]:
     """The count and its source: all tensors, else the shapes that the configuration implies, else the index's word."""
     if weights.parameters and weights.complete:
         return weights.parameters, "tensors"
-    if configured := configured_parameters(config):
+    if configured := configured_parameters(config, embeds=embeds):
         return configured, "configuration"
     if weights.declared:
         return weights.declared, "index"

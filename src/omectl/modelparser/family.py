@@ -1,0 +1,49 @@
+"""What a family of models is: the row of a table.
+
+A model type that no row names is read by the usual names, so a new family needs a row only where it differs; without
+formulas its parameters are counted from tensor headers alone.
+
+Names in formulas: `h` hidden size, `L` layers, `q` and `k` width of all query and of all key heads, `d` width of one
+head, `H` heads, `i` feed-forward width, `v` vocabulary, `E` experts, `m` an expert's width, `lm` 1 when the
+architecture has an output layer of its own, `cls` 1 for a classifier, `labels`. Every other name is the configuration's
+own field (a flag counts 0 or 1, a list its length); `vision.x` and `ffn.x` are fields of those parts. In towers: `w`
+width, `t` feed-forward width, `N` layers, `patch` numbers in one patch, `grid` patches in one image.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Rules of the model types that share a configuration class."""
+
+    model_types: tuple[str, ...]
+    architecture: str | None = None
+    """Architecture when the file names none."""
+    vision: bool | None = None
+    """Whether it reads images; None: when the file has a vision part."""
+    context: tuple[str, ...] = ()
+    """Fields of the context length, before the usual ones."""
+    context_default: int | None = None
+    dtype: str | None = None
+    required: tuple[str, ...] = ()
+    """Fields without which a file of this family is broken."""
+    defaults: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Numbers that the family's class supplies when the file leaves them out."""
+    nested_defaults: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The same where the family is the language part of another model: such parts leave out more."""
+    tied: bool = False
+    """Whether input and output embeddings are one when `tie_word_embeddings` is not said."""
+    bare_generates: bool = False
+    """Whether the class named `…Model` writes text all the same."""
+    encoder: bool = False
+    """Whether the family reads text both ways, like BERT."""
+    parameters: str | None = None
+    """Formula of the number of parameters of the language model."""
+    language: str | None = None
+    """Model type of the language part when that part doesn't say."""
+    tower: str | None = None
+    """Formula of what a model has beside its language part."""
+    tower_types: tuple[str, ...] = ()
+    """Model types of the vision part for which the formula is right; empty: any."""
