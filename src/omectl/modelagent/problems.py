@@ -14,6 +14,7 @@ class Reason(StrEnum):
     """Why a model is not, or not fully, what its object asks for."""
 
     ACCESS_DENIED = "AccessDenied"
+    API_SERVER_UNREACHABLE = "ApiServerUnreachable"
     CREDENTIAL_MISSING = "CredentialMissing"
     DIGEST_MISMATCH = "DigestMismatch"
     DISK_FAULT = "DiskFault"
@@ -37,18 +38,29 @@ class Reason(StrEnum):
     URI_INVALID = "UriInvalid"
 
 
-_PASSING = frozenset({Reason.HUB_UNREACHABLE, Reason.RATE_LIMITED, Reason.TRANSFER_INTERRUPTED})
+_PASSING = frozenset(
+    {Reason.API_SERVER_UNREACHABLE, Reason.HUB_UNREACHABLE, Reason.RATE_LIMITED, Reason.TRANSFER_INTERRUPTED}
+)
 
 
 class ModelError(Exception):
-    """A fault with one model; `retry_after_s` is a wait that the other side asked for."""
+    """A fault with one model. `retry_after_s`: a wait the other side asked for; `wanted_bytes`: the space missed."""
 
-    def __init__(self, reason: Reason, message: str, next_step: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        message: str,
+        next_step: str,
+        *,
+        retry_after_s: float | None = None,
+        wanted_bytes: int | None = None,
+    ) -> None:
         super().__init__(f"{reason}: {message} {next_step}")
         self.reason = reason
         self.message = message
         self.next_step = next_step
         self.retry_after_s = retry_after_s
+        self.wanted_bytes = wanted_bytes
 
     @property
     def passing(self) -> bool:

@@ -46,8 +46,9 @@ def disk_error(error: OSError, root: RootedDirectory, wanted: int) -> ModelError
 def disk_full(wanted: int, free: int, root: RootedDirectory) -> ModelError:
     return ModelError(
         Reason.DISK_FULL,
-        f"The model needs {format_bytes(wanted)} more; the disk below {str(root.path)!r} has {format_bytes(free)} free.",
+        f"The model needs {format_bytes(wanted)}; the disk below {str(root.path)!r} has {format_bytes(free)} free.",
         "Free space on the node, or keep the model off it by storage.nodeSelector; the agent goes on when it fits.",
+        wanted_bytes=wanted,
     )
 
 

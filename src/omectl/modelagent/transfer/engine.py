@@ -25,6 +25,7 @@ class TransferEngine:
         self._root = root
         self._options = options.validated()
         self._slots = asyncio.Semaphore(transfers)
+        self._disk = asyncio.Lock()
         self._threads = anyio.CapacityLimiter(transfers * (options.connections + 2))
 
     @property
@@ -39,18 +40,24 @@ class TransferEngine:
         paths: TransferPaths,
         uid: str,
         on_progress: Callable[[Progress], None] = lambda _: None,
+        *,
+        good: frozenset[str] = frozenset(),
     ) -> None:
         """Bring every file of `source` into `paths.artifact`, verified; ModelError when that fails.
+
+        Files in `good` are known to lie there already.
 
         What was fetched stays on disk and in the journal, so the same call goes on from there. When cancelled, the
         sockets are shut down, and the call returns as soon as the threads have journalled what they hold.
         """
         async with self._slots:
-            job = await in_thread(
-                lambda: TransferJob.prepare(self._root, paths, source, uid, self._options),
-                self._threads,
-                dispose=TransferJob.close,
-            )
+            async with self._disk:
+                # One at a time, so that two models don't both find the same free space.
+                job = await in_thread(
+                    lambda: TransferJob.prepare(self._root, paths, source, uid, self._options, good),
+                    self._threads,
+                    dispose=TransferJob.close,
+                )
             try:
                 await self._run(job, on_progress)
             finally:

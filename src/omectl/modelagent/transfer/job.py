@@ -20,7 +20,7 @@ from omectl.modelagent.problems import ModelError, Reason
 from omectl.modelagent.rooted import RootedDirectory
 from omectl.modelagent.source import HashObject, Source
 from omectl.modelagent.transfer.connections import Connections, Redirects, SocketRegistry
-from omectl.modelagent.transfer.disk import disk_error, preallocate
+from omectl.modelagent.transfer.disk import disk_error, disk_full, preallocate
 from omectl.modelagent.transfer.faults import PassingError, TransferCancelledError
 from omectl.modelagent.transfer.journal import Journal, JournalContents, TransferName, WrittenRange
 from omectl.modelagent.transfer.options import TransferOptions
@@ -65,9 +65,18 @@ class TransferJob:
 
     @classmethod
     def prepare(
-        cls, root: RootedDirectory, paths: TransferPaths, source: Source, uid: str, options: TransferOptions
+        cls,
+        root: RootedDirectory,
+        paths: TransferPaths,
+        source: Source,
+        uid: str,
+        options: TransferOptions,
+        good: frozenset[str] = frozenset(),
     ) -> TransferJob:
-        """Open or start the journal and give every missing file its space; ModelError when the disk refuses."""
+        """Open or start the journal and give every missing file its space; ModelError when the disk refuses.
+
+        Files in `good` are known to lie in the artifact, verified.
+        """
         name = TransferName(uid, source.identity, source.revision, source.files)
         try:
             descriptor = root.open_file(*paths.journal, flags=os.O_RDWR | os.O_CREAT | os.O_APPEND)
@@ -75,6 +84,7 @@ class TransferJob:
             if contents is None:
                 root.remove_tree(*paths.partial)
                 contents = JournalContents()
+            contents.verified.update(number for number, file in enumerate(source.files) if file.path in good)
             _reconcile_with_disk(root, paths, source, journal, contents)
             job = cls(root, paths, source, journal, contents, options)
         except OSError as error:
@@ -247,6 +257,10 @@ class TransferJob:
 
     def _preallocate(self) -> None:
         wanted = self._missing_bytes()
+        free = self._root.free_bytes()
+        needed = wanted - self._allocated_bytes()
+        if needed > 0 and needed + self._options.disk_headroom_bytes > free:
+            raise disk_full(needed + self._options.disk_headroom_bytes, free, self._root)
         try:
             for number, state in enumerate(self._state.files):
                 if not state.settled and state.file.size:
@@ -267,6 +281,15 @@ class TransferJob:
         for number, state in enumerate(self._state.files):
             if not state.settled and not state.written.total:
                 self._root.unlink(*self._paths.partial, partial_name(number))
+
+    def _allocated_bytes(self) -> int:
+        """Blocks that partial files hold already for bytes that are still to come."""
+        total = 0
+        for number, state in enumerate(self._state.files):
+            found = None if state.settled else self._root.stat(*self._paths.partial, partial_name(number))
+            if found is not None:
+                total += max(0, min(found.st_blocks * 512, state.file.size) - state.written.total)
+        return total
 
     def _missing_bytes(self) -> int:
         progress = self._state.progress()

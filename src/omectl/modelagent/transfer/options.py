@@ -29,6 +29,8 @@ class TransferOptions:
     backoff_base_s: float = 0.5
     backoff_max_s: float = 30.0
     retry_after_max_s: float = 300.0
+    disk_headroom_bytes: int = 1 << 30
+    """A transfer that would leave less than this free is not begun."""
     allow_http: bool = False
 
     def validated(self) -> TransferOptions:
