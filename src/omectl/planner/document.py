@@ -1,0 +1,48 @@
+"""Reading JSON documents whose shape nobody vouches for: what has another shape reads as absent."""
+
+from omectl.api.json import JsonObject, JsonValue
+from omectl.api.wire import WireType
+
+
+def as_object(value: JsonValue) -> JsonObject:
+    """The object, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_objects(value: JsonValue) -> list[JsonObject]:
+    """The objects of a list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def as_texts(value: JsonValue) -> list[str]:
+    """The texts of a list."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def as_text(value: JsonValue) -> str:
+    """The text, or ""."""
+    return value if isinstance(value, str) else ""
+
+
+def as_number(value: JsonValue) -> int:
+    """The whole number, or 0."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def at(value: JsonValue, *path: str) -> JsonValue:
+    """The value under these keys, None when one of them is missing."""
+    for step in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    return value
+
+
+def as_document(part: WireType | None) -> JsonObject:
+    """An API type as the JSON it was read from."""
+    return part.model_dump(mode="json", by_alias=True, exclude_unset=True) if part is not None else {}
+
+
+def without_nulls(value: JsonObject) -> JsonObject:
+    """The object less the keys whose value is null or "" or an empty container."""
+    return {key: item for key, item in value.items() if item not in (None, "", [], {})}

@@ -1,0 +1,54 @@
+"""What a plan is made from: everything that it reads, gathered by the caller."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from omectl.api.accelerator_class import AcceleratorClass
+from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.fine_tuned_weight import FineTunedWeight
+from omectl.api.inference_service import InferenceService
+from omectl.api.json import JsonObject
+from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
+from omectl.api.settings import Settings
+
+CORE_CAPABILITIES: Final = frozenset(
+    {
+        "ConfigMap",
+        "Pod",
+        "Service",
+        "ServiceAccount",
+        "Deployment.apps",
+        "HorizontalPodAutoscaler.autoscaling",
+        "Ingress.networking.k8s.io",
+        "PodDisruptionBudget.policy",
+        "Role.rbac.authorization.k8s.io",
+        "RoleBinding.rbac.authorization.k8s.io",
+    }
+)
+"""Kinds that every cluster serves: what an offline plan assumes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveState:
+    """Live objects of the service, with status, by kind and name; its pods among them under kind `Pod`."""
+
+    children: Mapping[tuple[str, str], JsonObject] = field(default_factory=dict[tuple[str, str], JsonObject])
+
+    def get(self, kind: str, name: str) -> JsonObject | None:
+        """The child of that kind and name."""
+        return self.children.get((kind, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanInputs:
+    """One service and what it refers to. `runtimes` holds those of its namespace and of the cluster, in any order."""
+
+    service: InferenceService
+    model: BaseModel | ClusterBaseModel | None = None
+    weights: tuple[FineTunedWeight, ...] = ()
+    runtimes: tuple[ServingRuntime | ClusterServingRuntime, ...] = ()
+    accelerator_classes: tuple[AcceleratorClass, ...] = ()
+    settings: Settings = field(default_factory=Settings.defaults)
+    capabilities: frozenset[str] = CORE_CAPABILITIES
+    live: LiveState = field(default_factory=LiveState)

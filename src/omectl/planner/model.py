@@ -1,0 +1,142 @@
+"""What the planner knows of a model: its spec, and where the spec is silent the facts read from its files."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.conditions import TRUE, find_condition
+from omectl.api.facts import NameVersion, RecordedFacts
+from omectl.api.labels import ModelKey, model_label_key
+from omectl.api.model_size import format_model_size, parse_model_size
+from omectl.api.model_spec import DiffusionPipelineSpec, ModelFormat, ModelFrameworkSpec
+from omectl.api.settings import Settings
+from omectl.api.wire import FROM_THE_WIRE
+
+_KILO: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)K", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVersion:
+    """A format or framework with its version, None when unknown."""
+
+    name: str
+    version: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}" if self.version else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelView:
+    """A model as selection and rendering see it.
+
+    `size` is the exact parameter count, None when unknown; `size_text` how the spec or the facts write it, and
+    `size_readable` is False when the spec's text is no size. `path` is where its files lie on the nodes.
+    """
+
+    key: ModelKey
+    format: NamedVersion | None
+    framework: NamedVersion | None
+    architecture: str | None
+    quantization: str | None
+    pipeline: DiffusionPipelineSpec | None
+    size: int | None
+    size_text: str
+    size_readable: bool
+    path: str
+    revision: str
+    ready: bool
+    state: str
+    """Why it is not ready, or "" when nothing is known."""
+
+    @property
+    def name(self) -> str:
+        return self.key.name
+
+    @property
+    def label_key(self) -> str:
+        """The node label whose value `Ready` says that the files are there."""
+        return model_label_key(self.key)
+
+    @property
+    def facts_missing(self) -> tuple[str, ...]:
+        """Names of the spec fields that selection would need and nobody has told yet."""
+        known = {
+            "modelFormat": self.format,
+            "modelFramework": self.framework,
+            "modelArchitecture": self.architecture,
+        }
+        return tuple(name for name, value in known.items() if value is None)
+
+    def __str__(self) -> str:
+        parts = [self.architecture, self.quantization, self.format, self.framework, self.size_text]
+        told = ", ".join(str(part) for part in parts if part)
+        return f"{self.name} ({told})" if told else self.name
+
+
+def view_model(model: BaseModel | ClusterBaseModel, settings: Settings) -> ModelView:
+    """The view of a model."""
+    spec, status = model.spec, model.status
+    facts = (status.facts if status is not None else None) or RecordedFacts()
+    size, text, readable = _size(spec.model_parameter_size, facts.parameter_count)
+    condition = find_condition((status.conditions if status is not None else None) or (), "Ready")
+    ready = condition.status == TRUE if condition is not None else status is not None and status.state == "Ready"
+    return ModelView(
+        key=ModelKey(model.resource_kind.kind, model.namespace, model.name),
+        format=_named(spec.model_format, facts.format),
+        framework=_named(spec.model_framework, facts.framework),
+        architecture=spec.model_architecture or facts.architecture,
+        quantization=spec.quantization or facts.quantization,
+        pipeline=spec.diffusion_pipeline or _pipeline(facts),
+        size=size,
+        size_text=text,
+        size_readable=readable,
+        path=_path(model, settings),
+        revision=facts.revision or "",
+        ready=ready,
+        state=f"{condition.reason}: {condition.message}" if condition is not None and not ready else "",
+    )
+
+
+def read_size(text: str | None) -> int | None:
+    """Parameters of `7.5B`, `350M`, `500K` or a number; None when the text is none of these."""
+    if text is None:
+        return None
+    # OME's agent writes K for small models, and OME's selector cannot read it.
+    kilo = _KILO.fullmatch(text[:40])
+    if kilo is not None:
+        return round(float(kilo[1]) * 1000)
+    return parse_model_size(text) or None
+
+
+def _size(text: str | None, counted: int | None) -> tuple[int | None, str, bool]:
+    written = read_size(text)
+    if written is not None:
+        return written, text or "", True
+    if counted:
+        return counted, format_model_size(counted), True
+    return None, text or "", not text
+
+
+def _named(given: ModelFormat | ModelFrameworkSpec | None, found: NameVersion | None) -> NamedVersion | None:
+    if given is None or not given.name:
+        return NamedVersion(found.name, found.version or None) if found is not None and found.name else None
+    if given.version is None and found is not None and found.name == given.name:
+        return NamedVersion(given.name, found.version or None)
+    return NamedVersion(given.name, given.version)
+
+
+def _pipeline(facts: RecordedFacts) -> DiffusionPipelineSpec | None:
+    if not facts.diffusion_pipeline:
+        return None
+    return DiffusionPipelineSpec.model_validate(facts.diffusion_pipeline, context=FROM_THE_WIRE)
+
+
+def _path(model: BaseModel | ClusterBaseModel, settings: Settings) -> str:
+    """`storage.path`, else where the agent puts it: the URI below the models root, as plain components."""
+    storage = model.spec.storage
+    if storage.path:
+        return storage.path
+    uri = storage.storage_uri.replace("://", "/").replace("\0", "")
+    return "/".join([settings.models_root, *(part for part in uri.split("/") if part not in ("", ".", ".."))])

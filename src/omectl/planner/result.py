@@ -1,0 +1,89 @@
+"""What a plan is: desired objects, the reasons for every choice, the status to report, and what is in the way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from omectl.api.json import JsonObject, JsonValue
+
+
+class Reason(StrEnum):
+    """Why there is no plan. OME's event reasons where it has one."""
+
+    MODEL = "ModelReconcileError"
+    MODEL_NOT_READY = "ModelNotReady"
+    RUNTIME_VALIDATION = "RuntimeValidationError"
+    RUNTIME_SELECTION = "RuntimeSelectionError"
+    MERGE = "MergeSpecsError"
+    DEPLOYMENT_MODE = "DeploymentModeError"
+    INVALID_SPEC = "InvalidSpec"
+    NOT_SUPPORTED_YET = "NotSupportedYet"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why nothing can be planned and what to do about it. `failure` is the value of OME's `lastFailureInfo.reason`."""
+
+    reason: str
+    message: str
+    next_step: str
+    failure: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}; next: {self.next_step}"
+
+
+class PlanRefused(Exception):
+    """Raised inside the planner to end the planning of a service; `plan` turns it into data."""
+
+    def __init__(self, reason: Reason, message: str, next_step: str, *, failure: str = "") -> None:
+        self.problem = Problem(reason.value, message, next_step, failure)
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One runtime that was looked at.
+
+    `score` is OME's: priority times the weights of format and framework of the entry that matched, 0 without one.
+    `reasons` tell in words why it was accepted or not, all of them; `codes` are the same for machines. `rank` counts
+    from 1 among the accepted, None for the others; `entry` is the index of the matching supported format.
+    """
+
+    name: str
+    scope: str
+    score: int
+    accepted: bool
+    reasons: tuple[str, ...]
+    codes: tuple[str, ...] = ()
+    rank: int | None = None
+    entry: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Every choice with its reason. `ambiguous` says that only the name decided between the best two runtimes."""
+
+    mode: str = ""
+    model: str = ""
+    runtime: str = ""
+    runtime_reason: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    ambiguous: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The outcome. With a problem `objects` is empty, and nothing is to be applied or pruned.
+
+    Objects come in the order to apply them, in the service's namespace, without UIDs, owners or inventory.
+    `initial_replicas` says, by kind and name, how many replicas to create a workload with; later they are the
+    autoscaler's, and no object states them.
+    """
+
+    objects: tuple[JsonObject, ...] = ()
+    explanation: Explanation = field(default_factory=Explanation)
+    status: JsonObject = field(default_factory=dict[str, JsonValue])
+    problem: Problem | None = None
+    initial_replicas: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])

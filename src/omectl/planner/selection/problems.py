@@ -1,0 +1,62 @@
+"""What to tell a user whose service gets no runtime: wanted, found, what to do. Short; the rest is in the explanation."""
+
+from collections.abc import Sequence
+
+from omectl.api.inference_service import InferenceService
+from omectl.api.references import ServingRuntimeRef
+from omectl.api.serving_runtime import ServingRuntime
+from omectl.planner.model import ModelView
+from omectl.planner.result import Problem, Reason
+from omectl.planner.selection.candidates import Assessment, Runtime
+from omectl.planner.selection.entry import Code
+
+_NEAREST = 3
+_NAMED_KIND = ServingRuntime.resource_kind.kind
+
+
+def model_unknown(model: ModelView, message: str) -> Problem:
+    """Too little is known of the model to say which runtime serves it."""
+    why = f" ({model.state})" if model.state else ""
+    step = (
+        "wait for the model agent to read the model's files, or state what is missing in the spec of "
+        f"{model.key.kind} {model.name}: {', '.join(model.facts_missing) or 'its facts'}"
+    )
+    return Problem(Reason.MODEL_NOT_READY, f"{message}{why}", step, "BaseModelNotReady")
+
+
+def runtime_unknown(service: InferenceService, reference: ServingRuntimeRef, runtimes: Sequence[Runtime]) -> Problem:
+    """No runtime has the name."""
+    step = "create it, correct spec.runtime.name, or leave spec.runtime out to have one chosen"
+    scope = f"the cluster or namespace {service.namespace}"
+    if reference.kind == _NAMED_KIND:
+        scope = f"namespace {service.namespace}"
+        if any(one.name == reference.name for one in runtimes):
+            step = "leave spec.runtime.kind out: the cluster has a ClusterServingRuntime of that name"
+    message = f"runtime {reference.name} ({reference.kind}): not found in {scope}"
+    return Problem(Reason.RUNTIME_VALIDATION, message, step, "RuntimeNotRecognized")
+
+
+def runtime_does_not_fit(assessment: Assessment, model: ModelView) -> Problem:
+    """The named runtime is disabled or serves other models."""
+    name = assessment.runtime.name
+    disabled = any(difference.code is Code.DISABLED for difference in assessment.differences)
+    step = "enable the runtime" if disabled else "name another one, or leave spec.runtime out to have one chosen"
+    return Problem(
+        Reason.RUNTIME_VALIDATION,
+        f"runtime {name} does not serve model {model}: {assessment.text}",
+        step,
+        "RuntimeDisabled" if disabled else "NoSupportingRuntime",
+    )
+
+
+def none_fits(service: InferenceService, model: ModelView, refused: Sequence[Assessment]) -> Problem:
+    """No runtime fits: counts and the nearest misses."""
+    own = sum(isinstance(one.runtime, ServingRuntime) for one in refused)
+    counts = f"looked at {len(refused)} ({own} of namespace {service.namespace}, {len(refused) - own} of the cluster)"
+    near = "; ".join(f"{one.runtime.name} ({one.text})" for one in refused[:_NEAREST])
+    return Problem(
+        Reason.RUNTIME_SELECTION,
+        f"no runtime serves model {model}; {counts}" + (f", nearest: {near}" if near else ""),
+        "create a runtime that supports the model, or name one in spec.runtime",
+        "NoSupportingRuntime",
+    )

@@ -1,0 +1,55 @@
+"""Whether a runtime's statement about a version takes a model's version.
+
+The order is *runtime operator model*: `GreaterThanOrEqual` names the newest model version that the runtime takes. An
+unofficial version (`4.45.0.dev0`) counts as its base, unless the runtime itself states an unofficial one.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from omectl.api.model_version import ModelVersion
+
+EQUAL: Final = "Equal"
+_OPERATORS: Final = (EQUAL, "GreaterThan", "GreaterThanOrEqual")
+
+
+def version_problem(runtime: str | None, operator: str, model: str | None) -> str:
+    """Nothing when the versions fit, else what was wanted and what was found."""
+    if runtime is None and model is None:
+        return ""
+    if runtime is None:
+        return f"the runtime states no version, found {model}"
+    if operator and operator not in _OPERATORS:
+        return f"the runtime's operator {operator} is not one of {', '.join(_OPERATORS)}"
+    wanted = _wanted(runtime, operator)
+    if model is None:
+        return f"wanted {wanted}, the model has no version"
+    return "" if _fits(runtime, operator or EQUAL, model) else f"wanted {wanted}, found {model}"
+
+
+def exact(operator: str) -> bool:
+    """Whether the statement names one version only."""
+    return operator in ("", EQUAL)
+
+
+def _wanted(version: str, operator: str) -> str:
+    """In words, from the model's side: the runtime's version is the upper bound."""
+    if operator == "GreaterThan":
+        return f"a version before {version}"
+    if operator == "GreaterThanOrEqual":
+        return f"at most {version}"
+    return version
+
+
+def _fits(runtime: str, operator: str, model: str) -> bool:
+    ours, theirs = ModelVersion.parse(runtime), ModelVersion.parse(model)
+    if ours is None or theirs is None:
+        return runtime == model
+    if not ours.official:
+        return ours.same_as(theirs)
+    theirs = replace(theirs, pre=(), build=(), dev=())
+    if operator == EQUAL:
+        return ours.same_as(theirs)
+    if (ours.precision, ours.prefixed) != (theirs.precision, theirs.prefixed):
+        return False
+    return ours.release > theirs.release if operator == "GreaterThan" else ours.release >= theirs.release
