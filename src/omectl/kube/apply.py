@@ -158,8 +158,8 @@ class Applier:
         _log.info("child.apply", kind=kind.kind, object=str(key), reason=reason)
         if initial_replicas is not None and manages(current, self._field_manager, "spec", "replicas"):
             await self._apply_replicas(kind, current)
-        stamped = {**stamped, "metadata": {**metadata_of(stamped), "uid": uid_of(current)}}
-        reply = await self._apply(kind, stamped, self._field_manager)
+        same: JsonObject = {**metadata_of(stamped), "uid": uid_of(current)}
+        reply = await self._apply(kind, {**stamped, "metadata": same}, self._field_manager)
         return Applied(Outcome.UPDATED, await self._settle_replicas(kind, reply))
 
     async def prune(
