@@ -16,11 +16,26 @@ TEXT_TO_AUDIO = "TEXT_TO_AUDIO"
 AUDIO_TO_TEXT = "AUDIO_TO_TEXT"
 OMNI = (TEXT_TO_AUDIO, "IMAGE_TEXT_TO_AUDIO", "VIDEO_TEXT_TO_AUDIO", AUDIO_TO_TEXT, "AUDIO_TO_AUDIO")
 
-_EDITING = ("imageedit", "pix2pix", "img2img", "inpaint", "fill", "kontext", "upscale", "depth2img", "variation")
+_EDITING = ("imageedit", "pix2pix", "img2img", "inpaint", "fill", "kontext")
 _AUDIO = ("audio", "music", "dance")
-_VIDEO = ("video", "t2v", "i2v", "wan", "ltx", "cogvideo", "mochi", "animatediff", "allegro", "latte", "skyreels")
-_FROM_IMAGE = ("imagetovideo", "image2video", "img2vid", "i2v", "stablevideodiffusion", "videotovideo")
+_VIDEO = (
+    "video",
+    "t2v",
+    "i2v",
+    "wan",
+    "ltx",
+    "cogvideo",
+    "mochi",
+    "animatediff",
+    "allegro",
+    "latte",
+    "skyreels",
+    "easyanimate",
+)
+_FROM_IMAGE = ("imagetovideo", "image2video", "img2vid", "i2v", "stablevideodiffusion", "videotovideo", "videotoworld")
 _SPEECH = ("whisper", "wav2vec2", "hubert", "forctc", "forspeechtotext", "forspeechseq2seq")
+_SPEAKS = ("texttospeech", "texttowaveform", "barkmodel", "vitsmodel", "musicgen")
+_WRITING_MODELS = ("headmodel", "rewardmodel", "chatmodel")
 _RANKS = ("rerank", "cross-encoder", "crossencoder", "ms-marco", "text-ranking")
 
 
@@ -51,6 +66,8 @@ def transformer_capabilities(evidence: Evidence) -> tuple[str, ...]:
         return OMNI
     if any(word in architecture for word in _SPEECH):
         return (AUDIO_TO_TEXT,)
+    if any(word in architecture for word in _SPEAKS):
+        return (TEXT_TO_AUDIO,)
     if scoring := _scoring(evidence, architecture):
         return scoring
     if "forsequenceclassification" in architecture or "fortokenclassification" in architecture:
@@ -76,7 +93,7 @@ def _scoring(evidence: Evidence, architecture: str) -> tuple[str, ...]:
 def _embeds(evidence: Evidence, architecture: str, kind: str) -> bool:
     if evidence.sentence_files or "embedding" in architecture or "sentence" in architecture:
         return True
-    if architecture.endswith("model") and not architecture.endswith(("headmodel", "rewardmodel")):
+    if architecture.endswith("model") and not architecture.endswith(_WRITING_MODELS):
         return not evidence.bare_generates
     return evidence.encoder or (not architecture and "bert" in kind)
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
+from omectl.local.errors import LocalError
 from omectl.local.hub.digests import DigestCache, blob_id
 
 LARGE_SUFFIXES = (".safetensors", ".bin", ".gguf", ".pt", ".pth", ".onnx", ".msgpack", ".h5", ".model", ".engine")
@@ -16,7 +17,7 @@ _MARKS = ("config.json", "model_index.json")
 _HIDDEN_FOLDERS = frozenset({".git", ".cache", "__pycache__", ".locks"})
 
 
-class RepositoryError(Exception):
+class RepositoryError(LocalError):
     """A directory can't be served."""
 
 
