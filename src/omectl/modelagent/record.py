@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from omectl.api.facts import ModelFacts
-from omectl.api.json import JsonObject
 from omectl.api.labels import ModelKey, model_entry_key, shorten
 from omectl.modelagent.problems import ModelError, Reason
 
@@ -57,7 +56,8 @@ class ModelRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
     namespace: str = ""
     reserved: bool = False
     files: tuple[PublishedFile, ...] | None = None
-    facts: JsonObject | None = None
+    facts: str | None = None
+    """`ModelFacts` as JSON."""
     problem: RecordedProblem | None = None
     previous: tuple[Previous, ...] = ()
 
@@ -67,7 +67,7 @@ class ModelRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
 
     @property
     def model_facts(self) -> ModelFacts | None:
-        return ModelFacts.model_validate(self.facts) if self.facts is not None else None
+        return ModelFacts.model_validate_json(self.facts) if self.facts is not None else None
 
 
 def directory_name(key: ModelKey) -> str:

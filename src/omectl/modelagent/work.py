@@ -123,7 +123,7 @@ class HubWork:
             path=path,
             reserved=model.reserved,
             files=record.files if record is not None and record.revision == source.revision else None,
-            facts=learnt.facts.model_dump(mode="json", by_alias=True, exclude_unset=True) if learnt.facts else None,
+            facts=learnt.facts.model_dump_json(by_alias=True, exclude_unset=True) if learnt.facts else None,
             problem=RecordedProblem.of(learnt.problem),
             previous=self._previous(record, source.revision),
         )
