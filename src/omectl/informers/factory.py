@@ -20,7 +20,7 @@ Source: TypeAlias = Callable[[ResourceKind, str, str, str], ListerWatcher]
 _Identity = tuple[ResourceKind, str, str, str, Transform | None, float]
 
 
-class CacheNotSynced(TimeoutError):  # noqa: N818 - named like the condition
+class CacheNotSynced(TimeoutError):
     """Some caches did not fill in time; says which, where each is, and what the server last said."""
 
     def __init__(self, waiting: tuple[Informer, ...], timeout_s: float) -> None:

@@ -16,7 +16,7 @@ from omectl.informers.store import IndexFunction, Store
 from omectl.kube.resource_version import reached
 
 
-class InformerStopped(RuntimeError):  # noqa: N818 - named like the condition
+class InformerStopped(RuntimeError):
     """The informer has ended; nothing can be registered or run any more."""
 
 

@@ -27,7 +27,7 @@ _ABSENT: Final = Raw()
 _INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 
 
-class MalformedObject(ValueError):  # noqa: N818 - named like the condition
+class MalformedObject(ValueError):
     """Bytes that are no event or no object."""
 
 

@@ -48,14 +48,14 @@ class ReflectorStatistics:
     fallbacks: int = 0
 
 
-class VeryShortWatch(KubeError):  # noqa: N818 - named like the condition
+class VeryShortWatch(KubeError):
     """A watch ended within a second without any event: the server has something against it."""
 
     def __str__(self) -> str:
         return "the server ended the watch at once without any event; listing again after a pause"
 
 
-class NoMarker(KubeError):  # noqa: N818 - named like the condition
+class NoMarker(KubeError):
     """A streaming list did not come to its end: it was cut, or (`waited`) it stayed silent."""
 
     def __init__(self, *, waited: bool) -> None:

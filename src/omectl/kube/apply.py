@@ -33,7 +33,7 @@ _SERVER_FIELDS: Final = frozenset(
 _TYPED_PATCH_FIELD: Final = re.compile(r"(?:failed to create typed patch object|errors:).*?: \.?([\w.\[\]\"=/-]+): ")
 
 
-class NotOurs(KubeError):  # noqa: N818 - named like the condition
+class NotOurs(KubeError):
     """An object of the wanted name exists and another controller, or nobody, owns it."""
 
     def __init__(self, kind: str, key: ObjectKey, wanted_owner: str, found_owner: str) -> None:
@@ -50,7 +50,7 @@ class NotOurs(KubeError):  # noqa: N818 - named like the condition
         )
 
 
-class ApplyRefused(KubeError):  # noqa: N818 - named like the condition
+class ApplyRefused(KubeError):
     """The server does not accept the object; `fields` names what it refuses."""
 
     def __init__(self, kind: str, key: ObjectKey, cause: ApiError) -> None:

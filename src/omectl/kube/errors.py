@@ -5,8 +5,6 @@ no answer came; `InvalidResponse` means that the answer was not what an API serv
 line: what was wanted, what was found, what to do.
 """
 
-# ruff: noqa: N818 - the classes are named by the reasons that API servers send
-
 import asyncio
 import errno
 import socket
@@ -237,8 +235,9 @@ def _explain(cause: BaseException | str) -> tuple[str, str]:
         return cause, running
     for link in _chain(cause):
         if isinstance(link, ssl.SSLCertVerificationError):
+            inner = getattr(link, "certificate_error", link)  # aiohttp's own class hides the reason one level down
             return (
-                f"its certificate is not trusted ({link.verify_message})",
+                f"its certificate is not trusted ({getattr(inner, 'verify_message', inner)})",
                 "check certificate-authority-data and the host name in the kubeconfig",
             )
         if isinstance(link, ssl.SSLError):

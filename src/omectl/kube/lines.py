@@ -1,7 +1,7 @@
 """Cuts a stream of chunks into lines. Pure: bytes in, lines out."""
 
 
-class LineTooLong(ValueError):  # noqa: N818 - named like the condition
+class LineTooLong(ValueError):
     """A line grew past the limit: no API server sends such an object."""
 
 

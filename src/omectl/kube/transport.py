@@ -6,6 +6,7 @@ priority and fairness does that better, and answers 429 with `Retry-After`, whic
 """
 
 import asyncio
+import io
 import socket
 import time
 from collections.abc import AsyncGenerator
@@ -223,7 +224,7 @@ class Transport:
                 request.method,
                 URL(server + request.target, encoded=True),
                 headers=_with_groups(headers, self.config.impersonate_groups),
-                data=request.body,
+                data=_payload(request.body),
                 allow_redirects=False,
                 ssl=self._identity.tls_context(),
                 server_hostname=self.config.tls_server_name,
@@ -270,6 +271,11 @@ class Transport:
 
 def _with_groups(headers: dict[str, str], groups: tuple[str, ...]) -> list[tuple[str, str]]:
     return [*headers.items(), *(("Impersonate-Group", group) for group in groups)]
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A large body is written piece by piece, so that it does not hold up the loop."""
+    return io.BytesIO(body) if body is not None and len(body) > 1024 * 1024 else body
 
 
 def _keep_alive_socket(address: tuple[Any, ...]) -> socket.socket:

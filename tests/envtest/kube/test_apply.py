@@ -1,0 +1,253 @@
+"""Apply and prune against a real API server: what is written, what is left alone, what is refused."""
+
+import pytest
+
+from omectl.api.json import JsonObject
+from omectl.api.resource import ResourceKind, key_of
+from omectl.kube.apply import Applier, ApplyRefused, NotOurs, Outcome
+from omectl.kube.client import Client
+from omectl.kube.owners import metadata_of
+from omectl.kube.replicas import REPLICAS_MANAGER, manages, manages_beyond_replicas
+from omectl.kube.resources import CONFIG_MAPS, DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, SERVICES
+
+
+@pytest.fixture
+async def owner(client: Client, namespace: str) -> JsonObject:
+    return await client.create(CONFIG_MAPS, {"metadata": {"name": "owner", "namespace": namespace}})
+
+
+@pytest.fixture
+def applier(client: Client) -> Applier:
+    return Applier(client)
+
+
+def deployment(namespace: str, *, replicas: int | None = None, cpu: str = "1000m") -> JsonObject:
+    spec: JsonObject = {
+        "selector": {"matchLabels": {"app": "a"}},
+        "template": {
+            "metadata": {"labels": {"app": "a"}},
+            "spec": {
+                "hostNetwork": False,
+                "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "1024Mi"}}],
+                "containers": [
+                    {
+                        "name": "main",
+                        "image": "example.com/x",
+                        "env": [{"name": "A", "value": "1"}, {"name": "B", "value": ""}],
+                        "ports": [{"containerPort": 8080}],
+                        "resources": {"requests": {"cpu": cpu}, "limits": {"nvidia.com/gpu": 1}},
+                        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+                    }
+                ],
+            },
+        },
+    }
+    if replicas is not None:
+        spec["replicas"] = replicas
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "a", "namespace": namespace},
+        "spec": spec,
+    }
+
+
+def service(namespace: str) -> JsonObject:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a", "namespace": namespace},
+        "spec": {"selector": {"app": "a"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+    }
+
+
+def autoscaler(namespace: str) -> JsonObject:
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "a", "namespace": namespace},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"},
+            "minReplicas": 1,
+            "maxReplicas": 3,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {"name": "cpu", "target": {"type": "AverageValue", "averageValue": "1000m"}},
+                }
+            ],
+        },
+    }
+
+
+async def test_the_second_pass_writes_nothing(
+    applier: Applier, client: Client, owner: JsonObject, namespace: str
+) -> None:
+    for kind, desired in (
+        (DEPLOYMENTS, deployment(namespace, replicas=2)),
+        (SERVICES, service(namespace)),
+        (HORIZONTAL_POD_AUTOSCALERS, autoscaler(namespace)),
+    ):
+        first = await applier.apply(owner, kind, desired, None)
+        assert first.outcome is Outcome.CREATED
+        second = await applier.apply(owner, kind, desired, first.live)
+        assert second.outcome is Outcome.UNCHANGED, kind
+        blind = await applier.apply(owner, kind, desired, None)
+        assert blind.outcome is Outcome.UNCHANGED, kind
+        assert metadata_of(blind.live)["resourceVersion"] == metadata_of(first.live)["resourceVersion"]
+
+
+async def test_a_changed_wish_and_a_changed_live_field_are_applied(
+    applier: Applier, client: Client, owner: JsonObject, namespace: str
+) -> None:
+    first = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, replicas=1), None)
+    changed = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, replicas=3), first.live)
+    assert changed.outcome is Outcome.UPDATED
+    drifted = await client.merge_patch(DEPLOYMENTS, "a", {"spec": {"replicas": 9}}, namespace, field_manager="someone")
+    mended = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, replicas=3), drifted)
+    assert mended.outcome is Outcome.UPDATED
+    assert mended.live["spec"]["replicas"] == 3
+
+
+async def test_what_is_no_longer_desired_disappears_from_the_object(
+    applier: Applier, owner: JsonObject, namespace: str
+) -> None:
+    desired: JsonObject = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "c", "namespace": namespace},
+        "data": {"x": "1", "y": "2"},
+    }
+    first = await applier.apply(owner, CONFIG_MAPS, desired, None)
+    second = await applier.apply(owner, CONFIG_MAPS, {**desired, "data": {"x": "1"}}, first.live)
+    assert second.live["data"] == {"x": "1"}
+
+
+async def test_an_object_of_somebody_else_is_never_touched(
+    applier: Applier, client: Client, owner: JsonObject, namespace: str
+) -> None:
+    theirs = await client.create(SERVICES, service(namespace))
+    with pytest.raises(NotOurs, match="found it owned by nobody; delete or rename") as refused:
+        await applier.apply(owner, SERVICES, service(namespace), None)
+    assert refused.value.wanted_owner == f"ConfigMap {namespace}/owner"
+    assert (await client.get(SERVICES, "a", namespace)) == theirs
+
+
+async def test_a_namesake_of_the_owner_is_somebody_else(
+    applier: Applier, client: Client, owner: JsonObject, namespace: str
+) -> None:
+    await applier.apply(owner, SERVICES, service(namespace), None)
+    await client.delete(CONFIG_MAPS, "owner", namespace)
+    namesake = await client.create(CONFIG_MAPS, {"metadata": {"name": "owner", "namespace": namespace}})
+    with pytest.raises(NotOurs, match="ConfigMap owner"):
+        await applier.apply(namesake, SERVICES, service(namespace), None)
+
+
+async def test_a_refusal_names_the_field(applier: Applier, owner: JsonObject, namespace: str) -> None:
+    desired = deployment(namespace, replicas=1)
+    first = await applier.apply(owner, DEPLOYMENTS, desired, None)
+    broken = deployment(namespace, replicas=-1)
+    with pytest.raises(ApplyRefused) as refused:
+        await applier.apply(owner, DEPLOYMENTS, broken, first.live)
+    assert refused.value.fields == ("spec.replicas",)
+
+
+async def test_an_immutable_field_says_to_delete_the_object(
+    applier: Applier, owner: JsonObject, namespace: str
+) -> None:
+    first = await applier.apply(owner, DEPLOYMENTS, deployment(namespace), None)
+    other = deployment(namespace)
+    other["spec"] = {
+        **other["spec"],
+        "selector": {"matchLabels": {"app": "a", "b": "b"}},
+    }
+    other["spec"]["template"]["metadata"]["labels"]["b"] = "b"
+    with pytest.raises(ApplyRefused, match=r"delete Deployment .* so that it is made again") as refused:
+        await applier.apply(owner, DEPLOYMENTS, other, first.live)
+    assert refused.value.fields == ("spec.selector",)
+
+
+async def test_an_unknown_field_is_a_refusal_that_names_it(applier: Applier, owner: JsonObject, namespace: str) -> None:
+    desired = deployment(namespace)
+    desired["spec"]["replicass"] = 2
+    with pytest.raises(ApplyRefused) as refused:
+        await applier.apply(owner, DEPLOYMENTS, desired, None)
+    assert refused.value.fields == ("spec.replicass",)
+
+
+async def test_replicas_are_set_at_creation_and_then_belong_to_the_scaler(
+    applier: Applier, client: Client, owner: JsonObject, namespace: str
+) -> None:
+    born = await applier.apply(owner, DEPLOYMENTS, deployment(namespace), None, initial_replicas=4)
+    assert born.live["spec"]["replicas"] == 4
+    assert manages(born.live, REPLICAS_MANAGER, "spec", "replicas")
+    assert not manages_beyond_replicas(born.live)
+    assert not manages(born.live, "omectl", "spec", "replicas")
+
+    await client.merge_patch(DEPLOYMENTS, "a", {"spec": {"replicas": 7}}, namespace, subresource="scale")
+    scaled = await client.get(DEPLOYMENTS, "a", namespace)
+    same = await applier.apply(owner, DEPLOYMENTS, deployment(namespace), scaled, initial_replicas=4)
+    assert same.outcome is Outcome.UNCHANGED
+    changed = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, cpu="2"), scaled, initial_replicas=4)
+    assert changed.live["spec"]["replicas"] == 7
+
+
+async def test_a_fixed_number_of_replicas_is_handed_over_to_an_autoscaler_unchanged(
+    applier: Applier, owner: JsonObject, namespace: str
+) -> None:
+    fixed = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, replicas=5), None)
+    handed = await applier.apply(owner, DEPLOYMENTS, deployment(namespace), fixed.live, initial_replicas=1)
+    assert handed.live["spec"]["replicas"] == 5
+    back = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, replicas=2), handed.live)
+    assert back.live["spec"]["replicas"] == 2
+
+
+async def test_a_creation_that_was_cut_off_is_finished_by_the_next_pass(
+    client: Client, owner: JsonObject, namespace: str
+) -> None:
+    class CutOff(Exception):
+        pass
+
+    class Dying(Applier):
+        async def _apply(self, kind: ResourceKind, obj: JsonObject, manager: str) -> JsonObject:
+            if manager == "omectl":
+                raise CutOff
+            return await super()._apply(kind, obj, manager)
+
+    with pytest.raises(CutOff):
+        await Dying(client).apply(owner, DEPLOYMENTS, deployment(namespace), None, initial_replicas=4)
+    half = await client.get(DEPLOYMENTS, "a", namespace)
+    assert half["spec"]["replicas"] == 4
+    whole = await Applier(client).apply(owner, DEPLOYMENTS, deployment(namespace), half, initial_replicas=4)
+    assert whole.outcome is Outcome.UPDATED
+    assert not manages_beyond_replicas(whole.live)
+
+
+async def test_an_object_that_is_being_deleted_is_left_alone(
+    applier: Applier, client: Client, owner: JsonObject, namespace: str
+) -> None:
+    first = await applier.apply(owner, SERVICES, service(namespace), None)
+    await client.merge_patch(SERVICES, "a", {"metadata": {"finalizers": ["example.com/held"]}}, namespace)
+    await client.delete(SERVICES, "a", namespace)
+    changed = service(namespace)
+    changed["spec"]["ports"][0]["port"] = 81
+    assert (await applier.apply(owner, SERVICES, changed, first.live)).outcome is Outcome.TERMINATING
+    await client.merge_patch(SERVICES, "a", {"metadata": {"finalizers": None}}, namespace)
+
+
+async def test_prune_deletes_what_is_ours_and_not_kept_and_nothing_else(
+    applier: Applier, client: Client, owner: JsonObject, namespace: str
+) -> None:
+    kept = await applier.apply(owner, SERVICES, service(namespace), None)
+    gone = await applier.apply(owner, DEPLOYMENTS, deployment(namespace), None)
+    labels = metadata_of(gone.live)["labels"]
+    stranger = service(namespace)
+    metadata_of(stranger).update(name="stranger", labels=labels)
+    await client.create(SERVICES, stranger)
+
+    existing = await applier.children(owner, (SERVICES, DEPLOYMENTS), namespace)
+    assert len(existing) == 3
+    deleted = await applier.prune(owner, existing, {(SERVICES.group_kind, key_of(kept.live))})
+    assert deleted == [(DEPLOYMENTS, key_of(gone.live))]
+    assert await client.get(SERVICES, "stranger", namespace)
+    assert await applier.prune(owner, existing, {(SERVICES.group_kind, key_of(kept.live))}) == []
