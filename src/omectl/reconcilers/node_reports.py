@@ -21,6 +21,7 @@ class NodeReports:
 
     def __init__(self) -> None:
         self._texts: dict[str, Mapping[str, str]] = {}
+        self._nodes: frozenset[str] = frozenset()
         self._reports: dict[str, dict[str, NodeReport]] = {}
 
     def of(self, entry_key: str) -> tuple[NodeReport, ...]:
@@ -28,9 +29,18 @@ class NodeReports:
         reports = self._reports.get(entry_key, {})
         return tuple(reports[node] for node in sorted(reports))
 
+    @property
+    def nodes(self) -> frozenset[str]:
+        """The nodes that have a ConfigMap, and so an agent."""
+        return self._nodes
+
     def changed_keys(self, event: ObjectEvent) -> Iterator[str]:
         """Take in one event of a node's ConfigMap and yield the entry keys that differ."""
         node = event.key.name
+        if event.type is EventType.ADDED:
+            self._nodes |= {node}
+        elif event.type is EventType.DELETED:
+            self._nodes -= {node}
         texts = {} if event.type is EventType.DELETED else _entries(event.object())
         before = self._texts.get(node, {})
         if texts:

@@ -1,0 +1,67 @@
+"""Which children that the plan no longer holds may go now. Pure.
+
+A workload that another one replaces stays, with the Service in front of it, until the new one serves: a change of the
+plan leaves no gap. What nothing replaces goes at once.
+"""
+
+from collections.abc import Collection, Iterable
+
+from omectl.api.json import JsonObject, JsonValue
+from omectl.api.labels import COMPONENT
+from omectl.api.resource import ResourceKind, key_of
+
+Child = tuple[ResourceKind, JsonObject]
+
+_WORKLOADS = frozenset({"Deployment.apps", "StatefulSet.apps", "LeaderWorkerSet.leaderworkerset.x-k8s.io"})
+_IN_FRONT = frozenset({"Service", "PodDisruptionBudget.policy"})
+_REPLACED_BY = {"predictor": "engine"}
+"""Components of the old form, and what serves in their place."""
+
+
+def may_go(stale: Iterable[Child], planned: Collection[Child]) -> list[Child]:
+    """The part of `stale` that can be deleted now; `planned` are the live objects of the plan."""
+    found = list(stale)
+    replaced = {component_of(obj) for kind, obj in found if kind.group_kind in _WORKLOADS}
+    waiting = {
+        component
+        for component in replaced
+        if any(
+            kind.group_kind in _WORKLOADS
+            and component_of(obj) == _REPLACED_BY.get(component, component)
+            and not is_serving(obj)
+            for kind, obj in planned
+        )
+    }
+    return [
+        (kind, obj)
+        for kind, obj in found
+        if component_of(obj) not in waiting or kind.group_kind not in _WORKLOADS | _IN_FRONT
+    ]
+
+
+def is_serving(workload: JsonObject) -> bool:
+    """The workload's controller has seen its newest spec and says that it is available."""
+    metadata, status = _object(workload.get("metadata")), _object(workload.get("status"))
+    generation, observed = metadata.get("generation"), status.get("observedGeneration")
+    if isinstance(generation, int) and isinstance(observed, int) and observed < generation:
+        return False
+    conditions = status.get("conditions")
+    return any(
+        _object(condition).get("type") == "Available" and _object(condition).get("status") == "True"
+        for condition in (conditions if isinstance(conditions, list) else ())
+    )
+
+
+def component_of(obj: JsonObject) -> str:
+    """The component that a child is part of, "" for the service as a whole."""
+    labels = _object(_object(obj.get("metadata")).get("labels"))
+    return str(labels.get(COMPONENT) or "")
+
+
+def describe(children: Iterable[Child]) -> str:
+    """Names for a message."""
+    return ", ".join(f"{kind.kind} {key_of(obj).name}" for kind, obj in children)
+
+
+def _object(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,201 @@
+"""InferenceService: gather, plan, apply, prune, report.
+
+A pass reads caches only. What differs is written by server-side apply, child by child in the plan's order; then
+what the plan no longer holds is pruned, once its replacement serves; the whole status is put as the last step, also
+when something went wrong before. With a problem in the plan nothing is applied and nothing pruned: what serves goes
+on serving.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import structlog
+
+from omectl.api.codec import DecodeError, decode_as
+from omectl.api.inference_service import InferenceService
+from omectl.api.json import JsonObject
+from omectl.api.kinds import INFERENCE_SERVICES
+from omectl.api.labels import INFERENCE_SERVICE_FINALIZER
+from omectl.api.resource import ObjectKey, ResourceKind, key_of
+from omectl.api.settings import Settings
+from omectl.clock import Clock
+from omectl.informers import Lister
+from omectl.kube.apply import Applier
+from omectl.kube.client import Client
+from omectl.kube.errors import Conflict, ConnectionFailed, Forbidden, KubeError, NotFound
+from omectl.kube.owners import uid_of
+from omectl.manager import Result, TerminalError
+from omectl.planner.plan import plan
+from omectl.planner.result import Plan, Problem
+from omectl.reconcilers.children import Children
+from omectl.reconcilers.finalizers import finalizers_of, remove_finalizer
+from omectl.reconcilers.pruning import component_of, describe, may_go
+from omectl.reconcilers.service_events import event_reason, transitions
+from omectl.reconcilers.service_inputs import InputCaches, gather
+from omectl.reconcilers.service_status import (
+    Failure,
+    failure_of,
+    ready_condition,
+    reasons_of,
+    service_status,
+    unplannable,
+)
+from omectl.reconcilers.status_writer import put_status
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Recorder(Protocol):
+    """The part of an event recorder that is needed here."""
+
+    def event(self, about: JsonObject, type: Literal["Normal", "Warning"], reason: str, message: str, /) -> None: ...
+
+
+class Kinds(Protocol):
+    """Which kinds the cluster serves."""
+
+    @property
+    def current(self) -> frozenset[str]: ...
+
+    def of(self, obj: JsonObject) -> ResourceKind | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceCaches:
+    """What a pass reads."""
+
+    services: Lister
+    inputs: InputCaches
+    children: Children
+    kinds: Kinds
+    settings: Callable[[], Settings]
+
+
+class ServiceReconciler:
+    """Brings a service's children and status in line with its plan."""
+
+    def __init__(self, client: Client, caches: ServiceCaches, recorder: Recorder, clock: Clock) -> None:
+        self._client = client
+        self._applier = Applier(client)
+        self._caches = caches
+        self._recorder = recorder
+        self._clock = clock
+
+    async def reconcile(self, key: ObjectKey) -> Result:
+        """One pass over one service."""
+        raw = self._caches.services.get(key)
+        if raw is None:
+            return Result()
+        if INFERENCE_SERVICE_FINALIZER in finalizers_of(raw):
+            try:
+                raw = await remove_finalizer(self._client, INFERENCE_SERVICES, raw, INFERENCE_SERVICE_FINALIZER)
+            except NotFound:
+                return Result()
+        try:
+            service = decode_as(InferenceService, raw)
+        except DecodeError as error:
+            raise TerminalError(str(error)) from error
+        if service.metadata.deleting:
+            return Result()
+        made = self._plan(service, raw)
+        failures: list[Failure] = []
+        errors: list[KubeError] = []
+        if made.problem is None:
+            await self._apply(raw, made, failures, errors)
+            if not failures:
+                await self._prune(raw, made)
+        await self._report(service, raw, made, failures)
+        if errors:
+            _log.warning("service_incomplete", service=str(key), failures=reasons_of(failures))
+            raise errors[0]
+        return Result()
+
+    def _plan(self, service: InferenceService, raw: JsonObject) -> Plan:
+        caches = self._caches
+        try:
+            inputs = gather(
+                service,
+                raw,
+                caches.inputs,
+                settings=caches.settings(),
+                capabilities=caches.kinds.current,
+                children=caches.children.of(service.metadata.uid),
+                pods=caches.children.pods_of(service.key),
+            )
+        except DecodeError as error:
+            problem = Problem("ModelReconcileError", str(error), "correct the model")
+            return Plan(problem=problem, status=unplannable(problem.reason, str(error)))
+        return plan(inputs)
+
+    async def _apply(self, owner: JsonObject, made: Plan, failures: list[Failure], errors: list[KubeError]) -> None:
+        """Apply each object; one that cannot be written does not keep the others from it."""
+        for desired in made.objects:
+            component, key = component_of(desired), key_of(desired)
+            kind = self._caches.kinds.of(desired)
+            if kind is None:
+                name = f"{desired.get('kind')} ({desired.get('apiVersion')})"
+                message = f"wanted {name} {key}, found that the cluster does not serve this kind; install its CRD"
+                failures.append(Failure(component, "DependencyMissing", message))
+                continue
+            try:
+                await self._applier.apply(
+                    owner,
+                    kind,
+                    desired,
+                    self._caches.children.get(kind, key),
+                    initial_replicas=made.initial_replicas.get((kind.kind, key.name)),
+                )
+            except (Conflict, ConnectionFailed):
+                raise
+            except KubeError as error:
+                if _namespace_is_going(error):
+                    raise TerminalError(str(error)) from error
+                failures.append(failure_of(component, error))
+                errors.append(error)
+
+    async def _prune(self, owner: JsonObject, made: Plan) -> None:
+        children = self._caches.children.of(uid_of(owner))
+        wanted = {(str(obj.get("apiVersion")), str(obj.get("kind")), key_of(obj).name) for obj in made.objects}
+        planned = [child for child in children if _name(*child) in wanted]
+        stale = [child for child in children if _name(*child) not in wanted and self._applier.is_child(child[1], owner)]
+        if not stale:
+            return
+        going = may_go(stale, planned)
+        await self._applier.prune(owner, going, ())
+        if len(going) < len(stale):
+            waiting = [child for child in stale if child not in going]
+            _log.info("prune_waits_for_replacement", service=str(key_of(owner)), objects=describe(waiting))
+
+    async def _report(self, service: InferenceService, raw: JsonObject, made: Plan, failures: list[Failure]) -> None:
+        """Put the status; when it differed, tell of the transition."""
+        status = service_status(
+            made.status,
+            failures,
+            generation=service.metadata.generation,
+            previous=service.status,
+            now=self._clock.now(),
+        )
+        try:
+            written = await put_status(self._client, INFERENCE_SERVICES, raw, status)
+        except NotFound:
+            return
+        if not written:
+            return
+        after = decode_as(InferenceService, {**raw, "status": status}).status
+        for tale in transitions(
+            str(service.key),
+            ready_condition(service.status),
+            ready_condition(after),
+            problem_event=event_reason(made.problem),
+            failures=tuple(failures),
+        ):
+            self._recorder.event(raw, tale.type, tale.reason, tale.message)
+
+
+def _name(kind: ResourceKind, obj: JsonObject) -> tuple[str, str, str]:
+    return (kind.api_version, kind.kind, key_of(obj).name)
+
+
+def _namespace_is_going(error: KubeError) -> bool:
+    return isinstance(error, Forbidden) and any(cause.type == "NamespaceTerminating" for cause in error.details.causes)

@@ -1,0 +1,104 @@
+"""Gathers from caches what a service's plan is made of. No I/O."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from omectl.api.accelerator_class import AcceleratorClass
+from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.codec import DecodeError
+from omectl.api.fine_tuned_weight import FineTunedWeight
+from omectl.api.inference_service import InferenceService
+from omectl.api.json import JsonObject
+from omectl.api.kinds import BASE_MODELS
+from omectl.api.object import Resource
+from omectl.api.resource import ObjectKey, ResourceKind, key_of
+from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
+from omectl.api.settings import Settings
+from omectl.informers import Lister
+from omectl.kube.resources import PODS
+from omectl.planner.inputs import LiveState, PlanInputs
+from omectl.reconcilers.service_references import weight_values
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_T = TypeVar("_T", bound=Resource)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputCaches:
+    """The caches that hold what services refer to."""
+
+    models: Lister
+    cluster_models: Lister
+    weights: Lister
+    runtimes: Lister
+    cluster_runtimes: Lister
+    accelerator_classes: Lister
+
+
+def gather(
+    service: InferenceService,
+    raw: JsonObject,
+    caches: InputCaches,
+    *,
+    settings: Settings,
+    capabilities: frozenset[str],
+    children: Iterable[tuple[ResourceKind, JsonObject]],
+    pods: Iterable[JsonObject],
+) -> PlanInputs:
+    """The inputs of the service's plan. Raises: `DecodeError` for a model that cannot be read."""
+    live = {(kind.kind, key_of(obj).name): obj for kind, obj in children}
+    live |= {(PODS.kind, key_of(pod).name): pod for pod in pods}
+    return PlanInputs(
+        service=service,
+        model=_model(service, caches),
+        weights=tuple(_readable(caches.weights, FineTunedWeight, [ObjectKey("", name) for name in weight_values(raw)])),
+        runtimes=(
+            *_readable(caches.runtimes, ServingRuntime, _keys_in(caches.runtimes, service.namespace)),
+            *_readable(caches.cluster_runtimes, ClusterServingRuntime, caches.cluster_runtimes.keys()),
+        ),
+        accelerator_classes=tuple(
+            _readable(caches.accelerator_classes, AcceleratorClass, caches.accelerator_classes.keys())
+        ),
+        settings=settings,
+        capabilities=capabilities,
+        live=LiveState(live),
+    )
+
+
+def _model(service: InferenceService, caches: InputCaches) -> BaseModel | ClusterBaseModel | None:
+    """The model that the service means: its namespace's first, then the cluster's.
+
+    The kind in the reference cannot decide alone: the CRD writes `ClusterBaseModel` where the author wrote nothing.
+    Only `BaseModel`, which somebody wrote, rules the cluster's out.
+    """
+    spec = service.spec
+    old = spec.predictor.model if spec.predictor is not None else None
+    name = spec.model.name if spec.model is not None else old.base_model if old is not None else None
+    if not name:
+        return None
+    found = caches.models.decoded(BaseModel, ObjectKey(service.namespace, name))
+    if found is not None or (spec.model is not None and spec.model.kind == BASE_MODELS.kind):
+        return found
+    return caches.cluster_models.decoded(ClusterBaseModel, ObjectKey("", name))
+
+
+def _keys_in(lister: Lister, namespace: str) -> list[ObjectKey]:
+    return [header.key for header in lister.headers(namespace)]
+
+
+def _readable(lister: Lister, wanted: type[_T], keys: Iterable[ObjectKey]) -> list[_T]:
+    """The objects that can be read; one broken runtime must not keep services from the others."""
+    found: list[_T] = []
+    for key in sorted(keys):
+        try:
+            made = lister.decoded(wanted, key)
+        except DecodeError as error:
+            _log.warning("object_unreadable", kind=wanted.resource_kind.kind, key=str(key), error=str(error))
+            continue
+        if made is not None:
+            found.append(made)
+    return found

@@ -1,0 +1,101 @@
+"""From a plan's status to the one that is written: times, generation, what went wrong while applying. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from omectl.api.conditions import FALSE, INFO, KnativeCondition, find_condition, merge_conditions
+from omectl.api.inference_service_status import InferenceServiceStatus
+from omectl.api.json import JsonObject
+from omectl.kube.apply import ApplyRefused, NotOurs
+from omectl.kube.errors import Forbidden, KubeError, NotFound
+
+READY = "Ready"
+INGRESS_READY = "IngressReady"
+_COMPONENT_READY = {"engine": "EngineReady", "decoder": "DecoderReady", "router": "RouterReady"}
+_MESSAGE_LIMIT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One object of the plan that could not be written. `component` is "" for those of the service as a whole."""
+
+    component: str
+    reason: str
+    message: str
+
+
+def failure_of(component: str, error: KubeError) -> Failure:
+    """The error as a condition tells it: what was wanted, what was found, what to do."""
+    match error:
+        case ApplyRefused():
+            reason = "ManifestRefused"
+        case NotOurs():
+            reason = "NotOurs"
+        case Forbidden():
+            reason = "Forbidden"
+        case NotFound() if error.kind_is_missing:
+            reason = "DependencyMissing"
+        case _:
+            reason = "ApplyFailed"
+    return Failure(component, reason, str(error))
+
+
+def service_status(
+    planned: JsonObject,
+    failures: Sequence[Failure],
+    *,
+    generation: int,
+    previous: InferenceServiceStatus | None,
+    now: datetime,
+) -> JsonObject:
+    """The whole status to put."""
+    given = InferenceServiceStatus.model_validate(planned)
+    conditions = {condition.type: condition for condition in given.conditions or ()}
+    for failure in failures:
+        name = _COMPONENT_READY.get(failure.component, INGRESS_READY)
+        conditions[name] = _false(name, failure)
+    if failures:
+        conditions[READY] = _false(READY, failures[0])
+    merged = merge_conditions(previous.conditions if previous else None, conditions.values(), now)
+    written = given.model_copy(update={"conditions": merged, "observed_generation": generation})
+    return _without_nulls(written.model_dump(mode="json", by_alias=True, exclude_unset=True))
+
+
+def ready_condition(status: InferenceServiceStatus | None) -> KnativeCondition | None:
+    """The condition that stands for the service."""
+    return find_condition(status.conditions or (), READY) if status else None
+
+
+def unplannable(reason: str, message: str) -> JsonObject:
+    """The status of a service that cannot even be planned."""
+    condition: JsonObject = {"type": READY, "status": FALSE, "reason": reason, "message": message[:_MESSAGE_LIMIT]}
+    return {"conditions": [condition]}
+
+
+def _false(name: str, failure: Failure) -> KnativeCondition:
+    condition = KnativeCondition(
+        type=name, status=FALSE, reason=failure.reason, message=failure.message[:_MESSAGE_LIMIT]
+    )
+    # Knative's rule: what `Ready` rests on has no severity, everything else is information.
+    return (
+        condition if name in (READY, INGRESS_READY, "EngineReady") else condition.model_copy(update={"severity": INFO})
+    )
+
+
+def _without_nulls(value: JsonObject) -> JsonObject:
+    """The server drops null fields: written as they would be read back, equal statuses compare equal."""
+    cleaned: JsonObject = {}
+    for name, item in value.items():
+        if isinstance(item, dict):
+            cleaned[name] = _without_nulls(item)
+        elif isinstance(item, list):
+            cleaned[name] = [_without_nulls(part) if isinstance(part, dict) else part for part in item]
+        elif item is not None:
+            cleaned[name] = item
+    return cleaned
+
+
+def reasons_of(failures: Iterable[Failure]) -> str:
+    """For the log."""
+    return "; ".join(f"{failure.reason}: {failure.message}" for failure in failures)

@@ -1,0 +1,264 @@
+"""Wires every reconciler into a manager: caches, sources, controllers. The one place that knows what wakes what."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from omectl.api.json import JsonObject, JsonValue
+from omectl.api.kinds import (
+    ACCELERATOR_CLASSES,
+    CLUSTER_SERVING_RUNTIMES,
+    FINE_TUNED_WEIGHTS,
+    INFERENCE_SERVICES,
+    SERVING_RUNTIMES,
+)
+from omectl.api.labels import MODEL_STATUS_MARKER, ModelKey, model_entry_key
+from omectl.api.resource import ObjectKey
+from omectl.api.settings import SETTINGS_NAME
+from omectl.informers import EventType, HeaderIndex, Informer, ObjectEvent
+from omectl.kube.discovery import Discovery
+from omectl.kube.resources import CONFIG_MAPS, NODES
+from omectl.manager import (
+    ChannelSource,
+    Controller,
+    KindSource,
+    Manager,
+    PollingSource,
+    content_changed,
+    enqueue_mapped,
+    enqueue_object,
+    enqueue_owner,
+    generation_changed,
+    on,
+    resource_version_changed,
+)
+from omectl.reconcilers.capabilities import Capabilities
+from omectl.reconcilers.children import Children, service_of_pod
+from omectl.reconcilers.model import (
+    CLUSTER,
+    NAMESPACED,
+    PROGRESS_INTERVAL_S,
+    ModelCaches,
+    ModelKind,
+    ModelReconciler,
+)
+from omectl.reconcilers.node_cleanup import NodeCleanup
+from omectl.reconcilers.node_reports import NodeReports
+from omectl.reconcilers.placements import Placements
+from omectl.reconcilers.service import ServiceCaches, ServiceReconciler
+from omectl.reconcilers.service_inputs import InputCaches
+from omectl.reconcilers.service_references import (
+    BY_MODEL,
+    BY_RUNTIME,
+    BY_WEIGHT,
+    model_value,
+    model_values,
+    runtime_lookups,
+    runtime_values,
+    weight_values,
+)
+from omectl.reconcilers.settings_watch import SettingsWatch
+from omectl.workqueue import LOW_PRIORITY
+
+_BY_ENTRY = "entry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcilerOptions:
+    """`namespace` is the operator's: settings and node ConfigMaps live there. Times are seconds."""
+
+    namespace: str = "ome"
+    model_workers: int = 4
+    service_workers: int = 8
+    progress_interval_s: float = PROGRESS_INTERVAL_S
+    capabilities_interval_s: float = 60.0
+    reconcile_timeout_s: float = 60.0
+
+
+def set_up(manager: Manager, options: ReconcilerOptions | None = None) -> None:
+    """Add every reconciler to the manager; call it before the manager runs."""
+    wanted = options or ReconcilerOptions()
+    nodes = manager.informers.informer(NODES, transform=_labels_only)
+    node_config_maps = manager.informers.informer(
+        CONFIG_MAPS, namespace=wanted.namespace, label_selector=f"{MODEL_STATUS_MARKER}=true"
+    )
+    _add_node_cleanup(manager, wanted, nodes, node_config_maps)
+    for kind in (NAMESPACED, CLUSTER):
+        _add_models(manager, wanted, kind, nodes, node_config_maps)
+    _add_services(manager, wanted)
+
+
+def _add_node_cleanup(manager: Manager, options: ReconcilerOptions, nodes: Informer, config_maps: Informer) -> None:
+    def config_map_of(event: ObjectEvent) -> Iterable[ObjectKey]:
+        yield ObjectKey(options.namespace, event.key.name)
+
+    cleanup = NodeCleanup(manager.client, config_maps.lister, nodes.lister)
+    manager.add_controller(
+        Controller(
+            "node-cleanup",
+            cleanup.reconcile,
+            [
+                KindSource(config_maps, enqueue_object(), [on(updated=False, deleted=False)]),
+                KindSource(nodes, enqueue_mapped(config_map_of), [on(created=False, updated=False)]),
+            ],
+            reconcile_timeout_s=options.reconcile_timeout_s,
+        )
+    )
+
+
+def _add_models(
+    manager: Manager, options: ReconcilerOptions, kind: ModelKind, nodes: Informer, config_maps: Informer
+) -> None:
+    models = manager.informers.informer(
+        kind.resource,
+        indexes={_BY_ENTRY: HeaderIndex(lambda header: (_entry_key(kind, header.key),))},
+    )
+    reports = NodeReports()
+    placements = Placements(nodes.lister, lambda: reports.nodes)
+    others = ChannelSource[ObjectKey](f"placement/{kind.resource.plural}")
+
+    def queue_all() -> None:
+        for key in models.lister.keys():  # noqa: SIM118 - a lister is no mapping
+            others.put(key, priority=LOW_PRIORITY)
+
+    def node_event(event: ObjectEvent) -> Iterable[ObjectKey]:
+        if placements.node_event(event):
+            queue_all()
+        return ()
+
+    def entries_event(event: ObjectEvent) -> Iterable[ObjectKey]:
+        keys = [key for entry in reports.changed_keys(event) for key in models.lister.index_keys(_BY_ENTRY, entry)]
+        if event.type is not EventType.UPDATED:
+            placements.agents_changed()
+            queue_all()
+        return keys
+
+    caches = ModelCaches(models=models.lister, nodes=nodes.lister, reports=reports, placements=placements)
+    reconciler = ModelReconciler(
+        kind, manager.client, caches, manager.clock, progress_interval_s=options.progress_interval_s
+    )
+    manager.add_controller(
+        Controller(
+            kind.resource.kind.lower(),
+            reconciler.reconcile,
+            [
+                KindSource(config_maps, enqueue_mapped(entries_event)),
+                KindSource(nodes, enqueue_mapped(node_event)),
+                KindSource(models, enqueue_object(), [resource_version_changed]),
+                others,
+            ],
+            workers=options.model_workers,
+            reconcile_timeout_s=options.reconcile_timeout_s,
+        )
+    )
+
+
+def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
+    informers = manager.informers
+    services = informers.informer(
+        INFERENCE_SERVICES,
+        indexes={BY_MODEL: model_values, BY_RUNTIME: runtime_values, BY_WEIGHT: weight_values},
+    )
+    models, cluster_models = (informers.informer(kind.resource) for kind in (NAMESPACED, CLUSTER))
+    runtimes, cluster_runtimes = (informers.informer(kind) for kind in (SERVING_RUNTIMES, CLUSTER_SERVING_RUNTIMES))
+    weights = informers.informer(FINE_TUNED_WEIGHTS)
+    accelerator_classes = informers.informer(ACCELERATOR_CLASSES)
+    settings_map = informers.informer(
+        CONFIG_MAPS, namespace=options.namespace, field_selector=f"metadata.name={SETTINGS_NAME}"
+    )
+    children = Children(informers)
+    everyone = ChannelSource[ObjectKey]("settings/services")
+
+    def queue_all() -> None:
+        for key in services.lister.keys():  # noqa: SIM118 - a lister is no mapping
+            everyone.put(key, priority=LOW_PRIORITY)
+
+    def of_model(event: ObjectEvent) -> Iterable[ObjectKey]:
+        return services.lister.index_keys(BY_MODEL, model_value(event.key))
+
+    def of_runtime(event: ObjectEvent) -> Iterable[ObjectKey]:
+        return [key for value in runtime_lookups(event.key) for key in services.lister.index_keys(BY_RUNTIME, value)]
+
+    def of_weight(event: ObjectEvent) -> Iterable[ObjectKey]:
+        return services.lister.index_keys(BY_WEIGHT, event.key.name)
+
+    def of_accelerator_class(event: ObjectEvent) -> Iterable[ObjectKey]:
+        if not event.initial:
+            queue_all()
+        return ()
+
+    def of_pod(event: ObjectEvent) -> Iterable[ObjectKey]:
+        yield service_of_pod(event.header)
+
+    def of_settings(event: ObjectEvent) -> Iterable[ObjectKey]:
+        settings.settings_event(event)
+        return ()
+
+    settings = SettingsWatch(manager.events, queue_all)
+    capabilities = Capabilities(Discovery(manager.client), services.lister.keys)
+    caches = ServiceCaches(
+        services=services.lister,
+        inputs=InputCaches(
+            models=models.lister,
+            cluster_models=cluster_models.lister,
+            weights=weights.lister,
+            runtimes=runtimes.lister,
+            cluster_runtimes=cluster_runtimes.lister,
+            accelerator_classes=accelerator_classes.lister,
+        ),
+        children=children,
+        kinds=capabilities,
+        settings=lambda: settings.current,
+    )
+    reconciler = ServiceReconciler(manager.client, caches, manager.events, manager.clock)
+    owned = [
+        KindSource(informer, enqueue_owner(INFERENCE_SERVICES), [resource_version_changed])
+        for informer in children.informers.values()
+    ]
+    manager.add_controller(
+        Controller(
+            "inferenceservice",
+            reconciler.reconcile,
+            [
+                KindSource(settings_map, enqueue_mapped(of_settings)),
+                KindSource(services, enqueue_object(), [resource_version_changed]),
+                *(
+                    KindSource(informer, enqueue_mapped(of_model), [content_changed(_what_services_need)])
+                    for informer in (models, cluster_models)
+                ),
+                *(
+                    KindSource(informer, enqueue_mapped(of_runtime), [content_changed(_all_but_status)])
+                    for informer in (runtimes, cluster_runtimes)
+                ),
+                KindSource(weights, enqueue_mapped(of_weight), [content_changed(_all_but_status)]),
+                KindSource(accelerator_classes, enqueue_mapped(of_accelerator_class), [generation_changed]),
+                *owned,
+                KindSource(children.pods, enqueue_mapped(of_pod), [resource_version_changed]),
+                PollingSource("discovery", options.capabilities_interval_s, capabilities.refresh),
+                everyone,
+            ],
+            workers=options.service_workers,
+            reconcile_timeout_s=options.reconcile_timeout_s,
+        )
+    )
+
+
+def _entry_key(kind: ModelKind, key: ObjectKey) -> str:
+    return model_entry_key(ModelKey(kind.resource.kind, key.namespace, key.name))
+
+
+def _labels_only(node: JsonObject) -> JsonObject:
+    """Of a node only its name and labels are read; the rest changes with every heartbeat."""
+    return {name: value for name, value in node.items() if name in ("apiVersion", "kind", "metadata")}
+
+
+def _what_services_need(model: JsonObject) -> JsonValue:
+    """A model without the progress of its download, which concerns no service."""
+    status = model.get("status")
+    told = {name: value for name, value in status.items() if name != "progress"} if isinstance(status, dict) else None
+    return [_all_but_status(model), told]
+
+
+def _all_but_status(obj: JsonObject) -> JsonValue:
+    metadata = obj.get("metadata")
+    kept = {name: metadata.get(name) for name in ("annotations", "labels")} if isinstance(metadata, dict) else None
+    return [obj.get("spec"), kept]
