@@ -46,14 +46,16 @@ def serve(
     """
     import asyncio
 
+    from omectl.cli.stopping import run_until_stopped
     from omectl.local.hub import HubOptions
 
     options = HubOptions(name=name, host=host, port=port, token=token, rate_limit=_bytes_per_second(rate_limit))
-    asyncio.run(_serve(directories, options))
+    asyncio.run(run_until_stopped(_serve(directories, options)))
 
 
 async def _serve(directories: list[Path], options: "HubOptions") -> None:
-    from omectl.cli.signals import interrupted
+    import asyncio
+
     from omectl.local.hub import HubServer, RepositoryError
 
     try:
@@ -61,11 +63,11 @@ async def _serve(directories: list[Path], options: "HubOptions") -> None:
     except RepositoryError as error:
         raise CliFailure(str(error), exit_code=2) from error
     try:
-        async with interrupted() as stop, server as hub:
+        async with server as hub:
             for repository in hub.repositories:
                 typer.echo(f"serving {repository}", err=True)
             typer.echo(f"export HF_ENDPOINT={hub.endpoint}")
-            await stop.wait()
+            await asyncio.Event().wait()
     except OSError as error:
         wanted = f"wanted to listen at {options.host}:{options.port}"
         raise CliFailure(f"{wanted}, found: {error.strerror or error}; choose another --host or --port") from error

@@ -45,8 +45,8 @@ def manager(
 ) -> None:
     """Run the controllers: models, services, and the nodes' ConfigMaps.
 
-    Runs until SIGTERM. A kind that the cluster does not serve yet is named by /readyz, and its controller begins when it
-    is installed. Killed at any moment, the next manager goes on from there.
+    Runs until SIGTERM. A kind that the cluster does not serve yet is named by /readyz, and its controller begins
+    when it is installed. Killed at any moment, the next manager goes on from there.
     """
     import asyncio
 

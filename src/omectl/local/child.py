@@ -1,5 +1,6 @@
 """A child process that never outlives its parent and whose failure explains itself."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -9,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anyio
-import anyio.to_thread
+
+from omectl.local.errors import LocalError
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-class ChildExited(Exception):
+class ChildExited(LocalError):
     """A child process ended when it should have gone on; the text holds its command and the end of its log."""
 
     def __init__(self, name: str, code: int, command: Sequence[str], log: str) -> None:
@@ -107,8 +109,6 @@ class Child:
 
     def kill(self) -> None:
         """Kill the process and whatever it started, and reap it."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()

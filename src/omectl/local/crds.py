@@ -8,25 +8,26 @@ from pathlib import Path
 import anyio
 import yaml
 
-from omectl.api.json import JsonObject
+from omectl.api.json import JsonObject, JsonValue
 from omectl.kube.client import Client
 from omectl.kube.errors import KubeError
 from omectl.kube.resources import CUSTOM_RESOURCE_DEFINITIONS
+from omectl.local.errors import LocalError
 
 FIELD_MANAGER = "omectl-local"
 _POLL_S = 0.05
 
 
-class InvalidManifest(Exception):
+class InvalidManifest(LocalError):
     """A file is not a manifest; the text names the file and the place in it."""
 
 
-class CrdTimeout(Exception):
+class CrdTimeout(LocalError):
     """Some kinds were not served in time; the text lists them."""
 
 
 def read_definitions(paths: Iterable[Path]) -> list[JsonObject]:
-    """The CustomResourceDefinitions in files and folders (YAML of any number of documents, or JSON); others are skipped.
+    """The CustomResourceDefinitions in files and folders (YAML documents or JSON); other objects are skipped.
 
     Raises InvalidManifest.
     """
@@ -55,7 +56,7 @@ def _read_file(file: Path) -> list[JsonObject]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, json.JSONDecodeError) as error:
         raise InvalidManifest(f"{file}: wanted YAML or JSON documents, found something else ({error})") from error
     for index, document in enumerate(loaded, start=1):
-        if document is not None and not (isinstance(document, dict) and document.get("kind")):
+        if document is not None and not _is_object(document):
             raise InvalidManifest(
                 f"{file}, document {index}: wanted an object with a kind, found {str(document)[:80]!r}"
             )
@@ -95,6 +96,10 @@ async def _is_served(client: Client, served: tuple[str, str, str]) -> bool:
     return True
 
 
-def _object(value: object) -> JsonObject:
+def _is_object(document: object) -> bool:
+    return isinstance(document, dict) and "kind" in document
+
+
+def _object(value: JsonValue) -> JsonObject:
     assert isinstance(value, dict)
     return value

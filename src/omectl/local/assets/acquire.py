@@ -2,7 +2,7 @@
 
 import fcntl
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,11 @@ class Assets:
 
 
 def acquire(
-    wanted: Iterable[Binary], settings: AssetSettings | None = None, progress: Progress | None = None, *, fetch: bool = True
+    wanted: Iterable[Binary],
+    settings: AssetSettings | None = None,
+    progress: Progress | None = None,
+    *,
+    fetch: bool = True,
 ) -> Assets:
     """The wanted binaries, from the first place that has each: `$TEST_ASSET_*`, `$KUBEBUILDER_ASSETS`, the cache, the
     published archive, `go build`.
@@ -72,7 +76,7 @@ def _stages(found: Mapping[Binary, Path], settings: AssetSettings) -> Path | Non
 
 
 @contextmanager
-def _locked(store: Path, progress: Progress) -> Iterator[None]:
+def _locked(store: Path, progress: Progress) -> Generator[None]:
     """One process at a time fills the store; the others wait and then find it filled."""
     store.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()

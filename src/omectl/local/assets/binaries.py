@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from omectl.local.errors import LocalError
+
 KUBERNETES_VERSION = "1.36.3"
 KWOK_VERSION = "0.8.0"
 
@@ -32,7 +34,7 @@ class Place:
     found: bool
 
 
-class BinariesMissing(Exception):
+class BinariesMissing(LocalError):
     """Some binaries are nowhere to be had; the text names every place that was tried and what to do."""
 
     def __init__(self, missing: Mapping[Binary, tuple[Place, ...]], remedies: tuple[str, ...]) -> None:
@@ -53,7 +55,7 @@ class AssetSettings:
     """What steers the look-up; `from_environment` reads it from the process's variables."""
 
     cache: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "AssetSettings":
@@ -92,7 +94,9 @@ def places(binary: Binary, settings: AssetSettings) -> tuple[Place, ...]:
     return tuple(Place(name, path, path is not None and _runs(path)) for name, path in candidates)
 
 
-def look_up(wanted: frozenset[Binary], settings: AssetSettings) -> tuple[dict[Binary, Path], dict[Binary, tuple[Place, ...]]]:
+def look_up(
+    wanted: frozenset[Binary], settings: AssetSettings
+) -> tuple[dict[Binary, Path], dict[Binary, tuple[Place, ...]]]:
     """The wanted binaries that are here already, and for each that is not, the places that were looked at."""
     found: dict[Binary, Path] = {}
     missing: dict[Binary, tuple[Place, ...]] = {}

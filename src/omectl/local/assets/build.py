@@ -11,6 +11,7 @@ from pathlib import Path
 
 import omectl
 from omectl.local.assets.binaries import KUBERNETES_VERSION, Binary
+from omectl.local.errors import LocalError
 
 BUILD_TIMEOUT_S = 3600.0
 _TICK_S = 1.0
@@ -48,7 +49,7 @@ KWOK_STAGES = (
 )
 
 
-class BuildFailed(Exception):
+class BuildFailed(LocalError):
     """A Go command failed; the text holds the exact command and the end of what it said."""
 
     def __init__(self, command: list[str], output: str) -> None:
@@ -101,7 +102,9 @@ def _go_build(source: Path, packages: list[str], output: Path, what: str, progre
 
 
 def _copy_stages(source: Path, store: Path, progress: Progress) -> None:
-    listed = _go(["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"], source, "finding kwok's stages", progress)
+    listed = _go(
+        ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"], source, "finding kwok's stages", progress
+    )
     module = Path(listed.strip())
     stages = store / "kwok-stages"
     stages.mkdir(exist_ok=True)

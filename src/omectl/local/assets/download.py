@@ -1,4 +1,4 @@
-"""The published archive of etcd, kube-apiserver and kubectl: the index and layout that the `setup-envtest` tool reads."""
+"""The published archive of etcd, kube-apiserver and kubectl, by the index that the `setup-envtest` tool reads."""
 
 import hashlib
 import io
@@ -8,10 +8,10 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import yaml
 
 from omectl.local.assets.binaries import KUBERNETES_VERSION, AssetSettings, Binary, architecture
@@ -21,6 +21,15 @@ INDEX = "https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD
 PUBLISHED = frozenset({Binary.ETCD, Binary.KUBE_APISERVER, Binary.KUBECTL})
 _REFUSAL_TIMEOUT_S = 4.0
 _ARCHIVE_LIMIT = 512 * 1024 * 1024
+
+
+class _Published(msgspec.Struct, frozen=True):
+    address: str = msgspec.field(name="selfLink")
+    sha512: str = msgspec.field(name="hash")
+
+
+class _Index(msgspec.Struct, frozen=True):
+    releases: dict[str, dict[str, _Published]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ def download(missing: frozenset[Binary], settings: AssetSettings, progress: Prog
             return f"{index} lists no archive for {KUBERNETES_VERSION.rpartition('.')[0]} on {architecture()}"
         progress(f"downloading {archive.address}", time.monotonic() - started)
         body = _fetch(archive.address)
-    except (OSError, urllib.error.URLError, yaml.YAMLError, ValueError) as error:
+    except (OSError, urllib.error.URLError, yaml.YAMLError, ValueError, msgspec.ValidationError) as error:
         return f"{index} did not answer as hoped ({error})"
     found = hashlib.sha512(body).hexdigest()
     if found != archive.sha512:
@@ -62,17 +71,15 @@ def download(missing: frozenset[Binary], settings: AssetSettings, progress: Prog
 
 def choose(index: object, version: str, machine: str) -> Archive | None:
     """The archive of this version in the parsed index, else of the newest patch release of the same minor version."""
-    releases = index.get("releases") if isinstance(index, Mapping) else None
-    if not isinstance(releases, Mapping):
-        raise ValueError("wanted a mapping 'releases' in the index, found none")
+    releases = msgspec.convert(index, _Index).releases
     minor = version.rpartition(".")[0]
     candidates: list[tuple[bool, int, Archive]] = []
     for release, files in releases.items():
-        matched = re.fullmatch(rf"v{re.escape(minor)}\.(\d+)", str(release))
-        entry = files.get(f"envtest-{release}-linux-{machine}.tar.gz") if isinstance(files, Mapping) else None
-        if matched and isinstance(entry, Mapping):
-            archive = Archive(str(release), str(entry.get("selfLink", "")), str(entry.get("hash", "")))
-            candidates.append((str(release) == f"v{version}", int(matched[1]), archive))
+        matched = re.fullmatch(rf"v{re.escape(minor)}\.(\d+)", release)
+        entry = files.get(f"envtest-{release}-linux-{machine}.tar.gz")
+        if matched and entry is not None:
+            archive = Archive(release, entry.address, entry.sha512)
+            candidates.append((release == f"v{version}", int(matched[1]), archive))
     return max(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
 
 

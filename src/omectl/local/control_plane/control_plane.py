@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 import anyio
 import anyio.to_thread
@@ -25,7 +25,7 @@ from omectl.local.control_plane.options import ControlPlaneOptions
 from omectl.local.control_plane.server import START_ATTEMPTS, ApiServer, port_was_taken
 from omectl.local.kubeconfig import kubeconfig_text, write_kubeconfig
 
-STOP_GRACE_S = 1.0
+STOP_GRACE_S = 0.3
 TOKEN_LIFETIME_S = 7 * 24 * 3600
 _ADMIN = "admin"
 
@@ -186,11 +186,18 @@ class ControlPlane:
             return await crds.install(client, definitions, timeout_s=timeout_s)
 
     async def add_node(self, name: str, *, gpus: int = 8, labels: Mapping[str, str] | None = None) -> None:
-        """Register a simulated Node with this many GPUs; where kwok runs, it becomes Ready and runs pods in name only."""
+        """Register a simulated Node with this many GPUs; where kwok runs, it becomes Ready and runs pods in name."""
         async with Client(self._admin) as client:
             node = await client.create(NODES, node_object(name, gpus=gpus, labels=labels or {}))
             await client.merge_patch(NODES, name, {"status": node_status(gpus)}, subresource="status")
             assert _metadata(node)["name"] == name
+
+    async def watch_children(self) -> NoReturn:
+        """Look at the processes once a second, for ever. Raises ChildExited when one has ended."""
+        while True:
+            for child in self.children:
+                child.check()
+            await anyio.sleep(1.0)
 
     @property
     def _running(self) -> ApiServer:
@@ -271,7 +278,7 @@ class ControlPlane:
 
 def node_object(name: str, *, gpus: int, labels: Mapping[str, str]) -> JsonObject:
     """A simulated Node, marked so that nobody takes it for a machine."""
-    defaults = {"kubernetes.io/hostname": name, "type": "kwok"}
+    defaults: JsonObject = {"kubernetes.io/hostname": name, "type": "kwok"}
     if gpus:
         defaults |= {"nvidia.com/gpu": "true", "nvidia.com/gpu.present": "true"}
     return {
@@ -283,9 +290,9 @@ def node_object(name: str, *, gpus: int, labels: Mapping[str, str]) -> JsonObjec
 
 def node_status(gpus: int) -> JsonObject:
     """What the simulated Node has: `gpus` GPUs, 64 cores, 512 GiB."""
-    resources: JsonObject = {"cpu": "64", "memory": "512Gi", "pods": "110"} | (
-        {"nvidia.com/gpu": str(gpus)} if gpus else {}
-    )
+    resources: JsonObject = {"cpu": "64", "memory": "512Gi", "pods": "110"}
+    if gpus:
+        resources["nvidia.com/gpu"] = str(gpus)
     return {"capacity": resources, "allocatable": resources}
 
 

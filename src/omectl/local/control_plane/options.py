@@ -28,7 +28,7 @@ class ControlPlaneOptions:
         """Self; raises ValueError when parts are asked for that do not work together."""
         if self.profile is Profile.FAST and (self.controllers or self.scheduler or self.kwok):
             raise ValueError(
-                "wanted kube-controller-manager, kube-scheduler or kwok on the profile 'fast', which lacks the APIs that they need;"
-                " use the profile 'full'"
+                "wanted kube-controller-manager, kube-scheduler or kwok on the profile 'fast', which lacks the APIs"
+                " that they need; use the profile 'full'"
             )
         return self

@@ -18,6 +18,7 @@ from omectl.local.child import Child, ChildExited
 from omectl.local.control_plane import commands
 from omectl.local.control_plane.commands import Addresses, Files
 from omectl.local.control_plane.options import ControlPlaneOptions
+from omectl.local.errors import LocalError
 from omectl.local.ports import free_port
 
 START_ATTEMPTS = 5
@@ -25,7 +26,7 @@ _POLL_S = 0.05
 _PORT_TAKEN = ("address already in use", "bind: address")
 
 
-class StartTimeout(Exception):
+class StartTimeout(LocalError):
     """A program did not become ready in time; the text holds the end of its log."""
 
     def __init__(self, child: Child, timeout_s: float) -> None:
@@ -33,7 +34,8 @@ class StartTimeout(Exception):
 
     def __str__(self) -> str:
         name, timeout_s, command, log = self.args
-        return f"{name} was not ready after {timeout_s:.0f} s.\nIts command was: {' '.join(command)}\nIts log ends with:\n{log}"
+        late = f"{name} was not ready after {timeout_s:.0f} s."
+        return f"{late}\nIts command was: {' '.join(command)}\nIts log ends with:\n{log}"
 
 
 class ApiServer:

@@ -1,0 +1,5 @@
+"""`python -m omectl`."""
+
+from omectl.cli import main
+
+main()

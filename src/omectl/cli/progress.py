@@ -1,0 +1,22 @@
+"""Showing how a build goes on, which takes minutes the first time."""
+
+import sys
+
+from omectl.local.assets import Progress
+
+_PLAIN_STEP_S = 30.0
+
+
+def build_progress() -> Progress:
+    """Progress on standard error: one line that changes on a terminal, else a line every half minute."""
+    state: dict[str, float] = {}
+
+    def changing(what: str, elapsed_s: float) -> None:
+        print(f"\r\x1b[2K{what} ({elapsed_s:.0f} s; only the first time)", end="", file=sys.stderr, flush=True)  # noqa: T201
+
+    def plain(what: str, elapsed_s: float) -> None:
+        if what not in state or elapsed_s - state[what] >= _PLAIN_STEP_S:
+            state[what] = elapsed_s
+            print(f"{what} ({elapsed_s:.0f} s; only the first time)", file=sys.stderr, flush=True)  # noqa: T201
+
+    return changing if sys.stderr.isatty() else plain
