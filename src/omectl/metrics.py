@@ -134,7 +134,7 @@ class Tally:
     __slots__ = ("bounds", "counts", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = tuple(float(bound) for bound in bounds)
+        self.bounds = [float(bound) for bound in bounds]
         self.counts = [0] * (len(self.bounds) + 1)
         self.total = 0.0
 

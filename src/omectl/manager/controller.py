@@ -63,7 +63,7 @@ class ControllerStatistics:
     queue: QueueStatistics
 
 
-class ControllerFailed(Exception):  # noqa: N818 - what happened, as the log says it
+class ControllerFailed(Exception):
     """A controller ended because of an exception that it may not survive."""
 
     def __init__(self, name: str, cause: Exception) -> None:

@@ -30,7 +30,7 @@ _RENEWAL = metrics.histogram(metrics.LEADER_ELECTION_RENEW_DURATION, "Length of 
 _HEALTH_GRACE_S = 20.0
 
 
-class LeadershipLost(Exception):  # noqa: N818 - what happened
+class LeadershipLost(Exception):
     """The Lease could not be renewed in time, or somebody else holds it."""
 
     def __init__(self, identity: str, lease: str, why: str) -> None:

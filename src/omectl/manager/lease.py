@@ -23,7 +23,7 @@ class LeaseClient(Protocol):
     async def replace(self, kind: ResourceKind, obj: JsonObject, *, field_manager: str) -> JsonObject: ...
 
 
-class LostRace(Exception):  # noqa: N818 - an expected turn
+class LostRace(Exception):
     """Somebody else wrote the Lease between our read and our write."""
 
 

@@ -47,7 +47,7 @@ class ManagerState(enum.Enum):
     STOPPED = "stopped"
 
 
-class RunnableFailed(Exception):  # noqa: N818 - what happened
+class RunnableFailed(Exception):
     """A runnable ended with an exception, which is the `__cause__`."""
 
     def __init__(self, name: str, cause: Exception) -> None:
@@ -55,7 +55,7 @@ class RunnableFailed(Exception):  # noqa: N818 - what happened
         self.name = name
 
 
-class StopTimeout(TimeoutError):  # noqa: N818 - what happened
+class StopTimeout(TimeoutError):
     """Some runnables did not end within the grace period and were cut off."""
 
     def __init__(self, names: list[str], grace_s: float) -> None:

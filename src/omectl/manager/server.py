@@ -20,14 +20,14 @@ _log = structlog.stdlib.get_logger(__name__)
 _SHUTDOWN_S = 2.0
 
 
-class BadAddress(ValueError):  # noqa: N818 - what was found
+class BadAddress(ValueError):
     """An address to listen on that is not `host:port` or `:port`."""
 
     def __init__(self, address: str, flag: str) -> None:
         super().__init__(f'{flag}: wanted host:port, :port or "0" for off, found {address!r}')
 
 
-class AddressUnavailable(OSError):  # noqa: N818 - what was found
+class AddressUnavailable(OSError):
     """The address can't be listened on."""
 
     def __init__(self, address: str, flag: str, cause: OSError) -> None:

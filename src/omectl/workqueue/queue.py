@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import time
 from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -26,7 +27,7 @@ LOW_PRIORITY = -100
 """For work that nobody waits for: the initial list, resyncs, changed settings."""
 
 
-class QueueShutDown(Exception):  # noqa: N818 - an end, not an error
+class QueueShutDown(Exception):
     """`get` was called on, or was waiting in, a queue that hands out nothing any more."""
 
     def __init__(self, name: str) -> None:
@@ -38,6 +39,9 @@ class _Phase(enum.Enum):
     OPEN = "open"
     DRAINING = "draining"
     CLOSED = "closed"
+
+
+_OPEN = _Phase.OPEN
 
 
 class PriorityQueue(Generic[K]):
@@ -56,7 +60,7 @@ class PriorityQueue(Generic[K]):
         self.name = name
         self._limiter: RateLimiter[K] = ExponentialLimiter[K]() if limiter is None else limiter
         self._schedule: Schedule[K] = Schedule(max_starvation_s)
-        self._phase = _Phase.OPEN
+        self._phase = _OPEN
         self._getters: deque[asyncio.Future[None]] = deque()
         self._drainers: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -70,14 +74,15 @@ class PriorityQueue(Generic[K]):
 
         A key that is queued already keeps its earlier moment and its higher priority. Ignored once shutting down.
         """
-        if self._phase is not _Phase.OPEN:
+        if self._phase is not _OPEN:
             return
         now = self._time()
         if rate_limited:
             limited_s = self._limiter.when(key, now)
             after_s = limited_s if after_s <= 0 else min(after_s, limited_s)
         if self._schedule.add(key, now, after_s, priority):
-            self._wake()
+            if self._getters:
+                self._wake()
         elif after_s > 0:
             self._arm()
 
@@ -86,12 +91,11 @@ class PriorityQueue(Generic[K]):
 
         Cancellation loses nothing: a key is taken only by a getter that is running.
         """
-        schedule = self._schedule
         while True:
-            entry = schedule.pop(self._time())
+            entry = self._schedule.pop(self._time())
             if entry is not None:
                 return entry.key, entry.priority
-            if self._phase is not _Phase.OPEN and not schedule.ready:
+            if self._phase is not _OPEN and not self._schedule.ready:
                 raise QueueShutDown(self.name)
             await self._turn()
 
@@ -99,7 +103,7 @@ class PriorityQueue(Generic[K]):
         """End the run of a key that `get` handed out; NotProcessingError for any other."""
         if self._schedule.done(key, self._time()):
             self._wake()
-        if self._phase is not _Phase.OPEN:
+        if self._phase is not _OPEN:
             self._settle()
 
     def forget(self, key: K) -> None:
@@ -145,11 +149,11 @@ class PriorityQueue(Generic[K]):
 
     @property
     def is_shutting_down(self) -> bool:
-        return self._phase is not _Phase.OPEN
+        return self._phase is not _OPEN
 
     def statistics(self) -> QueueStatistics:
         schedule = self._schedule
-        started = schedule.processing.values()
+        started = schedule.started()
         now = self._time() if self._loop is not None else 0.0
         return QueueStatistics(
             name=self.name,
@@ -171,8 +175,9 @@ class PriorityQueue(Generic[K]):
         return self._schedule.queue_duration, self._schedule.work_duration
 
     def _first_time(self) -> float:
-        self._loop = asyncio.get_running_loop()
-        self._time = self._loop.time
+        self._loop = loop = asyncio.get_running_loop()
+        # The stock loops' `time` only calls `monotonic`; asked three times per key, the detour would show.
+        self._time = time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time
         return self._time()
 
     async def _turn(self) -> None:

@@ -86,12 +86,17 @@ class BucketLimiter(Generic[K]):
         self._filled_at: float | None = None
 
     def when(self, key: K, now: float) -> float:
-        if self._filled_at is not None:
-            elapsed = max(0.0, now - self._filled_at)
-            self._tokens = min(self._burst, self._tokens + elapsed * self._rate)
-        self._filled_at = now
+        self._fill(now)
         self._tokens -= 1.0
         return max(0.0, -self._tokens / self._rate)
+
+    def take(self, now: float) -> bool:
+        """Take a token if there is one; nothing is reserved otherwise."""
+        self._fill(now)
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
 
     def forget(self, key: K) -> None:
         """A bucket knows no keys."""
@@ -101,6 +106,12 @@ class BucketLimiter(Generic[K]):
 
     def __len__(self) -> int:
         return 0
+
+    def _fill(self, now: float) -> None:
+        if self._filled_at is not None:
+            elapsed = max(0.0, now - self._filled_at)
+            self._tokens = min(self._burst, self._tokens + elapsed * self._rate)
+        self._filled_at = now
 
 
 class MaxOfLimiter(Generic[K]):
