@@ -1,4 +1,4 @@
-"""What to tell a user whose service gets no runtime: wanted, found, what to do. Short; the rest is in the explanation."""
+"""What to tell a user whose service gets no runtime: wanted, found, what to do. The rest is in the explanation."""
 
 from collections.abc import Sequence
 

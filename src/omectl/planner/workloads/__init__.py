@@ -1,0 +1,1 @@
+"""The objects of each deployment mode, one module per mode."""

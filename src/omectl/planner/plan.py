@@ -1,0 +1,117 @@
+"""From inputs to a plan. Equal inputs, in whatever order, give equal plans, byte for byte."""
+
+from dataclasses import replace
+
+from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.inference_service import InferenceService
+from omectl.api.json import JsonObject
+from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas
+from omectl.planner.component import Component, components
+from omectl.planner.document import as_text, at
+from omectl.planner.inputs import LiveState, PlanInputs
+from omectl.planner.metadata import MODEL_REVISION, component_metadata
+from omectl.planner.model import ModelView, view_model
+from omectl.planner.model_config import model_config
+from omectl.planner.modes import RAW, check_component, check_service
+from omectl.planner.pod import pod_spec
+from omectl.planner.predictor import migrated
+from omectl.planner.references import model_namespaces, model_reference
+from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason
+from omectl.planner.routing import route
+from omectl.planner.selection.choice import Selection, select_runtime
+from omectl.planner.status import planned_status, problem_status
+from omectl.planner.workloads.raw import component_service, deployment, router_access, service_ports
+
+
+def plan(inputs: PlanInputs) -> Plan:
+    """What is to exist for the service, why, and what to report. Never raises for what a user may write."""
+    explanation = Explanation()
+    try:
+        service = migrated(inputs.service)
+        check_service(service)
+        resource = _model(service, inputs.model)
+        model = view_model(resource, inputs.settings)
+        selection = select_runtime(service, model, inputs.runtimes)
+        explanation = _explanation(selection, model)
+        if selection.problem is not None:
+            return _refused(inputs, selection.problem, explanation)
+        return _rendered(replace(inputs, service=service), resource, model, selection, explanation)
+    except PlanRefused as refusal:
+        return _refused(inputs, refusal.problem, explanation)
+
+
+def _rendered(
+    inputs: PlanInputs,
+    resource: BaseModel | ClusterBaseModel,
+    model: ModelView,
+    selection: Selection,
+    explanation: Explanation,
+) -> Plan:
+    service = inputs.service
+    parts = components(service, selection.runtime)
+    for part in parts:
+        check_component(part)
+    entry = parts[-1]
+    objects: list[JsonObject] = [model_config(service, model, resource)]
+    ports: dict[str, JsonObject] = {}
+    for part in parts:
+        revision = model.revision or _live_revision(part, inputs.live)
+        metadata = component_metadata(part, model, resource, revision)
+        pod = pod_spec(part, model)
+        objects += router_access(part, metadata, pod)
+        objects.append(deployment(part, metadata, pod))
+        objects.append(component_service(part, metadata, pod))
+        ports[part.name] = service_ports(part, pod)[0]
+        scaler = autoscaler(part, metadata)
+        objects += [scaler] if scaler is not None else []
+        objects.append(disruption_budget(part, metadata))
+    where = route(service, entry, ports, parts, inputs.settings.ingress)
+    objects += where.objects
+    runtime = selection.runtime.name if selection.runtime is not None else ""
+    return Plan(
+        objects=tuple(objects),
+        explanation=replace(explanation, mode=RAW),
+        status=planned_status(service, model, runtime, parts, where, inputs.live),
+        initial_replicas={("Deployment", part.object_name): replicas(part).least for part in parts},
+    )
+
+
+def _refused(inputs: PlanInputs, problem: Problem, explanation: Explanation) -> Plan:
+    return Plan(explanation=explanation, status=problem_status(inputs.service, problem, inputs.live), problem=problem)
+
+
+def _explanation(selection: Selection, model: ModelView) -> Explanation:
+    return Explanation(
+        model=str(model),
+        runtime=selection.runtime.name if selection.runtime is not None else "",
+        runtime_reason=selection.reason,
+        candidates=selection.candidates,
+        ambiguous=selection.ambiguous,
+        warnings=selection.warnings,
+    )
+
+
+def _model(service: InferenceService, model: BaseModel | ClusterBaseModel | None) -> BaseModel | ClusterBaseModel:
+    reference = model_reference(service)
+    if reference is None:
+        message = "the service names no model"
+        raise PlanRefused(Reason.MODEL, message, "set spec.model.name", failure="BaseModelNotFound")
+    if model is None:
+        places = [f"namespace {one}" if one else "the cluster" for one in model_namespaces(service, reference)]
+        message = f"model {reference.name} ({reference.kind}): not found in {' or '.join(places)}"
+        step = "create it, or correct spec.model.name and spec.model.kind"
+        raise PlanRefused(Reason.MODEL, message, step, failure="BaseModelNotFound")
+    kind = model.resource_kind.kind
+    if model.spec.disabled:
+        message = f"{kind} {model.name} is disabled (spec.disabled is true)"
+        raise PlanRefused(Reason.MODEL, message, "enable it, or name another model", failure="BaseModelNotReady")
+    if model.metadata.deleting:
+        message = f"{kind} {model.name} is being deleted"
+        raise PlanRefused(Reason.MODEL, message, "name another model", failure="BaseModelNotReady")
+    return model
+
+
+def _live_revision(part: Component, live: LiveState) -> str:
+    """The revision that the pods have: one that is unknown for a while does not restart them."""
+    found = live.get("Deployment", part.object_name) or {}
+    return as_text(at(found, "spec", "template", "metadata", "annotations", MODEL_REVISION))

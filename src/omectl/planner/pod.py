@@ -1,0 +1,231 @@
+"""The pod of a component: its containers assembled, the model mounted, every list without duplicates."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from omectl.api.json import JsonObject, JsonValue
+from omectl.planner.component import Component
+from omectl.planner.document import as_object, as_objects, as_text, at
+from omectl.planner.merge import merge_container
+from omectl.planner.model import ModelView
+from omectl.planner.names import MAIN_CONTAINER, ROUTER, volume_name
+from omectl.planner.placeholders import Placeholders
+from omectl.planner.result import PlanRefused, Reason
+
+DEFAULT_PORT: Final = 8080
+MODEL_PATH: Final = "MODEL_PATH"
+PARALLELISM_SIZE: Final = "PARALLELISM_SIZE"
+_GPUS: Final = ("nvidia.com/gpu", "amd.com/gpu")
+
+_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "env": ("name",),
+    "ports": ("containerPort", "protocol"),
+    "volumeMounts": ("mountPath",),
+    "volumeDevices": ("devicePath",),
+    "volumes": ("name",),
+    "imagePullSecrets": ("name",),
+    "hostAliases": ("ip",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "resourceClaims": ("name",),
+}
+"""Server-side apply refuses two items of such a list that agree in these fields."""
+
+
+def pod_spec(component: Component, model: ModelView) -> JsonObject:
+    """The pod of a component. Raises `PlanRefused`."""
+    pod = component.pod_fields
+    containers, main = _containers(component)
+    placeholders = _placeholders(component)
+    for index, container in enumerate(containers):
+        name = as_text(container.get("name")) or str(index)
+        containers[index] = placeholders.fill_object(container, f"{component.name} container {name}")
+    pod["containers"] = list[JsonValue](containers)
+    if as_objects(pod.get("initContainers")):
+        pod["initContainers"] = placeholders.fill_all(pod["initContainers"], f"{component.name} initContainers")
+    volume = _add_model_volume(pod, model)
+    if component.name == ROUTER:
+        _finish_router(component, containers[main])
+    else:
+        _finish_engine(component, containers[main], model, volume)
+        pod["nodeSelector"] = _node_selector(component, model)
+    for container in (*containers, *as_objects(pod.get("initContainers"))):
+        container.setdefault("imagePullPolicy", "IfNotPresent")
+    _check(component, containers)
+    _default_probe(containers)
+    return _without_duplicates(pod)
+
+
+def main_container(component: Component, pod: JsonObject) -> JsonObject:
+    """The container that serves: the runner, or the first one."""
+    containers = as_objects(pod.get("containers"))
+    name = _runner_name(component)
+    return next((one for one in containers if one.get("name") == name), containers[0])
+
+
+def _runner_name(component: Component) -> str:
+    if component.runner is None:
+        return ""
+    return as_text(component.runner.get("name")) or MAIN_CONTAINER
+
+
+def _containers(component: Component) -> tuple[list[JsonObject], int]:
+    """The pod's containers with the runner merged in, and the index of the main one."""
+    containers = [dict(container) for container in as_objects(component.document.get("containers"))]
+    runner = component.runner
+    if runner is None:
+        if not containers:
+            message = f"{component.name}: neither the service nor {_source(component)} gives it a container"
+            raise PlanRefused(Reason.MERGE, message, f"set spec.{component.name}.runner, or use a runtime that does")
+        return containers, 0
+    name = _runner_name(component)
+    index = next((place for place, one in enumerate(containers) if one.get("name") == name), len(containers))
+    if index == len(containers):
+        containers.append({"name": name})
+    containers[index] = merge_container(containers[index], {**runner, "name": name})
+    return containers, index
+
+
+def _source(component: Component) -> str:
+    return f"runtime {component.runtime_name}" if component.runtime is not None else "a runtime"
+
+
+def _placeholders(component: Component) -> Placeholders:
+    own = component.service.metadata
+    texts = {"Name": own.name, "Namespace": own.namespace}
+    return Placeholders(texts, {"Labels": own.labels, "Annotations": own.annotations})
+
+
+def _add_model_volume(pod: JsonObject, model: ModelView) -> str:
+    """Add the model's files as a volume; its name, which another volume may not have."""
+    volumes: list[JsonValue] = list[JsonValue](as_objects(pod.get("volumes")))
+    source: JsonObject = {"path": model.path}
+    name = volume_name(model.name)
+    for volume in as_objects(volumes):
+        if volume.get("name") == name and at(volume, "hostPath", "path") == model.path:
+            return name
+    taken = {as_text(volume.get("name")) for volume in as_objects(volumes)}
+    while name in taken:
+        name = volume_name(f"{name}-model")
+    pod["volumes"] = [*volumes, {"name": name, "hostPath": source}]
+    return name
+
+
+def _finish_engine(component: Component, container: JsonObject, model: ModelView, volume: str) -> None:
+    """Mount, environment and resources of an engine: only a runner gets them."""
+    if component.runner is None:
+        return
+    mounts = as_objects(container.get("volumeMounts"))
+    if all(mount.get("mountPath") != model.path for mount in mounts):
+        mounts.append({"name": volume, "mountPath": model.path, "readOnly": True})
+    container["volumeMounts"] = list[JsonValue](mounts)
+    _fill_resources(component, container)
+    env = as_objects(container.get("env"))
+    names = {as_text(variable.get("name")) for variable in env}
+    if MODEL_PATH not in names:
+        env.append({"name": MODEL_PATH, "value": model.path})
+    gpus = _gpus(container)
+    users = as_objects(as_object(component.asked.get("runner")).get("env"))
+    if gpus and all(variable.get("name") != PARALLELISM_SIZE for variable in users):
+        env = [variable for variable in env if variable.get("name") != PARALLELISM_SIZE]
+        env.append({"name": PARALLELISM_SIZE, "value": str(gpus)})
+    container["env"] = list[JsonValue](env)
+
+
+def _finish_router(component: Component, container: JsonObject) -> None:
+    """Each pair of the router's configuration is a variable, in the order of their names."""
+    config = as_object(component.document.get("config"))
+    if component.runner is None or not config:
+        return
+    env = [variable for variable in as_objects(container.get("env")) if variable.get("name") not in config]
+    added: list[JsonObject] = [{"name": name, "value": config[name]} for name in sorted(config)]
+    container["env"] = list[JsonValue]([*env, *added])
+
+
+def _fill_resources(component: Component, container: JsonObject) -> None:
+    """What the runtime's old top-level container of that name asks for, unless the service states resources."""
+    stated = as_object(as_object(component.asked.get("runner")).get("resources"))
+    old = component.runtime.spec.containers if component.runtime is not None else None
+    template = next((one for one in old or () if one.get("name") == container.get("name")), None)
+    if template is None or any(stated.get(part) for part in ("requests", "limits", "claims")):
+        return
+    resources = dict(as_object(container.get("resources")))
+    for part in ("requests", "limits"):
+        filled = {**as_object(at(template, "resources", part)), **as_object(resources.get(part))}
+        if filled:
+            resources[part] = filled
+    if resources:
+        container["resources"] = resources
+
+
+def _gpus(container: JsonObject) -> int:
+    """Accelerators of the container: limits before requests."""
+    for part in ("limits", "requests"):
+        for name in _GPUS:
+            count = str(at(container, "resources", part, name) or "")
+            if count.isascii() and count.isdigit() and int(count):
+                return int(count)
+    return 0
+
+
+def _node_selector(component: Component, model: ModelView) -> JsonObject:
+    """The node has the model; later wins: the runtime's component, its old top level, the service's component."""
+    merged = as_object(component.document.get("nodeSelector"))
+    old = component.runtime.spec.node_selector if component.runtime is not None else None
+    asked = as_object(component.asked.get("nodeSelector"))
+    return {model.label_key: "Ready", **merged, **(old or {}), **asked}
+
+
+def _check(component: Component, containers: list[JsonObject]) -> None:
+    names = [as_text(container.get("name")) for container in containers]
+    for index, name in enumerate(names):
+        field = f"{component.name} container {name or index}"
+        if not name:
+            step = f"name it in spec.{component.name}.containers"
+            raise PlanRefused(Reason.MERGE, f"{field}: wanted a name, found none", step)
+        if name in names[:index]:
+            raise PlanRefused(Reason.MERGE, f"{field}: two containers have that name", "give one of them another name")
+        if not as_text(containers[index].get("image")):
+            step = f"set the image in spec.{component.name} or in {_source(component)}"
+            raise PlanRefused(Reason.MERGE, f"{field}: wanted an image, found none", step)
+
+
+def _default_probe(containers: list[JsonObject]) -> None:
+    """A main container without a readiness probe is ready when its port is open."""
+    for container in containers:
+        if container.get("name") == MAIN_CONTAINER and not as_object(container.get("readinessProbe")):
+            ports = as_objects(container.get("ports"))
+            port = ports[0].get("containerPort") if ports else DEFAULT_PORT
+            container["readinessProbe"] = {
+                "tcpSocket": {"port": port},
+                "timeoutSeconds": 1,
+                "periodSeconds": 10,
+                "successThreshold": 1,
+                "failureThreshold": 3,
+            }
+
+
+def _without_duplicates(pod: JsonObject) -> JsonObject:
+    """Lists keyed by some fields have each key once: the last item, in the place of the first."""
+    return {key: _clean(key, value) for key, value in pod.items()}
+
+
+def _clean(key: str, value: JsonValue) -> JsonValue:
+    if isinstance(value, list):
+        items = [_clean("", item) for item in value]
+        fields = _KEYS.get(key)
+        return _unique(items, lambda item: tuple(_key_text(name, item) for name in fields)) if fields else items
+    if isinstance(value, dict):
+        return {name: _clean(name, item) for name, item in value.items()}
+    return value
+
+
+def _unique(items: list[JsonValue], key: Callable[[JsonValue], tuple[str, ...]]) -> list[JsonValue]:
+    kept: dict[tuple[str, ...], JsonValue] = {}
+    for item in items:
+        kept[key(item)] = item
+    return list(kept.values())
+
+
+def _key_text(name: str, item: JsonValue) -> str:
+    value = at(item, name)
+    return "TCP" if name == "protocol" and not value else repr(value)

@@ -1,0 +1,37 @@
+"""Which objects a service refers to: one resolver for the controller, the command line and admission."""
+
+from collections.abc import Iterable
+
+from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.inference_service import InferenceService
+from omectl.api.references import ModelRef
+
+
+def resolve_model(
+    service: InferenceService, models: Iterable[BaseModel | ClusterBaseModel]
+) -> BaseModel | ClusterBaseModel | None:
+    """The model that the service means, None when none of `models` is it."""
+    reference = model_reference(service)
+    if reference is None:
+        return None
+    named = {model.namespace: model for model in models if model.name == reference.name}
+    return next((named[namespace] for namespace in model_namespaces(service, reference) if namespace in named), None)
+
+
+def model_reference(service: InferenceService) -> ModelRef | None:
+    """The model as the service names it, in the new form or the old."""
+    if service.spec.model is not None:
+        return service.spec.model
+    old = service.spec.predictor.model if service.spec.predictor is not None else None
+    return ModelRef(name=old.base_model) if old is not None and old.base_model else None
+
+
+def model_namespaces(service: InferenceService, reference: ModelRef) -> tuple[str, ...]:
+    """Where the model is looked for, in order; "" is cluster scope.
+
+    The API server writes `ClusterBaseModel` where a user wrote no kind; so without one in the cluster that kind also
+    means the namespace's own.
+    """
+    if reference.kind == BaseModel.resource_kind.kind:
+        return (service.namespace,)
+    return ("", service.namespace)

@@ -1,0 +1,243 @@
+"""The status of a service, from the plan and what is live. Without times: the reconciler adds them.
+
+`Ready` is True when every component that the service has, and the route to it, are. Whatever is not True says why and
+what to do next.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from omectl.api.conditions import FALSE, TRUE, UNKNOWN
+from omectl.api.inference_service import InferenceService
+from omectl.api.json import JsonObject, JsonValue
+from omectl.planner.component import Component
+from omectl.planner.document import as_number, as_object, as_objects, as_text, at
+from omectl.planner.inputs import LiveState
+from omectl.planner.model import ModelView
+from omectl.planner.modes import RAW
+from omectl.planner.names import ENGINE, ROUTER, component_name, label_value
+from omectl.planner.result import Problem
+from omectl.planner.routing import Route
+from omectl.planner.workloads.pods import UNSCHEDULABLE, Trouble, first_trouble, pod_ready, pods_of
+
+RUNTIME: Final = "omectl.io/runtime"
+MODE: Final = "omectl.io/mode"
+_REVISION: Final = "deployment.kubernetes.io/revision"
+_CONDITIONS: Final = {ENGINE: "EngineReady", ROUTER: "RouterReady"}
+_INGRESS: Final = "IngressReady"
+_READY: Final = "Ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A condition's status with its reason and message."""
+
+    status: str
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A component as it is live: its Deployment, its pods, and what is wrong with them."""
+
+    deployment: JsonObject | None
+    pods: tuple[JsonObject, ...]
+    trouble: Trouble | None
+
+    @property
+    def available(self) -> bool:
+        """Whether the Deployment says that enough of its pods serve."""
+        return _condition(self.deployment, "Available").get("status") == TRUE
+
+    @property
+    def rolled_out(self) -> bool:
+        """Whether every pod is of the newest template."""
+        status = as_object(at(self.deployment or {}, "status"))
+        replicas, updated = as_number(status.get("replicas")), as_number(status.get("updatedReplicas"))
+        return "updatedReplicas" not in status or updated >= replicas
+
+
+def observe(live: LiveState, service: InferenceService, component: str) -> Observed:
+    """The component as it is live."""
+    name = component_name(service.name, component)
+    pods = pods_of((obj for (kind, _), obj in live.children.items() if kind == "Pod"), label_value(name))
+    return Observed(live.get("Deployment", name), tuple(pods), first_trouble(pods))
+
+
+def planned_status(
+    service: InferenceService,
+    model: ModelView,
+    runtime: str,
+    parts: tuple[Component, ...],
+    where: Route,
+    live: LiveState,
+) -> JsonObject:
+    """The status of a service that has a plan."""
+    observed = {part.name: observe(live, service, part.name) for part in parts}
+    verdicts = {_CONDITIONS[name]: _component_verdict(name, service, seen, model) for name, seen in observed.items()}
+    entry = ROUTER if ROUTER in observed else ENGINE
+    verdicts[_INGRESS] = _route_verdict(where, verdicts[_CONDITIONS[entry]], entry)
+    annotations: JsonObject = {MODE: RAW}
+    if runtime:
+        annotations[RUNTIME] = runtime
+    return {
+        **_common(service, verdicts, annotations),
+        "url": where.url,
+        "address": {"url": where.address},
+        "components": {name: _component_status(service, name, seen, where) for name, seen in observed.items()},
+        "modelStatus": _model_status(observed[ENGINE]),
+    }
+
+
+def problem_status(service: InferenceService, problem: Problem, live: LiveState) -> JsonObject:
+    """The status of a service that cannot be planned. What already runs goes on and keeps its address."""
+    parts = [ENGINE, *([ROUTER] if service.spec.router is not None else [])]
+    stuck = Verdict(FALSE, problem.reason, f"{problem.message}; next: {problem.next_step}")
+    observed = {name: observe(live, service, name) for name in parts}
+    verdicts = {_CONDITIONS[name]: _running_verdict(seen) or stuck for name, seen in observed.items()}
+    previous = service.status
+    annotations: JsonObject = dict(previous.annotations or {}) if previous is not None else {}
+    status = _common(service, verdicts, annotations, stuck)
+    if previous is not None and previous.url and observed[ENGINE].deployment is not None:
+        status["url"] = previous.url
+        status["address"] = {"url": (previous.address.url if previous.address is not None else None) or previous.url}
+    engine = observed[ENGINE]
+    status["modelStatus"] = {
+        "transitionStatus": "InvalidSpec",
+        "modelRevisionStates": {
+            "activeModelState": "Loaded" if engine.available else "",
+            "targetModelState": "Pending",
+        },
+    }
+    if problem.failure:
+        failure: JsonObject = {"reason": problem.failure, "message": problem.message}
+        status["modelStatus"]["lastFailureInfo"] = failure
+    return status
+
+
+def _common(
+    service: InferenceService, verdicts: dict[str, Verdict], annotations: JsonObject, ready: Verdict | None = None
+) -> JsonObject:
+    verdicts = {**verdicts, _READY: ready or _overall(verdicts)}
+    conditions: list[JsonValue] = [_written(kind, verdicts[kind]) for kind in sorted(verdicts)]
+    status: JsonObject = {"observedGeneration": service.metadata.generation, "conditions": conditions}
+    if annotations:
+        status["annotations"] = annotations
+    return status
+
+
+def _written(kind: str, verdict: Verdict) -> JsonObject:
+    written: JsonObject = {"type": kind, "status": verdict.status}
+    if verdict.reason:
+        written["reason"] = verdict.reason
+    if verdict.message:
+        written["message"] = verdict.message
+    return written
+
+
+def _overall(verdicts: dict[str, Verdict]) -> Verdict:
+    """False before Unknown before True; the component's reason before that of the route, which waits for it."""
+    order = [verdicts[kind] for kind in (*_CONDITIONS.values(), _INGRESS) if kind in verdicts]
+    for status in (FALSE, UNKNOWN):
+        found = next((verdict for verdict in order if verdict.status == status), None)
+        if found is not None:
+            return found
+    return Verdict(TRUE)
+
+
+def _component_verdict(name: str, service: InferenceService, seen: Observed, model: ModelView) -> Verdict:
+    if seen.deployment is None:
+        deployment = component_name(service.name, name)
+        return Verdict(UNKNOWN, "DeploymentMissing", f"Deployment {deployment} is not there yet; next: wait")
+    running = _running_verdict(seen)
+    if running is not None:
+        return running
+    if seen.trouble is not None:
+        return _trouble_verdict(seen.trouble, name, model)
+    failure = _condition(seen.deployment, "ReplicaFailure")
+    if failure.get("status") == TRUE:
+        text = f"{as_text(failure.get('message'))}; next: allow the pods that the Deployment wants to create"
+        return Verdict(FALSE, as_text(failure.get("reason")) or "ReplicaFailure", text)
+    found = _condition(seen.deployment, "Available")
+    waiting = sum(not pod_ready(pod) for pod in seen.pods)
+    told = as_text(found.get("message")) or f"Deployment {as_text(at(seen.deployment, 'metadata', 'name'))} is starting"
+    text = f"{told}; next: wait for {waiting} pods to load the model" if waiting else f"{told}; next: wait for its pods"
+    if name == ROUTER:
+        text = f"{told}; next: wait for its pods"
+    status = as_text(found.get("status")) or UNKNOWN
+    return Verdict(status, as_text(found.get("reason")) or "Progressing", text)
+
+
+def _trouble_verdict(trouble: Trouble, name: str, model: ModelView) -> Verdict:
+    if trouble.reason == UNSCHEDULABLE and name == ENGINE and not model.ready:
+        state = model.state or "no node has reported it yet"
+        text = f"the pods wait for a node that has model {model.name} ({state}); next: look at the model's status"
+        return Verdict(FALSE, "WaitingForModel", text)
+    return Verdict(FALSE, trouble.reason, f"{trouble.message}; next: {trouble.next_step}")
+
+
+def _running_verdict(seen: Observed) -> Verdict | None:
+    """True when the component serves, even while a new version of it does not come up."""
+    if not seen.available:
+        return None
+    found = _condition(seen.deployment, "Available")
+    text = as_text(found.get("message"))
+    if seen.trouble is not None:
+        text = f"still serving, but {seen.trouble.message}; next: {seen.trouble.next_step}"
+    return Verdict(TRUE, as_text(found.get("reason")), text)
+
+
+def _route_verdict(where: Route, entry: Verdict, name: str) -> Verdict:
+    if not where.ingress:
+        return Verdict(TRUE, "IngressDisabled", "Ingress creation is disabled, using external service for access")
+    if entry.status == TRUE:
+        return Verdict(TRUE)
+    text = f"Target service not ready for ingress creation; next: see {_CONDITIONS[name]}"
+    return Verdict(FALSE, "ComponentNotReady", text)
+
+
+def _component_status(service: InferenceService, name: str, seen: Observed, where: Route) -> JsonObject:
+    found: JsonObject = {}
+    revision = as_text(at(seen.deployment or {}, "metadata", "annotations", _REVISION))
+    if revision:
+        found["latestCreatedRevision"] = revision
+    previous = (service.status.components or {}).get(name) if service.status is not None else None
+    if seen.available or (previous is not None and previous.url):
+        found["url"] = f"http://{where.component_hosts[name]}"
+    return found
+
+
+def _model_status(engine: Observed) -> JsonObject:
+    """What the engine's pods have loaded."""
+    failed = engine.trouble is not None and engine.trouble.crashed
+    active = "Loaded" if engine.available else ""
+    target, transition = "Pending", "InProgress"
+    if engine.available and engine.rolled_out and not failed:
+        target, transition = "Loaded", "UpToDate"
+    elif failed:
+        target, transition = "FailedToLoad", "BlockedByFailedLoad"
+    status: JsonObject = {
+        "transitionStatus": transition,
+        "modelRevisionStates": {"activeModelState": active, "targetModelState": target},
+    }
+    if engine.trouble is not None and failed:
+        failure: JsonObject = {"location": ENGINE, "reason": "ModelLoadFailed", "message": engine.trouble.message}
+        if engine.trouble.exit_code is not None:
+            failure["exitCode"] = engine.trouble.exit_code
+        status["lastFailureInfo"] = failure
+    if engine.available:
+        crashed = _crashed(engine.pods)
+        status["modelCopies"] = {"failedCopies": crashed, "totalCopies": len(engine.pods)}
+    return status
+
+
+def _crashed(pods: Iterable[JsonObject]) -> int:
+    troubles = (first_trouble([pod]) for pod in pods)
+    return sum(trouble is not None and trouble.crashed for trouble in troubles)
+
+
+def _condition(obj: JsonObject | None, kind: str) -> JsonObject:
+    conditions = as_objects(at(obj or {}, "status", "conditions"))
+    return next((one for one in conditions if one.get("type") == kind), JsonObject())
