@@ -28,8 +28,11 @@ def format_model_size(parameters: int) -> str:
     Differs from OME where its text would read back wrong: no `K` suffix (OME's own reader takes it for 0), a carry into
     the next unit (`1.00B`, not `1000.00M`), and hundredths are never cut to tenths.
     """
-    for suffix, unit in _UNITS.items():
-        rounded = (Decimal(parameters) / unit).quantize(_HUNDREDTH, ROUND_HALF_EVEN)
-        if rounded >= 1:
-            return f"{rounded:.2f}{suffix}" if parameters % unit else f"{parameters // unit}{suffix}"
-    return str(max(parameters, 0))
+    if parameters < _UNITS["M"]:
+        return str(max(parameters, 0))
+    suffix, unit, rounded = next(
+        (suffix, unit, rounded)
+        for suffix, unit in _UNITS.items()
+        if (rounded := (Decimal(parameters) / unit).quantize(_HUNDREDTH, ROUND_HALF_EVEN)) >= 1
+    )
+    return f"{rounded:.2f}{suffix}" if parameters % unit else f"{parameters // unit}{suffix}"

@@ -3,7 +3,7 @@
 from typing import Final, cast
 
 from omectl.api.crds.columns import PRINTER_COLUMNS
-from omectl.api.crds.relaxed import relax
+from omectl.api.crds.relaxed import relaxed
 from omectl.api.crds.schema import object_schema
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
@@ -54,15 +54,14 @@ def custom_resource_definition(cls: type[Resource]) -> JsonObject:
 def _root_schema(cls: type[Resource]) -> JsonObject:
     whole = object_schema(cls)
     properties = cast("dict[str, JsonObject]", whole["properties"])
-    if cls is InferenceService:
-        relax(properties["spec"])
+    spec = properties["spec"]
     return {
         "type": "object",
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": properties["spec"],
+            "spec": relaxed(spec) if cls is InferenceService else spec,
             "status": properties["status"],
         },
     }

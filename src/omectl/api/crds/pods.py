@@ -24,8 +24,9 @@ def _definitions() -> dict[str, JsonObject]:
     return cast("dict[str, JsonObject]", json.loads(DATA_FILE.read_text(encoding="utf-8")))
 
 
+@cache
 def pod_type(name: str) -> JsonObject:
-    """The complete schema of a core/v1 or apps/v1 type, without references. Each call gives a new object."""
+    """The complete schema of a core/v1 or apps/v1 type, without references. It is shared: never change it in place."""
     definition = _BUILT_IN.get(name) or _definitions()[name]
     return cast("JsonObject", _expanded(definition))
 

@@ -1,5 +1,6 @@
 """Where the schema of a service is looser than that of a runtime: what the runtime states need not be repeated."""
 
+import json
 from collections.abc import Iterator
 from typing import Final, cast
 
@@ -9,13 +10,14 @@ _COMPONENTS: Final = ("engine", "decoder", "router", "predictor")
 _CHECKED_PROBES: Final = ("livenessProbe", "readinessProbe")
 
 
-def relax(spec: JsonObject) -> None:
-    """Loosen the schema of `InferenceService.spec` in place.
+def relaxed(strict: JsonObject) -> JsonObject:
+    """A looser copy of the schema of `InferenceService.spec`.
 
     * nothing is required two levels below `spec` (a runner's name among others);
     * a component itself has no `ephemeralContainers`;
     * liveness and readiness probes of a runner need no port, nor do HTTP ones of extra containers.
     """
+    spec = cast("JsonObject", json.loads(json.dumps(strict)))  # a copy whose parts are not shared with each other
     for part in _properties(spec).values():
         for inner in _properties(part).values():
             inner.pop("required", None)
@@ -26,6 +28,7 @@ def relax(spec: JsonObject) -> None:
         for action in ("httpGet", "tcpSocket"):
             _need_no_port(runner, action)
         _need_no_port(cast("JsonObject", component["containers"]["items"]), "httpGet")
+    return spec
 
 
 def _need_no_port(container: JsonObject, action: str) -> None:
