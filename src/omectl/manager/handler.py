@@ -48,8 +48,14 @@ def enqueue_owner(owner: ResourceKind, *, only_controller: bool = True) -> Handl
     return handle
 
 
-def enqueue_mapped(map_event: Callable[[ObjectEvent], Iterable[K]]) -> Handler[K]:
-    """What `map_event` answers for the object, and for an update also for the object as it was before."""
+def enqueue_mapped(map_event: Callable[[ObjectEvent], Iterable[K]], *, also_before: bool = False) -> Handler[K]:
+    """What `map_event` answers; it is called once per event and may look at the state before.
+
+    With `also_before` it is called a second time for an update, with an event whose object is the one before: for maps
+    that only know how to read an object.
+    """
+    if not also_before:
+        return map_event
 
     def handle(event: ObjectEvent) -> Iterable[K]:
         if event.old_record is None:
