@@ -130,11 +130,13 @@ class Configuration:
         return any(self.root.has(name) for name in _VISION)
 
     @property
-    def labels(self) -> int | None:
+    def labels(self) -> int:
         """Number of labels of a classifier; two when not said, as the library has it."""
-        said = self.root.integer("num_labels", minimum=0)
+        said = self.root.number("num_labels")
         names = self.root.values.get("id2label")
-        return said or (len(names) if isinstance(names, dict) and names else 2)
+        return (
+            int(said) if said and 0 < said < _MAX_LABELS else (len(names) if isinstance(names, dict) and names else 2)
+        )
 
     def check(self) -> None:
         """`ModelParseError` when a field that the family cannot do without is missing."""
@@ -144,6 +146,7 @@ class Configuration:
 
 
 _MAX_LAYERS = 10_000
+_MAX_LABELS = 1_000_000
 _VISION = (
     "vision_config", "vision_tower", "mm_vision_tower", "img_processor", "vision_model_config", "vision_encoder",
     "visual", "vit_config", "vision_cfg", "image_token_index", "image_token_id",

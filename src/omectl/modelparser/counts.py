@@ -126,7 +126,7 @@ class _Dimensions:
         if name == "cls":
             return int(classifies)
         if name == "labels":
-            return 1 if architecture.endswith("forrewardmodel") else (self.config.labels or 2)
+            return 1 if architecture.endswith("forrewardmodel") else self.config.labels
         tied = self.config.root.flag("tie_word_embeddings")
         if tied is None:
             tied = self.config.text.flag("tie_word_embeddings")

@@ -14,6 +14,8 @@ _SLOTS = {
     "unet": "transformer",
     "vae": "vae",
 }
+_MAX_COMPONENTS = 100
+_MAX_TEXT = 1000
 _CLASS_NAMES = ("_class_name", "class_name", "className")
 
 
@@ -70,6 +72,8 @@ def read_pipeline(index: Section) -> Pipeline:
         for name, value in index.values.items()
         if not name.startswith("_") and (component := _component(name, value)) is not None
     )
+    if len(components) > _MAX_COMPONENTS:
+        raise ModelParseError(index.path, "", f"{len(components)} components", f"at most {_MAX_COMPONENTS}")
     class_name = index.text(*_CLASS_NAMES)
     if class_name is None and not components:
         raise ModelParseError(index.path, "_class_name", "neither a class nor a component", "a diffusers pipeline")
@@ -78,7 +82,7 @@ def read_pipeline(index: Section) -> Pipeline:
 
 def _component(name: str, value: JsonValue) -> Component | None:
     if isinstance(value, list) and value:
-        words = [item if isinstance(item, str) else "" for item in value[:2]]
+        words = [item[:_MAX_TEXT] if isinstance(item, str) else "" for item in value[:2]]
         library, kind = words if len(words) == 2 else ("", words[0])
         return Component(name, library or None, kind or None) if library or kind else None
     if isinstance(value, dict):
@@ -92,5 +96,5 @@ def _first_text(values: JsonObject, names: tuple[str, ...]) -> str | None:
     for name in names:
         value = values.get(name)
         if isinstance(value, str) and value:
-            return value
+            return value[:_MAX_TEXT]
     return None

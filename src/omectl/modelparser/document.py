@@ -59,7 +59,16 @@ def read_object(path: str, data: bytes, *, limit: int = MAX_DOCUMENT) -> JsonObj
         raise ModelParseError(path, "", "a number of too many digits", "numbers below 4300 digits") from error
     if not isinstance(value, dict):
         raise ModelParseError(path, "", _kind(value), "a JSON object")
+    if "\\ud" in text.lower():
+        _refuse_half_characters(path, cast("object", value))
     return cast("JsonObject", value)
+
+
+def _refuse_half_characters(path: str, value: object) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ModelParseError(path, "", "half of a surrogate pair", "whole characters") from error
 
 
 def _nesting(text: str) -> int:
@@ -145,11 +154,16 @@ class Section:
                 continue
             if not isinstance(value, str):
                 raise self.error(name, "a text")
-            if any(ord(c) < 32 for c in value.strip()) or len(value) > 1000:
-                raise self.error(name, "a text of one line below 1000 characters")
+            if not value.strip().isprintable() or len(value) > 1000:
+                raise self.error(name, "a printable text below 1000 characters")
             if value.strip():
                 return value.strip()
         return None
+
+    def hint(self, name: str) -> str:
+        """A text that only helps: "" when it isn't said or isn't a text, cut to a sensible length."""
+        value = self.values.get(name)
+        return value[:1000] if isinstance(value, str) else ""
 
     def flag(self, name: str) -> bool | None:
         value = self.values.get(name)

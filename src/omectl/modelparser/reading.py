@@ -10,6 +10,8 @@ from omectl.modelparser.requests import Request, needed_files
 from omectl.modelparser.tensors import SafetensorsHeader, header_bytes, parse_safetensors_header
 from omectl.modelparser.weights import TensorSummary
 
+MAX_TENSORS_IN_ALL = 1_000_000
+
 
 class ModelReading:
     """A model's facts, in as few reads as possible; does no I/O itself.
@@ -32,6 +34,7 @@ class ModelReading:
         self._prefixes: dict[str, bytes] = {}
         self._headers: dict[str, SafetensorsHeader] = {}
         self._problems: list[ModelParseError] = []
+        self._tensors = 0
 
     @property
     def problems(self) -> tuple[ModelParseError, ...]:
@@ -61,7 +64,13 @@ class ModelReading:
             self._prefixes[path] = prefix
             self._wanted[path] = Request(path, len(prefix), end - len(prefix))
         else:
-            self._headers[path] = parse_safetensors_header(prefix[:end], size, path=path)
+            header = parse_safetensors_header(prefix[:end], size, path=path)
+            self._tensors += len(header.tensors)
+            if self._tensors > MAX_TENSORS_IN_ALL:
+                raise ModelParseError(
+                    path, "header", f"{self._tensors} tensors so far", f"at most {MAX_TENSORS_IN_ALL}"
+                )
+            self._headers[path] = header
 
     def facts(self) -> ModelFacts:
         """The facts; `ModelParseError` when no document says what the model is."""

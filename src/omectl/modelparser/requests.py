@@ -11,6 +11,8 @@ MAX_INDEX = 64 << 20
 """Largest shard index that is read, in bytes."""
 FIRST_READ = 64 << 10
 """Bytes read at once at a safetensors file's start: most headers fit, so one request is enough."""
+MAX_WEIGHT_FILES = 4096
+"""Most weight files of one folder whose headers are read."""
 _CARD_BYTES = 16 << 10
 _MAX_COMPONENTS = 32
 
@@ -55,7 +57,7 @@ def needed_files(listing: Mapping[str, int]) -> tuple[Request, ...]:
         weights = find_weights(sizes, folder)
         if weights.index is not None:
             whole(weights.index, MAX_INDEX)
-        for path in weights.files:
+        for path in weights.files if len(weights.files) <= MAX_WEIGHT_FILES else ():
             if sizes[path] >= LENGTH_BYTES:
                 requests[path] = Request(path, 0, min(sizes[path], FIRST_READ))
     return tuple(requests.values())

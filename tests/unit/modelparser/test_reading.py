@@ -1,0 +1,294 @@
+"""Reading facts from a listing and a few ranges."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omectl.api.facts import ModelFacts
+from omectl.modelparser import ModelParseError, ModelReading, Request, needed_files
+from omectl.modelparser.requests import FIRST_READ
+
+_LLAMA = {
+    "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 100, "max_position_embeddings": 512,
+    "intermediate_size": 128, "torch_dtype": "bfloat16", "transformers_version": "4.50.0",
+}  # fmt: skip
+
+
+def safetensors(tensors: Mapping[str, tuple[str, list[int]]], padding: int = 0) -> bytes:
+    header: dict[str, object] = {}
+    offset = 0
+    for name, (dtype, shape) in tensors.items():
+        size = {"F32": 4, "BF16": 2, "F16": 2, "U8": 1, "I32": 4, "F8_E4M3": 1}[dtype]
+        for length in shape:
+            size *= length
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(header).encode() + b" " * padding
+    return len(text).to_bytes(8, "little") + text + bytes(offset)
+
+
+def read(files: Mapping[str, bytes | object]) -> tuple[ModelFacts, ModelReading, list[Request]]:
+    stored = {path: data if isinstance(data, bytes) else json.dumps(data).encode() for path, data in files.items()}
+    reading = ModelReading({path: len(data) for path, data in stored.items()})
+    made: list[Request] = []
+    while requests := reading.wanted():
+        for request in requests:
+            made.append(request)
+            reading.feed(request, stored[request.path][request.start : request.end])
+    return reading.facts(), reading, made
+
+
+def test_a_real_models_facts_take_one_small_read_of_its_weights(minilm: Path) -> None:
+    paths = [path for path in minilm.rglob("*") if path.is_file()]
+    reading = ModelReading({path.relative_to(minilm).as_posix(): path.stat().st_size for path in paths})
+    read_bytes = 0
+    while requests := reading.wanted():
+        for request in requests:
+            with (minilm / request.path).open("rb") as file:
+                file.seek(request.start)
+                data = file.read(request.length)
+            read_bytes += len(data)
+            reading.feed(request, data)
+    facts = reading.facts()
+    assert read_bytes < 100_000
+    assert facts.parameter_count == 22_713_216
+    assert facts.architecture == "BertModel"
+    assert facts.capabilities == ("EMBEDDING",)
+    assert (facts.context_length, facts.layers, facts.hidden_size, facts.attention_heads) == (512, 6, 384, 12)
+    assert facts.size_bytes == 90_868_376
+    assert facts.format is not None
+    assert (facts.format.name, facts.format.version) == ("safetensors", "1.0.0")
+
+
+def test_the_facts_of_a_small_llama() -> None:
+    facts, reading, _ = read({"config.json": _LLAMA, "model.safetensors": safetensors({"w": ("BF16", [7, 3])})})
+    assert facts.model_dump(mode="json", by_alias=True, exclude_none=True) == {
+        "architecture": "LlamaForCausalLM", "modelType": "llama", "parameterCount": 21, "contextLength": 512,
+        "dtype": "bfloat16", "sizeBytes": len(safetensors({"w": ("BF16", [7, 3])})), "layers": 2, "hiddenSize": 64,
+        "attentionHeads": 4, "keyValueHeads": 2, "headSize": 16, "vocabularySize": 100, "apiCapabilities": [],
+        "framework": {"name": "transformers", "version": "4.50.0"}, "capabilities": ["TEXT_TO_TEXT"], "files": 2,
+        "format": {"name": "safetensors", "version": "1.0.0"}, "parameterCountSource": "tensors",
+    }  # fmt: skip
+    assert reading.problems == ()
+
+
+def test_a_long_header_takes_exactly_one_more_read() -> None:
+    weights = safetensors({"w": ("F32", [3])}, padding=FIRST_READ)
+    facts, _, made = read({"config.json": _LLAMA, "model.safetensors": weights})
+    reads = [request for request in made if request.path == "model.safetensors"]
+    assert [(r.start, r.end) for r in reads] == [(0, FIRST_READ), (FIRST_READ, len(weights) - 12)]
+    assert facts.parameter_count == 3
+
+
+def test_the_index_decides_which_files_count() -> None:
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    facts, _, _ = read(
+        {
+            "config.json": _LLAMA,
+            "model.safetensors.index.json": index,
+            "model-00001-of-00002.safetensors": safetensors({"a": ("BF16", [5])}),
+            "model-00002-of-00002.safetensors": safetensors({"b": ("BF16", [6])}),
+            "consolidated.safetensors": safetensors({"all": ("BF16", [11])}),
+        }
+    )
+    assert facts.parameter_count == 11
+
+
+@pytest.mark.parametrize("target", ["../outside.safetensors", "/etc/x", "a/../../x", ".hidden/x", "a\\b", ""])
+def test_an_index_that_points_outside_is_not_followed(target: str) -> None:
+    facts, _, made = read(
+        {"config.json": _LLAMA, "model.safetensors.index.json": {"weight_map": {"a": target}}, "README.md": b"x"}
+    )
+    assert {request.path for request in made} == {"config.json", "model.safetensors.index.json", "README.md"}
+    assert facts.model_extra == {"parameterCountSource": "configuration"}
+
+
+def test_a_missing_shard_makes_the_configuration_count() -> None:
+    config = _LLAMA | {"tie_word_embeddings": False}
+    facts, _, _ = read({"config.json": config, "model-00001-of-00002.safetensors": safetensors({"a": ("BF16", [5])})})
+    per_layer = 2 * 64 + 64 * (64 + 2 * 32) + 64 * 64 + 3 * 64 * 128
+    assert facts.parameter_count == 2 * 100 * 64 + 2 * per_layer + 64
+    assert facts.model_extra == {"parameterCountSource": "configuration"}
+
+
+def test_a_broken_weight_file_is_a_problem_and_not_the_end() -> None:
+    facts, reading, _ = read({"config.json": {"model_type": "newllm"}, "model.safetensors": b"\xff" * 30})
+    assert [problem.file for problem in reading.problems] == ["model.safetensors"]
+    assert facts.parameter_count is None
+
+
+def test_pickles_are_never_asked_for() -> None:
+    facts, _, made = read({"config.json": _LLAMA, "pytorch_model.bin": b"\x80\x02cos\nsystem", "a/b.pt": b"x"})
+    assert [request.path for request in made] == ["config.json"]
+    assert facts.format is not None
+    assert (facts.format.name, facts.size_bytes) == ("pytorch", 12)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "tensors", "count"),
+    [
+        (
+            {"quant_method": "gptq", "bits": 4},
+            {"w.qweight": ("I32", [512, 4096]), "w.scales": ("F16", [32, 4096]), "w.qzeros": ("I32", [32, 512]),
+             "w.g_idx": ("I32", [4096])},
+            16_777_216,
+        ),
+        ({"quant_method": "gptq", "bits": 8}, {"w.qweight": ("I32", [8, 4])}, 128),
+        ({"quant_method": "awq"}, {"w.qweight": ("I32", [8, 4]), "w.scales": ("F16", [8])}, 256),
+        (
+            {"quant_method": "mxfp4"},
+            {"e.gate_up_proj_blocks": ("U8", [2, 8, 4, 16]), "e.gate_up_proj_scales": ("U8", [2, 8, 4])},
+            2048,
+        ),
+        (
+            {"quant_method": "bitsandbytes", "_load_in_4bit": True},
+            {"w.weight": ("U8", [32, 1]), "w.weight.absmax": ("U8", [4]), "w.weight.quant_map": ("F32", [16]),
+             "w.weight.quant_state.bitsandbytes__nf4": ("U8", [80]), "n.weight": ("BF16", [3])},
+            67,
+        ),
+        (
+            {"quant_method": "modelopt", "quant_algo": "NVFP4"},
+            {"w.weight": ("U8", [4, 4]), "w.weight_scale": ("F8_E4M3", [4]), "w.weight_scale_2": ("F32", [1]),
+             "w.input_scale": ("F32", [1])},
+            32,
+        ),
+        ({"quant_method": "fp8"}, {"w.weight": ("F8_E4M3", [4, 4]), "w.weight_scale_inv": ("F32", [1, 1])}, 16),
+        (
+            {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 4}}}},
+            {"w.weight_packed": ("I32", [2, 2]), "w.weight_shape": ("I32", [2]), "w.weight_scale": ("BF16", [2, 1])},
+            32,
+        ),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, {"w.weight": ("U8", [4]), "w.SCB": ("F32", [4])}, 4),
+    ],
+)  # fmt: skip
+def test_packed_weights_count_what_they_unpack_to(
+    quantization: object, tensors: dict[str, tuple[str, list[int]]], count: int
+) -> None:
+    facts, _, _ = read(
+        {"config.json": _LLAMA | {"quantization_config": quantization}, "model.safetensors": safetensors(tensors)}
+    )
+    assert facts.parameter_count == count
+
+
+def test_scalars_and_buffers_are_no_parameters() -> None:
+    tensors = {"s": ("F32", []), "w": ("F32", [3]), "e.position_ids": ("I32", [1, 512]), "r.inv_freq": ("F32", [64])}
+    assert read({"config.json": _LLAMA, "model.safetensors": safetensors(tensors)})[0].parameter_count == 3
+
+
+def test_a_learned_scale_without_a_weight_beside_it_counts() -> None:
+    facts, _, _ = read({"config.json": _LLAMA, "model.safetensors": safetensors({"attention.scales": ("F32", [9])})})
+    assert facts.parameter_count == 9
+
+
+def test_a_pipeline_sums_its_components() -> None:
+    facts, _, _ = read(
+        {
+            "model_index.json": {
+                "_class_name": "StableDiffusionXLPipeline", "_diffusers_version": "0.30.0",
+                "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
+                "text_encoder": ["transformers", "CLIPTextModel"], "safety_checker": [None, None],
+            },
+            "unet/config.json": {}, "unet/diffusion_pytorch_model.safetensors": safetensors({"u": ("F16", [5])}),
+            "unet/diffusion_pytorch_model.fp16.safetensors": safetensors({"u": ("F16", [5])}),
+            "vae/config.json": {}, "vae/diffusion_pytorch_model.safetensors": safetensors({"v": ("F16", [6])}),
+            "text_encoder/config.json": {"max_position_embeddings": 77},
+            "text_encoder/model.safetensors": safetensors({"t": ("F16", [7])}),
+            "extra/config.json": {}, "extra/model.safetensors": safetensors({"x": ("F16", [8])}),
+        }
+    )  # fmt: skip
+    assert facts.parameter_count == 18
+    assert facts.context_length == 77
+    assert facts.architecture == "StableDiffusionXLPipeline"
+    assert facts.diffusion_pipeline == {
+        "className": "StableDiffusionXLPipeline",
+        "transformer": {"library": "diffusers", "type": "UNet2DConditionModel"},
+        "vae": {"library": "diffusers", "type": "AutoencoderKL"},
+        "textEncoder": {"library": "transformers", "type": "CLIPTextModel"},
+    }
+
+
+def test_a_broken_pipeline_index_does_not_hide_a_good_configuration() -> None:
+    assert read({"model_index.json": b"{", "config.json": _LLAMA})[0].architecture == "LlamaForCausalLM"
+
+
+@pytest.mark.parametrize(
+    ("files", "file"),
+    [
+        ({}, "config.json"),
+        ({"README.md": b"# x"}, "config.json"),
+        ({"config.json": b"{"}, "config.json"),
+        ({"config.json": {}}, "config.json"),
+        ({"config.json": {"model_type": ["x"]}}, "config.json"),
+        ({"config.json/config.json": _LLAMA}, "config.json"),
+        ({".cache/config.json": _LLAMA}, "config.json"),
+        ({"model/config.json": _LLAMA | {"hidden_size": "64"}}, "model/config.json"),
+        ({"model_index.json": {}}, "model_index.json"),
+    ],
+)
+def test_without_a_readable_document_the_error_names_the_file(files: dict[str, object], file: str) -> None:
+    with pytest.raises(ModelParseError) as caught:
+        read(files)
+    assert caught.value.file == file
+
+
+def test_a_known_family_needs_its_dimensions() -> None:
+    with pytest.raises(ModelParseError) as caught:
+        read({"config.json": {name: value for name, value in _LLAMA.items() if name != "hidden_size"}})
+    assert caught.value.field == "hidden_size"
+
+
+def test_more_key_value_heads_than_heads_are_refused() -> None:
+    with pytest.raises(ModelParseError) as caught:
+        read({"config.json": _LLAMA | {"num_key_value_heads": 5}})
+    assert caught.value.field == "num_key_value_heads"
+
+
+@pytest.mark.parametrize(
+    "path", ["../config.json", "/config.json", "a\\config.json", "a\0config.json", "a//config.json"]
+)
+def test_hostile_names_in_a_listing_are_never_asked_for(path: str) -> None:
+    assert needed_files({path: 10, "x/" + path: 10}) == ()
+
+
+_values = st.none() | st.booleans() | st.integers(-(10**6), 10**20) | st.floats() | st.text(max_size=5) | st.just([[1]])
+
+
+@given(
+    st.dictionaries(st.sampled_from([*_LLAMA, "quantization_config", "text_config", "num_labels"]), _values, max_size=4)
+)
+def test_any_values_in_a_configuration_give_facts_or_the_parsers_error(changes: dict[str, object]) -> None:
+    message = ""
+    try:
+        facts, _, _ = read({"config.json": _LLAMA | changes, "model.safetensors": safetensors({"w": ("F32", [2])})})
+    except ModelParseError as error:
+        message = str(error)
+    else:
+        assert facts.model_dump_json()
+        assert facts.parameter_count == 2
+    assert message.isprintable()
+
+
+@given(st.binary(max_size=100), st.binary(max_size=100), st.integers(0, 1 << 50))
+def test_any_bytes_in_any_file_give_facts_or_the_parsers_error(config: bytes, weights: bytes, size: int) -> None:
+    reading = ModelReading({"config.json": len(config), "model.safetensors": size, "model_index.json": len(weights)})
+    while requests := reading.wanted():
+        for request in requests:
+            stored = {"config.json": config}.get(request.path, weights)
+            reading.feed(request, stored[request.start : request.end])
+    with pytest.raises(ModelParseError):
+        reading.facts()
+
+
+def test_every_request_is_fed_once() -> None:
+    reading = ModelReading({"config.json": 2})
+    with pytest.raises(RuntimeError, match="still to be fed"):
+        reading.facts()
+    (request,) = reading.wanted()
+    reading.feed(request, b"{}")
+    with pytest.raises(ValueError, match="not asked for"):
+        reading.feed(request, b"{}")
