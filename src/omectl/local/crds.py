@@ -1,5 +1,6 @@
 """CustomResourceDefinitions: read from files, applied, and awaited until discovery shows them."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,8 @@ import yaml
 
 from omectl.api.json import JsonObject, JsonValue
 from omectl.kube.client import Client
-from omectl.kube.errors import KubeError
+from omectl.kube.discovery import Discovery
+from omectl.kube.errors import AlreadyExists
 from omectl.kube.resources import CUSTOM_RESOURCE_DEFINITIONS
 from omectl.local.errors import LocalError
 
@@ -64,36 +66,35 @@ def _read_file(file: Path) -> list[JsonObject]:
 
 
 async def install(client: Client, definitions: Sequence[JsonObject], *, timeout_s: float) -> list[str]:
-    """Apply the definitions and wait until every served version is in discovery; returns their names."""
-    for definition in definitions:
-        await client.apply(CUSTOM_RESOURCE_DEFINITIONS, definition, field_manager=FIELD_MANAGER, force=True)
+    """Create or update the definitions and wait until every served version is in discovery; returns their names."""
+    async with asyncio.TaskGroup() as group:
+        for definition in definitions:
+            group.create_task(_create_or_apply(client, definition))
     wanted = {served for definition in definitions for served in _served(definition)}
+    discovery = Discovery(client)
     deadline = time.monotonic() + timeout_s
-    while missing := [served for served in sorted(wanted) if not await _is_served(client, served)]:
+    while missing := [f"{kind} of {group}" for group, kind in sorted(wanted) if not await discovery.find(group, kind)]:
         if time.monotonic() > deadline:
-            listed = ", ".join(f"{plural}.{version}.{group}" for group, version, plural in missing)
-            raise CrdTimeout(f"wanted these kinds to be served after {timeout_s:.0f} s, found them missing: {listed}")
-        wanted = set(missing)
+            raise CrdTimeout(f"wanted these kinds served within {timeout_s:.0f} s, found none: {', '.join(missing)}")
         await anyio.sleep(_POLL_S)
     return [str(_object(definition["metadata"])["name"]) for definition in definitions]
 
 
-def _served(definition: JsonObject) -> Iterable[tuple[str, str, str]]:
+async def _create_or_apply(client: Client, definition: JsonObject) -> None:
+    """A plain create first: it costs the server far less than applying a schema of this size."""
+    try:
+        await client.create(CUSTOM_RESOURCE_DEFINITIONS, definition, field_manager=FIELD_MANAGER)
+    except AlreadyExists:
+        await client.apply(CUSTOM_RESOURCE_DEFINITIONS, definition, field_manager=FIELD_MANAGER, force=True)
+
+
+def _served(definition: JsonObject) -> Iterable[tuple[str, str]]:
+    """Group and kind, when any version is served."""
     spec = _object(definition["spec"])
     versions = spec["versions"]
     assert isinstance(versions, list)
-    for version in map(_object, versions):
-        if version.get("served"):
-            yield str(spec["group"]), str(version["name"]), str(_object(spec["names"])["plural"])
-
-
-async def _is_served(client: Client, served: tuple[str, str, str]) -> bool:
-    group, version, plural = served
-    try:
-        await client.read(f"/apis/{group}/{version}/{plural}?limit=1")
-    except KubeError:
-        return False
-    return True
+    if any(_object(version).get("served") for version in versions):
+        yield str(spec["group"]), str(_object(spec["names"])["kind"])
 
 
 def _is_object(document: object) -> bool:

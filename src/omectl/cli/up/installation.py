@@ -8,6 +8,8 @@ from pathlib import Path
 import yaml
 
 import omectl
+from omectl.api.codec import TYPES
+from omectl.api.crds.definitions import custom_resource_definition
 from omectl.api.json import JsonObject
 from omectl.api.resource import ResourceKind
 from omectl.cli.failure import CliFailure
@@ -21,7 +23,6 @@ _RENDER_TIMEOUT_S = 30.0
 _APPLY_TIMEOUT_S = 30.0
 _POLL_S = 0.1
 _FIRST = ("Namespace", "ServiceAccount", "ClusterRole", "Role")
-_WORKLOADS = frozenset({"Deployment", "DaemonSet"})
 
 
 def manifests_directory() -> Path:
@@ -50,15 +51,15 @@ async def render(kubectl: Path, directory: Path) -> list[JsonObject]:
     return [document for document in yaml.load_all(printed, Loader=loader) if document]
 
 
-async def install(client: Client, objects: Iterable[JsonObject], *, workloads: bool = False) -> None:
-    """Apply rendered manifests: CRDs and what others refer to first. Without `workloads`, Deployments and DaemonSets
-    are left out: then whoever installs runs the programs itself."""
-    wanted = [obj for obj in objects if workloads or obj["kind"] not in _WORKLOADS]
-    definitions = [obj for obj in wanted if obj["kind"] == "CustomResourceDefinition"]
-    await crds.install(client, definitions, timeout_s=_APPLY_TIMEOUT_S)
-    others = [obj for obj in wanted if obj["kind"] != "CustomResourceDefinition"]
-    others.sort(key=lambda obj: _FIRST.index(str(obj["kind"])) if obj["kind"] in _FIRST else len(_FIRST))
-    await apply_all(client, others)
+async def install(client: Client, kubectl: Path) -> None:
+    """Install what the manager and the agents need when they run as processes beside the cluster."""
+    definitions = [custom_resource_definition(cls) for cls in TYPES.values()]
+    async with asyncio.TaskGroup() as group:
+        rendering = group.create_task(render(kubectl, manifests_directory() / "overlays" / "processes"))
+        group.create_task(crds.install(client, definitions, timeout_s=_APPLY_TIMEOUT_S))
+    objects = rendering.result()
+    objects.sort(key=lambda obj: _FIRST.index(str(obj["kind"])) if obj["kind"] in _FIRST else len(_FIRST))
+    await apply_all(client, objects)
 
 
 async def apply_all(client: Client, objects: Iterable[JsonObject], *, field_manager: str = FIELD_MANAGER) -> None:

@@ -191,8 +191,7 @@ class Session:
     async def _install(self) -> None:
         self._announce("installing omectl's definitions, roles, policies and settings")
         kubectl = (await asyncio.to_thread(acquire, [Binary.KUBECTL], None, self._progress))[Binary.KUBECTL]
-        rendered = await installation.render(kubectl, installation.manifests_directory())
-        await installation.install(self.client, rendered)
+        await installation.install(self.client, kubectl)
         self._announce(f"registering {len(self.nodes)} simulated GPU nodes")
         for node in self.nodes:
             await self.control_plane.add_node(node)
