@@ -110,6 +110,9 @@ class Transport:
             if session is not None:
                 await session.close()
         self._calls = self._watches = None
+        # Aborted connections close their sockets in the loop's next turns.
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     def _session(self, *, limit: int) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -192,7 +195,6 @@ class Transport:
                     starting.reschedule(None)
                     _durations.labels(request.verb, self._host).observe(time.monotonic() - started)
                     yield response.content
-                    response.close()
         except aiohttp.SocketTimeoutError as error:
             raise WatchIdle(
                 self.config.server, f"silent for {self.options.watch_idle_s:g} s", action=request.action
@@ -238,7 +240,10 @@ class Transport:
                 if response.status >= 300:
                     where = response.headers.get("Location", "nowhere")
                     raise InvalidResponse(server, "an answer", f"a redirect to {where}", action=request.action)
-                yield response
+                try:
+                    yield response
+                finally:
+                    _abort(response)
         except aiohttp.ConnectionTimeoutError as error:
             raise ConnectionFailed(server, error, action=request.action) from error
         except aiohttp.SocketTimeoutError:
@@ -271,6 +276,13 @@ class Transport:
 
 def _with_groups(headers: dict[str, str], groups: tuple[str, ...]) -> list[tuple[str, str]]:
     return [*headers.items(), *(("Impersonate-Group", group) for group in groups)]
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """Drop the connection of an answer that was not read to its end; a TLS farewell would outlive the client."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:

@@ -21,6 +21,7 @@ from omectl.informers.backoff import BackoffOptions
 from omectl.informers.lister_watcher import ClientListerWatcher
 from omectl.kube.client import Client
 from omectl.kube.errors import Forbidden
+from omectl.kube.listing import WatchOptions
 from omectl.kube.owners import metadata_of
 from omectl.kube.resources import (
     CLUSTER_ROLE_BINDINGS,
@@ -30,7 +31,7 @@ from omectl.kube.resources import (
     NAMESPACES,
     SECRETS,
 )
-from omectl.local.control_plane import ControlPlane
+from omectl.local.control_plane import ControlPlane, ControlPlaneOptions
 
 _QUICK = ReflectorOptions(
     backoff=BackoffOptions(first_s=0.1, cap_s=0.5), absent_backoff=BackoffOptions(first_s=0.1, cap_s=0.2)
@@ -109,24 +110,42 @@ async def test_pages_give_the_same_cache_as_a_stream(client: Client, namespace: 
         assert len(listers[0]) == 7
 
 
-async def test_a_restarted_server_costs_one_relist_and_loses_no_delete(
-    control_plane: ControlPlane, client: Client, namespace: str
-) -> None:
-    for name in "abc":
-        await client.create(CONFIG_MAPS, config_map(namespace, name))
-    factory = InformerFactory(client, _QUICK)
-    informer = factory.informer(CONFIG_MAPS, namespace=namespace)
-    events: list[ObjectEvent] = []
-    informer.add_handler(events.append)
-    async with running(factory):
-        await factory.wait_for_sync(20)
-        await control_plane.restart_apiserver()
-        await client.delete(CONFIG_MAPS, "b", namespace)
-        await client.create(CONFIG_MAPS, config_map(namespace, "d"))
-        wanted = [ObjectKey(namespace, name) for name in "acd"]
-        await eventually(lambda: sorted(informer.lister.keys()) == wanted, 60)
-        await eventually(lambda: informer.state is ReflectorState.WATCHING)
+@pytest.fixture
+async def own_control_plane(control_plane: ControlPlane) -> AsyncIterator[ControlPlane]:
+    """One that a test may restart; it skips where the shared one does."""
+    async with ControlPlane(ControlPlaneOptions()) as started:
+        yield started
+
+
+async def test_a_restarted_server_costs_one_relist_and_loses_no_delete(own_control_plane: ControlPlane) -> None:
+    async with Client(own_control_plane.admin_config) as client:
+        for name in "abc":
+            await client.create(CONFIG_MAPS, config_map("default", name))
+        factory = InformerFactory(client, _QUICK)
+        informer = factory.informer(CONFIG_MAPS, namespace="default", label_selector="app")
+        events: list[ObjectEvent] = []
+        informer.add_handler(events.append)
+        async with running(factory):
+            await factory.wait_for_sync(20)
+            await own_control_plane.restart_apiserver()
+            await client.delete(CONFIG_MAPS, "b", "default")
+            await client.create(CONFIG_MAPS, config_map("default", "d"))
+            wanted = [ObjectKey("default", name) for name in "acd"]
+            await eventually(lambda: sorted(informer.lister.keys()) == wanted, 60)
+            await eventually(lambda: informer.state is ReflectorState.WATCHING)
     assert [event.key.name for event in events if event.type is EventType.DELETED] == ["b"]
+
+
+async def test_a_watch_at_a_forgotten_version_gets_an_expired_event(own_control_plane: ControlPlane) -> None:
+    async with Client(own_control_plane.admin_config) as client:
+        made = await client.create(CONFIG_MAPS, config_map("default", "a"))
+        seen = WatchOptions(resource_version=str(metadata_of(made)["resourceVersion"]))
+        for _ in range(3):
+            await client.merge_patch(CONFIG_MAPS, "a", {"data": {"value": "x"}}, "default")
+        await own_control_plane.restart_apiserver()
+        async with asyncio.timeout(20), client.watch(CONFIG_MAPS, "default", seen) as batches:
+            lines = [line async for batch in batches for line in batch]
+    assert b'"reason":"Expired"' in lines[0]
 
 
 async def test_a_kind_that_comes_later_starts_by_itself_and_holds_up_nobody(client: Client, namespace: str) -> None:
