@@ -15,6 +15,7 @@ from msgspec import Raw
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey, ResourceKind
 from omectl.informers.header import Header, Owner
+from omectl.kube.errors import KubeError
 
 Transform: TypeAlias = Callable[[JsonObject], JsonObject]
 """Changes an object before it is cached; idempotent, and leaves the metadata's identity, labels and owners alone."""
@@ -27,7 +28,7 @@ _ABSENT: Final = Raw()
 _INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 
 
-class MalformedObject(ValueError):
+class MalformedObject(KubeError):
     """Bytes that are no event or no object."""
 
 

@@ -19,7 +19,7 @@ from omectl.api.resource import ObjectKey
 from omectl.informers import reflector_metrics as counts
 from omectl.informers.backoff import Backoff
 from omectl.informers.lister_watcher import ListerWatcher
-from omectl.informers.record import MalformedObject, Record, RecordReader, StreamEvent
+from omectl.informers.record import Record, RecordReader, StreamEvent
 from omectl.informers.reflector_state import (
     Ending,
     NoMarker,
@@ -238,7 +238,7 @@ class Reflector:
                 if not _version_is_lost(error) or self._resource_version_unavailable:
                     return False
                 self._resource_version_unavailable = True
-            except (KubeError, MalformedObject) as error:
+            except KubeError as error:
                 self._note(error)
                 return False
             else:
@@ -328,12 +328,12 @@ class Reflector:
         clock = asyncio.get_running_loop().time
         started = clock()
         before = self.statistics.events + self.statistics.bookmarks
-        error: KubeError | MalformedObject | None = None
+        error: KubeError | None = None
         try:
             await self._apply(lines)
             async for batch in batches:
                 await self._apply(batch)
-        except (KubeError, MalformedObject) as raised:
+        except KubeError as raised:
             error = raised
         events = self.statistics.events + self.statistics.bookmarks - before
         return Ending(error, events, clock() - started)
@@ -357,17 +357,16 @@ class Reflector:
     async def _after(self, ending: Ending) -> None:
         """Returns when the next watch may begin at the same version; raises what makes a list necessary."""
         error = ending.error
-        if error is not None:
-            self._note(error)
         if isinstance(error, WatchIdle):
+            self._note(error)
             self.statistics.idle_watches += 1
-            if ending.events == 0:
-                self._idle_in_a_row += 1
+            self._idle_in_a_row = self._idle_in_a_row + 1 if ending.events == 0 else 1
             if self._idle_in_a_row > 1:
                 await self._pause()
             return
         self._idle_in_a_row = 0
         if isinstance(error, TooManyRequests):
+            self._note(error)
             await self._pause(error.retry_after_s)
         elif error is None or isinstance(error, ConnectionFailed):
             if ending.events == 0 and ending.seconds < 1.0:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from omectl.informers.backoff import BackoffOptions
-from omectl.informers.record import MalformedObject
 from omectl.kube.errors import KubeError
 
 
@@ -70,6 +69,6 @@ class NoMarker(KubeError):
 class Ending:
     """How a watch ended; `error` None is a clean close by the server."""
 
-    error: KubeError | MalformedObject | None
+    error: KubeError | None
     events: int
     seconds: float
