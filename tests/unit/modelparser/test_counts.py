@@ -18,7 +18,10 @@ _PUBLISHED: dict[str, tuple[dict[str, object], int]] = {
     "Llama-3.1-8B": (dense("llama", 4096, 32, 32, 8, 14336, 128256), 8_030_261_248),
     "Llama-3.2-1B": (dense("llama", 2048, 16, 32, 8, 8192, 128256, tie_word_embeddings=True), 1_235_814_400),
     "Falcon3-7B": (dense("llama", 3072, 28, 12, 4, 23040, 131072, head_dim=256), 7_455_550_464),
-    "Mistral-Nemo": (dense("mistral", 5120, 40, 32, 8, 14336, 131072, head_dim=128, architectures=["MistralForCausalLM"]), 12_247_782_400),
+    "Mistral-Nemo": (
+        dense("mistral", 5120, 40, 32, 8, 14336, 131072, head_dim=128, architectures=["MistralForCausalLM"]),
+        12_247_782_400,
+    ),
     "Mixtral-8x7B": (
         dense("mixtral", 4096, 32, 32, 8, 14336, 32000, num_local_experts=8, num_experts_per_tok=2),
         46_702_792_704,
