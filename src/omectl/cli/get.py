@@ -1,5 +1,6 @@
 """`omectl get`: nodes with their model files, models and services of a cluster, with reasons."""
 
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +43,7 @@ def get(
     from omectl.cli.overview import models_table, nodes_table, services_table
 
     snapshot = asyncio.run(_read(cluster_config(kubeconfig, context), operator_namespace))
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=200)
     for rows, table in (
         (What.NODES, nodes_table(snapshot.nodes)),
         (What.MODELS, models_table(snapshot.models)),

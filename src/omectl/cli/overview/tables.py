@@ -1,5 +1,6 @@
-"""The overview as Rich tables."""
+"""The overview as Rich tables, with the reasons of what is not Ready below each."""
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -27,7 +28,7 @@ def progress_text(completed: int | None, total: int | None) -> str:
     return f"{human_bytes(completed or 0)} of {human_bytes(total)}"
 
 
-def nodes_table(rows: tuple[NodeRow, ...]) -> Table:
+def nodes_table(rows: tuple[NodeRow, ...]) -> RenderableType:
     table = _table("Nodes", "NODE", "READY", "GPUS", "MODEL", "STATE", "BYTES", "RATE", "VERIFIED")
     for row in rows:
         first = (row.name, _state("True" if row.ready else "False"), row.gpus)
@@ -43,10 +44,13 @@ def nodes_table(rows: tuple[NodeRow, ...]) -> Table:
             first = ("", Text(), "")
         if not row.models:
             table.add_row(*first, "–", Text("–"), "–", "–", "–")
-    return table
+    failing = [
+        (f"{row.name}, {held.model}", held.reason) for row in rows for held in row.models if held.state != "Ready"
+    ]
+    return _with_reasons(table, failing)
 
 
-def models_table(rows: tuple[ModelRow, ...]) -> Table:
+def models_table(rows: tuple[ModelRow, ...]) -> RenderableType:
     table = _table(
         "Models", "MODEL", "STATE", "ARCHITECTURE", "PARAMETERS", "NODES", "BYTES", "RATE", "VERIFIED", "WHY"
     )
@@ -61,24 +65,20 @@ def models_table(rows: tuple[ModelRow, ...]) -> Table:
             progress_text(row.completed_bytes, row.total_bytes),
             f"{human_bytes(row.rate)}/s" if row.rate else "–",
             "yes" if row.verified else "–",
-            row.reason or "–",
         )
-    return table
+    return _with_reasons(table, [(row.key, row.reason) for row in rows])
 
 
-def services_table(rows: tuple[ServiceRow, ...]) -> Table:
-    table = _table("Services", "SERVICE", "MODEL", "RUNTIME", "MODE", "READY", "URL", "WHY")
+def services_table(rows: tuple[ServiceRow, ...]) -> RenderableType:
+    table = _table("Services", "SERVICE", "MODEL", "RUNTIME", "MODE", "READY", "URL")
     for row in rows:
-        table.add_row(
-            row.key,
-            row.model or "–",
-            row.runtime or "–",
-            row.mode or "–",
-            _state(row.ready),
-            row.url or "–",
-            row.reason or "–",
-        )
-    return table
+        table.add_row(row.key, row.model or "–", row.runtime or "–", row.mode or "–", _state(row.ready), row.url or "–")
+    return _with_reasons(table, [(row.key, row.reason) for row in rows])
+
+
+def _with_reasons(table: Table, reasons: list[tuple[str, str]]) -> RenderableType:
+    lines = [Text.assemble(("  " + key, "bold"), ": ", reason) for key, reason in reasons if reason]
+    return Group(table, *lines) if lines else table
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -86,7 +86,7 @@ def _table(title: str, *columns: str) -> Table:
         title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), header_style="dim"
     )
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, no_wrap=True)
     return table
 
 
