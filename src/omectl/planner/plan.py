@@ -14,7 +14,7 @@ from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
 from omectl.planner.modes import RAW, check_component, check_service
 from omectl.planner.pod import pod_spec
-from omectl.planner.predictor import migrated
+from omectl.planner.predictor import OLD_FORM, migrated
 from omectl.planner.references import model_namespaces, model_reference
 from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason
 from omectl.planner.routing import route
@@ -33,6 +33,8 @@ def plan(inputs: PlanInputs) -> Plan:
         model = view_model(resource, inputs.settings)
         selection = select_runtime(service, model, inputs.runtimes)
         explanation = _explanation(selection, model)
+        if service is not inputs.service:
+            explanation = replace(explanation, warnings=(OLD_FORM, *explanation.warnings))
         if selection.problem is not None:
             return _refused(inputs, selection.problem, explanation)
         return _rendered(replace(inputs, service=service), resource, model, selection, explanation)

@@ -5,13 +5,19 @@ from typing import Final
 from omectl.api.component import EngineSpec
 from omectl.api.inference_service import InferenceService, PredictorSpec
 from omectl.api.json import JsonObject, JsonValue
+from omectl.api.labels import DEPRECATION_WARNING
 from omectl.api.references import ModelRef, ServingRuntimeRef
 from omectl.planner.document import as_document, as_objects, as_text
 from omectl.planner.merge import merge_container
 from omectl.planner.names import MAIN_CONTAINER
 from omectl.planner.result import PlanRefused, Reason
 
+OLD_FORM: Final = "spec.predictor is deprecated; write spec.model, spec.runtime and spec.engine instead"
 _VARIABLES: Final = (("storageUri", "STORAGE_URI"), ("protocolVersion", "PROTOCOL_VERSION"))
+_WARNING: Final = (
+    "The Predictor field is deprecated and will be removed in a future release. "
+    "Please use Engine and Model fields instead."
+)
 _NOT_IN_ENGINE: Final = frozenset({"model", "workerSpec"})
 
 
@@ -28,7 +34,9 @@ def migrated(service: InferenceService) -> InferenceService:
         changed["model"] = ModelRef(name=old.model.base_model, fine_tuned_weights=old.model.fine_tuned_weights)
     if old.model is not None and service.spec.runtime is None and old.model.runtime:
         changed["runtime"] = ServingRuntimeRef(name=old.model.runtime)
-    return service.model_copy(update={"spec": service.spec.model_copy(update=changed)})
+    annotations = {DEPRECATION_WARNING: _WARNING, **service.metadata.annotations}
+    metadata = service.metadata.model_copy(update={"annotations": annotations})
+    return service.model_copy(update={"metadata": metadata, "spec": service.spec.model_copy(update=changed)})
 
 
 def _engine(old: PredictorSpec) -> JsonObject:
