@@ -92,6 +92,8 @@ def _leak_check(request: pytest.FixtureRequest) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RESIDENTS] = Residents()
+    # Otherwise pytest-asyncio's first look at "the current loop" makes one that nobody closes.
+    asyncio.set_event_loop(None)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
