@@ -94,6 +94,9 @@ class ModelReconciler:
         status = self._status(model, reports)
         patch = fill_patch(model.metadata, model.spec, status.facts) if status.facts is not None else None
         if patch is not None:
+            # The facts first: whoever sees the filled spec must find the revision it was read from, or a service's
+            # pods would be made without it and rolled a moment later.
+            await self._put_status(model, raw, status)
             raw = await self._client.merge_patch(
                 self._kind.resource, key.name, patch, key.namespace, field_manager=FACTS_FIELD_MANAGER
             )
