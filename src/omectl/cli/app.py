@@ -10,7 +10,7 @@ import typer
 from omectl import __version__
 from omectl.cli.failure import CliFailure
 
-_GROUPS = ("up", "get", "manager", "agent", "crds", "cluster", "hub")
+_GROUPS = ("up", "get", "plan", "manager", "agent", "crds", "cluster", "hub")
 
 
 def build_app() -> typer.Typer:
