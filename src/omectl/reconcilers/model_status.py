@@ -150,11 +150,11 @@ def _nowhere(model: BaseModel | ClusterBaseModel, placement: Placement) -> Verdi
         return Verdict(FALSE, "NoMatchingNode", message)
     if not placement.wanted:
         message = (
-            f"{_nodes(placement.matching)} match and none of them has a model agent; "
-            "next: look at DaemonSet ome-model-agent-daemonset in namespace ome-agents"
+            f"no agent of the {_nodes(placement.matching)} that should hold the model has answered yet; "
+            "next: if it stays so, look at DaemonSet ome-model-agent-daemonset in namespace ome-agents"
         )
-        return Verdict(FALSE, "NoAgent", message)
-    return Verdict(FALSE, "Pending", f"waiting for the agents of {_names(placement.wanted)} to begin; nothing to do")
+        return Verdict(FALSE, "WaitingForAgent", message)
+    return Verdict(FALSE, "WaitingForAgent", f"waiting for the agents of {_names(placement.wanted)}; nothing to do")
 
 
 def _failure(failed: dict[str, NodeEntry]) -> Verdict:

@@ -143,8 +143,8 @@ def test_an_unreadable_entry_is_said_and_does_not_hide_others() -> None:
     ("where", "reason"),
     [
         (Placement(nodes=2, mismatch="a: gpu=h100 is wanted"), "NoMatchingNode"),
-        (Placement(nodes=2, matching=2), "NoAgent"),
-        (EVERYWHERE, "Pending"),
+        (Placement(nodes=2, matching=2), "WaitingForAgent"),
+        (EVERYWHERE, "WaitingForAgent"),
     ],
 )
 def test_a_model_that_is_nowhere_says_why(where: Placement, reason: str) -> None:
