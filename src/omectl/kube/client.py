@@ -1,7 +1,7 @@
 """One asynchronous client on raw JSON. Objects go in and come out as plain dictionaries."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
@@ -259,10 +259,10 @@ class Client:
         """
         query = (options or WatchOptions()).query()
         request = requests.collection(kind, namespace, query, verb="watch")
-        async with self._transport.stream(request) as stream:
-            yield self._batches(stream, request)
+        async with self._transport.stream(request) as stream, aclosing(self._batches(stream, request)) as batches:
+            yield batches
 
-    async def _batches(self, stream: aiohttp.StreamReader, request: Request) -> AsyncIterator[Lines]:
+    async def _batches(self, stream: aiohttp.StreamReader, request: Request) -> AsyncGenerator[Lines]:
         splitter = LineSplitter()
         while chunk := await stream.readany():
             try:

@@ -242,7 +242,7 @@ def _explain(cause: BaseException | str) -> tuple[str, str]:
             )
         if isinstance(link, ssl.SSLError):
             return (
-                f"TLS failed ({link.reason or link})",
+                f"TLS failed ({getattr(link, 'reason', None) or link})",
                 "check that the address is https and the client certificate fits",
             )
         if isinstance(link, ConnectionRefusedError):
