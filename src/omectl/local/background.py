@@ -1,5 +1,6 @@
 """A control plane in the background: who runs it is written down in its folder, so that another command can stop it."""
 
+import fcntl
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from omectl.local.errors import LocalError
 
 START_TIMEOUT_S = 3600.0
 STOP_TIMEOUT_S = 15.0
+_CLAIM_TIMEOUT_S = 0.3
 _POLL_S = 0.05
 
 
@@ -26,64 +28,58 @@ class DetachFailed(LocalError):
     """The background process ended before its control plane was ready; the text holds the end of its log."""
 
 
+class StopFailed(LocalError):
+    """The process that runs a control plane is still there after it was killed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Supervisor:
-    """The process that runs a control plane. `started` tells it from a later process with the same number."""
+    """The process that runs a control plane."""
 
     pid: int
-    started: int
     ready: bool
-
-    @property
-    def alive(self) -> bool:
-        return _start_time(self.pid) == self.started
 
 
 class Claim:
-    """This process's hold on a folder."""
+    """This process's hold on a folder: a lock, which ends with the process, and a note of who holds it."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "supervisor.json"
+        self._folder = folder
         self._write(ready=False)
 
     def announce(self) -> None:
         """Say that the control plane is ready."""
         self._write(ready=True)
 
-    def release(self) -> None:
-        self._file.unlink(missing_ok=True)
-
     def _write(self, *, ready: bool) -> None:
-        pid = os.getpid()
-        partial = self._file.with_suffix(f".{pid}")
-        partial.write_text(json.dumps({"pid": pid, "started": _start_time(pid), "ready": ready}))
-        partial.replace(self._file)
+        partial = self._folder / ".supervisor.json"
+        partial.write_text(json.dumps({"pid": os.getpid(), "ready": ready}))
+        partial.replace(_note(self._folder))
 
 
 @contextmanager
 def claimed(folder: Path) -> Generator[Claim]:
     """Hold the folder. Raises AlreadyRunning when a living process holds it."""
-    if (holder := running_supervisor(folder)) is not None:
-        raise AlreadyRunning(
-            f"wanted to start a control plane in {folder}, found one running there (process {holder.pid});"
-            " stop it with `omectl cluster down`, or name another folder with --dir"
-        )
     folder.mkdir(parents=True, exist_ok=True)
-    claim = Claim(folder)
-    try:
-        yield claim
-    finally:
-        claim.release()
+    with _lock_file(folder).open("w") as lock:
+        _take(lock.fileno(), folder)
+        claim = Claim(folder)
+        try:
+            yield claim
+        finally:
+            _note(folder).unlink(missing_ok=True)
 
 
 def running_supervisor(folder: Path) -> Supervisor | None:
     """Who runs the control plane in this folder, when somebody does."""
     try:
-        written = json.loads((folder / "supervisor.json").read_text())
-        found = Supervisor(int(written["pid"]), int(written["started"]), bool(written["ready"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        with _lock_file(folder).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _noted(folder)
+    except OSError:
         return None
-    return found if found.alive else None
+    return None
 
 
 def run_detached(arguments: list[str], folder: Path) -> None:
@@ -91,9 +87,8 @@ def run_detached(arguments: list[str], folder: Path) -> None:
 
     Raises AlreadyRunning, DetachFailed.
     """
-    if running_supervisor(folder) is not None:
-        with claimed(folder):
-            raise AssertionError("a held folder cannot be claimed")
+    if (holder := running_supervisor(folder)) is not None:
+        raise _already_running(folder, holder)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "supervisor.log"
     with log.open("wb") as output:
@@ -105,37 +100,71 @@ def run_detached(arguments: list[str], folder: Path) -> None:
             start_new_session=True,
         )
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        found = running_supervisor(folder)
-        if found is not None and found.ready:
-            return
-        if process.poll() is not None:
-            raise DetachFailed(f"the control plane did not start:\n{log.read_text(errors='replace')[-4000:]}")
-        time.sleep(_POLL_S)
-    process.kill()
-    raise DetachFailed(f"the control plane was not ready after {START_TIMEOUT_S:.0f} s; its log is {log}")
+    try:
+        while True:
+            found = running_supervisor(folder)
+            if found is not None and found.ready and found.pid == process.pid:
+                return
+            if process.poll() is not None:
+                raise DetachFailed(f"the control plane did not start:\n{log.read_text(errors='replace')[-4000:]}")
+            if time.monotonic() > deadline:
+                raise DetachFailed(f"the control plane was not ready after {START_TIMEOUT_S:.0f} s; its log is {log}")
+            time.sleep(_POLL_S)
+    except BaseException:
+        # Its children die with it.
+        process.kill()
+        process.wait(STOP_TIMEOUT_S)
+        raise
 
 
 def stop_detached(folder: Path) -> bool:
-    """Stop the control plane of this folder; returns whether there was one."""
+    """Stop the control plane of this folder; returns whether there was one. Raises StopFailed."""
     found = running_supervisor(folder)
     if found is None:
         return False
-    os.kill(found.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while found.alive:
-        if time.monotonic() > deadline:
-            # Its children die with it.
-            os.kill(found.pid, signal.SIGKILL)
-            deadline = time.monotonic() + STOP_TIMEOUT_S
-        time.sleep(_POLL_S)
-    return True
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        # The lock says that this very process lives: the note is written by who holds it.
+        os.kill(found.pid, number)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if running_supervisor(folder) is None:
+                _note(folder).unlink(missing_ok=True)
+                return True
+            time.sleep(_POLL_S)
+    raise StopFailed(f"wanted to stop process {found.pid}, which runs {folder}; found it there still after a kill")
 
 
-def _start_time(pid: int) -> int:
-    """When the process started, in clock ticks since boot; 0 when there is none or it has ended."""
+def _take(lock: int, folder: Path) -> None:
+    """Take the lock; others hold it for an instant when they look."""
+    deadline = time.monotonic() + _CLAIM_TIMEOUT_S
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise _already_running(folder, _noted(folder)) from None
+            time.sleep(_POLL_S)
+
+
+def _already_running(folder: Path, holder: Supervisor | None) -> AlreadyRunning:
+    process = f" (process {holder.pid})" if holder is not None else ""
+    return AlreadyRunning(
+        f"wanted to start a control plane in {folder}, found one running there{process};"
+        f" stop it with `omectl cluster down --dir {folder}`, or name another folder with --dir"
+    )
+
+
+def _noted(folder: Path) -> Supervisor | None:
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return 0 if fields[0] == "Z" else int(fields[19])
+        written = json.loads(_note(folder).read_text())
+        return Supervisor(int(written["pid"]), bool(written["ready"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _note(folder: Path) -> Path:
+    return folder / "supervisor.json"
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder / ".supervisor.lock"

@@ -1,7 +1,6 @@
 """A child process that never outlives its parent and whose failure explains itself."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -12,10 +11,10 @@ from pathlib import Path
 import anyio
 
 from omectl.local.errors import LocalError
+from omectl.local.parent import die_with_parent
 
-_PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
-_LIBC = ctypes.CDLL(None, use_errno=True)
+_KILLED_WITHIN_S = 10.0
 
 
 class ChildExited(LocalError):
@@ -36,8 +35,9 @@ class ChildExited(LocalError):
 class Child:
     """One process with its own process group and log file.
 
-    Belongs to no event loop: it may be started under one loop and stopped under another. The kernel kills it when the
-    thread that started it ends, so start it from the main thread.
+    An ended process stays unreaped until `kill` or `stop`, so that its number, which is its group's as well, can belong
+    to nobody else before. Belongs to no event loop: it may be started under one loop and stopped under another. The
+    kernel kills it when the thread that started it ends, so start it from the main thread.
     """
 
     def __init__(
@@ -46,13 +46,6 @@ class Child:
         self.name = name
         self.command = tuple(command)
         self.log = log
-        parent = os.getpid()
-
-        def die_with_parent() -> None:
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(1)
-
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 self.command,
@@ -61,7 +54,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=dict(environment) if environment is not None else None,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with_parent(),
             )
 
     @property
@@ -70,16 +63,21 @@ class Child:
 
     @property
     def running(self) -> bool:
-        return self._process.poll() is None
+        return self.exit_code is None
 
     @property
     def exit_code(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""
-        return self._process.poll()
+        if self._process.returncode is not None:
+            return self._process.returncode
+        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is None:
+            return None
+        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     def check(self) -> None:
         """Raises ChildExited when the process has ended."""
-        code = self._process.poll()
+        code = self.exit_code
         if code is not None:
             raise ChildExited(self.name, code, self.command, self.log_tail())
 
@@ -96,19 +94,24 @@ class Child:
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process alone; does nothing once it has ended."""
         if self.running:
-            self._process.send_signal(number)
+            os.kill(self.pid, number)
 
     async def stop(self, grace_s: float) -> None:
         """Ask the process to end, kill its whole group when it has not within the grace time, and reap it."""
         if self.running and grace_s > 0:
             self.send(signal.SIGTERM)
             deadline = time.monotonic() + grace_s
-            while self.running and time.monotonic() < deadline:
-                await anyio.sleep(_POLL_S)
+            try:
+                while self.running and time.monotonic() < deadline:
+                    await anyio.sleep(_POLL_S)
+            finally:
+                self.kill()
         self.kill()
 
     def kill(self) -> None:
-        """Kill the process and whatever it started, and reap it."""
+        """Kill the process and whatever it started in its group, and reap it; does nothing the second time."""
+        if self._process.returncode is not None:
+            return
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait(_KILLED_WITHIN_S)

@@ -1,15 +1,16 @@
 """The control plane's binaries: found, downloaded or built, and kept in the user's cache."""
 
-from omectl.local.assets.acquire import Assets, acquire
+from omectl.local.assets.acquire import Assets, StoreBusy, acquire
 from omectl.local.assets.binaries import (
     KUBERNETES_VERSION,
     KWOK_VERSION,
     AssetSettings,
     BinariesMissing,
     Binary,
+    StagesMissing,
     cache_directory,
 )
-from omectl.local.assets.build import BuildFailed, Progress
+from omectl.local.assets.go import BuildFailed, Progress
 
 __all__ = [
     "KUBERNETES_VERSION",
@@ -20,6 +21,8 @@ __all__ = [
     "Binary",
     "BuildFailed",
     "Progress",
+    "StagesMissing",
+    "StoreBusy",
     "acquire",
     "cache_directory",
 ]

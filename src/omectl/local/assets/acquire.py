@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omectl.local.assets import build, download
-from omectl.local.assets.binaries import AssetSettings, BinariesMissing, Binary, look_up
-from omectl.local.assets.build import Progress
+from omectl.local.assets.binaries import AssetSettings, BinariesMissing, Binary, StagesMissing, look_up
+from omectl.local.assets.go import Progress
+from omectl.local.errors import LocalError
 
 LOCK_TIMEOUT_S = 3600.0
 _LOCK_POLL_S = 0.5
@@ -26,6 +27,10 @@ class Assets:
         return self.paths[binary]
 
 
+class StoreBusy(LocalError):
+    """Another process has filled the store for longer than any build takes."""
+
+
 def acquire(
     wanted: Iterable[Binary],
     settings: AssetSettings | None = None,
@@ -36,8 +41,8 @@ def acquire(
     """The wanted binaries, from the first place that has each: `$TEST_ASSET_*`, `$KUBEBUILDER_ASSETS`, the cache, the
     published archive, `go build`.
 
-    Blocks while building, which takes minutes the first time. With `fetch` false only what is here already counts.
-    Raises BinariesMissing, BuildFailed.
+    Blocks while building, which takes minutes the first time; what `progress` raises stops it. With `fetch` false only
+    what is here already counts. Raises BinariesMissing, BuildFailed.
     """
     settings = settings or AssetSettings.from_environment()
     report = progress or _silent
@@ -56,8 +61,8 @@ def acquire(
             if missing:
                 raise BinariesMissing(missing, _remedies(refusal))
     if missing:
-        raise BinariesMissing(missing, ("run `make binaries` to build them",))
-    return Assets(found, _stages(found, settings))
+        raise BinariesMissing(missing, ("Run `omectl cluster binaries` to download or build them.",))
+    return Assets(found, _stages(found[Binary.KWOK], settings, report, fetch=fetch) if Binary.KWOK in found else None)
 
 
 def _remedies(refusal: str) -> tuple[str, ...]:
@@ -68,11 +73,21 @@ def _remedies(refusal: str) -> tuple[str, ...]:
     )
 
 
-def _stages(found: Mapping[Binary, Path], settings: AssetSettings) -> Path | None:
-    if Binary.KWOK not in found:
-        return None
-    beside = found[Binary.KWOK].parent / "kwok-stages"
-    return beside if beside.is_dir() else settings.store / "kwok-stages"
+def _stages(kwok: Path, settings: AssetSettings, report: Progress, *, fetch: bool) -> Path:
+    """The folder of kwok's stage files: beside the program, else in the store."""
+    beside = kwok.parent / build.STAGES_FOLDER
+    stored = settings.store / build.STAGES_FOLDER
+    if beside.is_dir():
+        return beside
+    if not stored.is_dir():
+        if not fetch or build.go_command() is None:
+            raise StagesMissing(
+                f"wanted kwok's stage files for {kwok}, found none in {beside} nor in {stored}; copy"
+                " `kustomize/stage` files of kwok's sources there, or install Go and run `omectl cluster binaries`"
+            )
+        with _locked(settings.store, report):
+            build.fetch_stages(settings.store, report)
+    return stored
 
 
 @contextmanager
@@ -89,7 +104,7 @@ def _locked(store: Path, progress: Progress) -> Generator[None]:
                 waited = time.monotonic() - started
                 if waited > LOCK_TIMEOUT_S:
                     message = f"another process has held {store / '.lock'} for {waited:.0f} s; stop it and try again"
-                    raise TimeoutError(message) from None
+                    raise StoreBusy(message) from None
                 progress("waiting for another process that builds the same binaries", waited)
                 time.sleep(_LOCK_POLL_S)
         yield

@@ -50,6 +50,10 @@ class BinariesMissing(LocalError):
         return "\n".join([*lines, *(f"  {remedy}" for remedy in self.remedies)])
 
 
+class StagesMissing(LocalError):
+    """kwok is there without the stage files that say what it should simulate."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetSettings:
     """What steers the look-up; `from_environment` reads it from the process's variables."""

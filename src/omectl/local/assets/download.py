@@ -1,26 +1,42 @@
 """The published archive of etcd, kube-apiserver and kubectl, by the index that the `setup-envtest` tool reads."""
 
 import hashlib
-import io
-import os
+import http.client
+import queue
 import re
 import tarfile
+import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import yaml
 
 from omectl.local.assets.binaries import KUBERNETES_VERSION, AssetSettings, Binary, architecture
-from omectl.local.assets.build import Progress
+from omectl.local.assets.go import Progress
 
 INDEX = "https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml"
 PUBLISHED = frozenset({Binary.ETCD, Binary.KUBE_APISERVER, Binary.KUBECTL})
-_REFUSAL_TIMEOUT_S = 4.0
+REFUSAL_TIMEOUT_S = 4.0
+_STALL_TIMEOUT_S = 20.0
+_INDEX_LIMIT = 8 * 1024 * 1024
 _ARCHIVE_LIMIT = 512 * 1024 * 1024
+_CHUNK = 1024 * 1024
+_FAILURES = (
+    OSError,
+    EOFError,
+    http.client.HTTPException,
+    tarfile.TarError,
+    urllib.error.URLError,
+    yaml.YAMLError,
+    ValueError,
+    msgspec.ValidationError,
+)
 
 
 class _Published(msgspec.Struct, frozen=True):
@@ -52,20 +68,19 @@ def download(missing: frozenset[Binary], settings: AssetSettings, progress: Prog
         return "switched off by OMECTL_ENVTEST_INDEX=off"
     if not wanted:
         return f"{', '.join(sorted(missing))} is in no published archive"
-    started = time.monotonic()
     progress("looking for a published archive", 0.0)
     try:
-        archive = choose(yaml.safe_load(_fetch(index)), KUBERNETES_VERSION, architecture())
+        archive = choose(yaml.safe_load(_read_index(index)), KUBERNETES_VERSION, architecture())
         if archive is None:
             return f"{index} lists no archive for {KUBERNETES_VERSION.rpartition('.')[0]} on {architecture()}"
-        progress(f"downloading {archive.address}", time.monotonic() - started)
-        body = _fetch(archive.address)
-    except (OSError, urllib.error.URLError, yaml.YAMLError, ValueError, msgspec.ValidationError) as error:
+        with tempfile.TemporaryFile(dir=settings.store) as body:
+            found = _fetch(archive.address, body, progress)
+            if found != archive.sha512:
+                return f"{archive.address} has another SHA-512 than its index says ({archive.sha512}, found {found})"
+            body.seek(0)
+            _unpack(body, wanted, settings.store)
+    except _FAILURES as error:
         return f"{index} did not answer as hoped ({error})"
-    found = hashlib.sha512(body).hexdigest()
-    if found != archive.sha512:
-        return f"{archive.address} has another SHA-512 than its index says (wanted {archive.sha512}, found {found})"
-    _unpack(body, wanted, settings.store)
     return ""
 
 
@@ -83,26 +98,57 @@ def choose(index: object, version: str, machine: str) -> Archive | None:
     return max(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
 
 
-def _fetch(address: str) -> bytes:
+def _read_index(address: str) -> bytes:
+    """The index, or TimeoutError when it is not here in time: looking a name up knows no time limit of its own."""
+    answers: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            with _open(address, REFUSAL_TIMEOUT_S) as answer:
+                answers.put(answer.read(_INDEX_LIMIT))
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, name="envtest-index", daemon=True).start()
+    try:
+        answer = answers.get(timeout=REFUSAL_TIMEOUT_S)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {REFUSAL_TIMEOUT_S:.0f} s") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _fetch(address: str, body: IO[bytes], progress: Progress) -> str:
+    """Copy what is at the address; returns its SHA-512 in hex."""
+    started = time.monotonic()
+    digest = hashlib.sha512()
+    with _open(address, _STALL_TIMEOUT_S) as answer:
+        while chunk := answer.read(_CHUNK):
+            progress(f"downloading {address}", time.monotonic() - started)
+            digest.update(chunk)
+            body.write(chunk)
+            if body.tell() > _ARCHIVE_LIMIT:
+                raise ValueError(f"{address} is larger than {_ARCHIVE_LIMIT} bytes")
+    return digest.hexdigest()
+
+
+def _open(address: str, timeout_s: float) -> http.client.HTTPResponse:
     if not address.startswith(("https://", "http://127.0.0.1:")):
         raise ValueError(f"wanted an https address, found {address!r}")
-    with urllib.request.urlopen(address, timeout=_REFUSAL_TIMEOUT_S) as answer:  # noqa: S310 - the scheme is checked above
-        body = answer.read(_ARCHIVE_LIMIT + 1)
-    if len(body) > _ARCHIVE_LIMIT:
-        raise ValueError(f"{address} is larger than {_ARCHIVE_LIMIT} bytes")
-    return body
+    return urllib.request.urlopen(address, timeout=timeout_s)  # noqa: S310 - the scheme is checked above
 
 
-def _unpack(body: bytes, wanted: frozenset[Binary], store: Path) -> None:
+def _unpack(body: IO[bytes], wanted: frozenset[Binary], store: Path) -> None:
     """Only regular files with the wanted names are taken, wherever the archive puts them."""
-    with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+    with tarfile.open(fileobj=body, mode="r:gz") as archive:
         for member in archive:
             name = member.name.rsplit("/", 1)[-1]
             if not member.isreg() or name not in wanted:
                 continue
             content = archive.extractfile(member)
             assert content is not None
-            partial = store / f".{name}.{os.getpid()}"
+            partial = store / f".{name}.partial"
             partial.write_bytes(content.read())
             partial.chmod(0o755)
             partial.replace(store / name)
