@@ -203,7 +203,7 @@ def _with_facts(model: "BaseModel | ClusterBaseModel", known: "ModelFacts") -> "
     from omectl.api.model_status import ModelStatusSpec
 
     status = model.status or ModelStatusSpec(state="In_Transit")
-    recorded = RecordedFacts.model_validate(known.model_dump(by_alias=True, exclude_unset=True))
+    recorded = RecordedFacts.model_validate(known.model_dump(mode="json", by_alias=True, exclude_unset=True))
     return model.model_copy(update={"status": status.model_copy(update={"facts": recorded})})
 
 

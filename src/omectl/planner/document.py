@@ -43,6 +43,12 @@ def as_document(part: WireType | None) -> JsonObject:
     return part.model_dump(mode="json", by_alias=True, exclude_unset=True) if part is not None else {}
 
 
-def without_nulls(value: JsonObject) -> JsonObject:
-    """The object less the keys whose value is null or "" or an empty container."""
-    return {key: item for key, item in value.items() if item not in (None, "", [], {})}
+def sorted_keys(value: JsonObject) -> JsonObject:
+    """The object with the keys of every object inside in alphabetical order; lists keep theirs."""
+    return {key: _sorted_value(value[key]) for key in sorted(value)}
+
+
+def _sorted_value(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return sorted_keys(value)
+    return [_sorted_value(item) for item in value] if isinstance(value, list) else value

@@ -7,7 +7,7 @@ from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
 from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas
 from omectl.planner.component import Component, components
-from omectl.planner.document import as_text, at
+from omectl.planner.document import as_text, at, sorted_keys
 from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.metadata import MODEL_REVISION, component_metadata
 from omectl.planner.model import ModelView, view_model
@@ -71,15 +71,19 @@ def _rendered(
     objects += where.objects
     runtime = selection.runtime.name if selection.runtime is not None else ""
     return Plan(
-        objects=tuple(objects),
+        objects=tuple(sorted_keys(obj) for obj in objects),
         explanation=replace(explanation, mode=RAW),
-        status=planned_status(service, model, runtime, parts, where, inputs.live),
+        status=sorted_keys(planned_status(service, model, runtime, parts, where, inputs.live)),
         initial_replicas={("Deployment", part.object_name): replicas(part).least for part in parts},
     )
 
 
 def _refused(inputs: PlanInputs, problem: Problem, explanation: Explanation) -> Plan:
-    return Plan(explanation=explanation, status=problem_status(inputs.service, problem, inputs.live), problem=problem)
+    return Plan(
+        explanation=explanation,
+        status=sorted_keys(problem_status(inputs.service, problem, inputs.live)),
+        problem=problem,
+    )
 
 
 def _explanation(selection: Selection, model: ModelView) -> Explanation:

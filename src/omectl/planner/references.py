@@ -29,9 +29,9 @@ def model_reference(service: InferenceService) -> ModelRef | None:
 def model_namespaces(service: InferenceService, reference: ModelRef) -> tuple[str, ...]:
     """Where the model is looked for, in order; "" is cluster scope.
 
-    The API server writes `ClusterBaseModel` where a user wrote no kind; so without one in the cluster that kind also
-    means the namespace's own.
+    The kind cannot decide alone: the API server writes `ClusterBaseModel` where a user wrote none. Only `BaseModel`,
+    which somebody wrote, rules the cluster's out.
     """
     if reference.kind == BaseModel.resource_kind.kind:
         return (service.namespace,)
-    return ("", service.namespace)
+    return (service.namespace, "")

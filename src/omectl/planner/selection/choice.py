@@ -43,15 +43,15 @@ def select_runtime(service: InferenceService, model: ModelView, runtimes: Sequen
 
 
 def find_runtime(reference: ServingRuntimeRef, runtimes: Sequence[Runtime]) -> Runtime | None:
-    """The runtime of that name and kind.
+    """The runtime of that name: the namespace's, else the cluster's.
 
-    The API server writes `ClusterServingRuntime` where a user wrote no kind; so without one in the cluster that kind
-    also means the namespace's own.
+    The kind cannot decide alone: the API server writes `ClusterServingRuntime` where a user wrote none. Only
+    `ServingRuntime`, which somebody wrote, rules the cluster's out.
     """
     named = {isinstance(one, ServingRuntime): one for one in runtimes if one.name == reference.name}
     if reference.kind == ServingRuntime.resource_kind.kind:
         return named.get(True)
-    return named.get(False) or named.get(True)
+    return named.get(True) or named.get(False)
 
 
 def _named(service: InferenceService, runtime: Runtime, model: ModelView) -> Selection:

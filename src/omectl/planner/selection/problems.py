@@ -27,7 +27,7 @@ def model_unknown(model: ModelView, message: str) -> Problem:
 def runtime_unknown(service: InferenceService, reference: ServingRuntimeRef, runtimes: Sequence[Runtime]) -> Problem:
     """No runtime has the name."""
     step = "create it, correct spec.runtime.name, or leave spec.runtime out to have one chosen"
-    scope = f"the cluster or namespace {service.namespace}"
+    scope = f"namespace {service.namespace} or the cluster"
     if reference.kind == _NAMED_KIND:
         scope = f"namespace {service.namespace}"
         if any(one.name == reference.name for one in runtimes):
