@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.envtest.conftest import Shipped
 
 from omectl.api.json import JsonObject
 from omectl.api.kinds import CLUSTER_BASE_MODELS
@@ -23,7 +24,6 @@ from omectl.modelagent import Agent, AgentOptions
 from omectl.modelagent.retries import RetryOptions
 from omectl.modelagent.storage.http import SmallReadOptions
 from omectl.modelagent.transfer.options import TransferOptions
-from tests.envtest.conftest import Shipped
 
 SECOND_RETRIES = RetryOptions(passing_base_s=0.2, passing_max_s=0.5, lasting_base_s=0.2, lasting_max_s=0.5, disk_s=0.2)
 _WAIT_S = 30.0

@@ -7,12 +7,12 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from tests.envtest.modelagent.conftest import Site
 
 from omectl.api.json import JsonObject
 from omectl.kube.resources import LEASES, NODES
 from omectl.local.hub import HubOptions, HubServer
 from omectl.modelagent.heartbeat import lease_name
-from tests.envtest.modelagent.conftest import Site
 
 
 @pytest.fixture(scope="session")

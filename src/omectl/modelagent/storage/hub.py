@@ -63,11 +63,12 @@ class HubSource:
 
     @property
     def identity(self) -> str:
-        return f"{self.endpoint}/{self.repository}"
+        """Without the endpoint: a mirror of the hub has the same bytes at the same commit."""
+        return f"hf://{self.repository}"
 
     def request(self, file: RemoteFile, start: int, end: int) -> HttpRequest:
         path = "/".join(quote(part, safe="") for part in file.path.split("/"))
-        return HttpRequest(f"{self.identity}/resolve/{self.revision}/{path}", self.headers)
+        return HttpRequest(f"{self.endpoint}/{self.repository}/resolve/{self.revision}/{path}", self.headers)
 
 
 class HubBackend:

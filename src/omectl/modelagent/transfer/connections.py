@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import re
+import select
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
-from typing import cast
+from collections.abc import Generator
 from urllib.parse import urlsplit
 
 from omectl.modelagent.problems import ModelError, Reason
@@ -24,6 +24,7 @@ from omectl.modelagent.transfer.faults import PassingError, TransferCancelledErr
 from omectl.modelagent.transfer.options import TransferOptions
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ADDRESS_REFUSED = frozenset({400, 401, 403, 404, 410})
 _MAX_REDIRECTS = 5
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _DRAINED_BYTES = 64 * 1024
@@ -86,11 +87,22 @@ class Redirects:
 class Body:
     """The bytes of one answered range; `length` of them are promised."""
 
-    def __init__(self, response: http.client.HTTPResponse, host: str, length: int, options: TransferOptions) -> None:
-        self._response = response
+    def __init__(
+        self,
+        response: http.client.HTTPResponse,
+        sock: socket.socket,
+        host: str,
+        length: int,
+        options: TransferOptions,
+    ) -> None:
+        self._read = response.readinto if response.chunked else response.fp.readinto1
+        self._sock = sock
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
         self._host = host
         self._left = length
         self._options = options
+        self._fault: PassingError | None = None
         self._window_start = time.monotonic()
         self._window_bytes = 0
 
@@ -99,30 +111,46 @@ class Body:
         return self._left == 0
 
     def read_into(self, view: memoryview, seconds: float) -> int:
-        """Fill `view` as far as bytes come within `seconds` (at least one byte); PassingError on a cut or a stall."""
+        """Fill `view` as far as bytes come within `seconds`, at least one; PassingError on a cut or a stall.
+
+        Bytes that came before a fault are handed out first, the fault with the next call.
+        """
+        if self._fault is not None:
+            raise self._fault
         deadline = time.monotonic() + seconds
         filled = 0
         wanted = min(len(view), self._left)
-        read = self._response.readinto if self._response.chunked else self._response.fp.readinto1
-        while filled < wanted:
-            try:
-                count = read(view[filled:wanted])
-            except TimeoutError:
-                raise interrupted(self._host, f"sent nothing for {self._options.stall_timeout_s:g} s") from None
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                raise interrupted(self._host, f"broke the connection ({type(error).__name__})") from error
-            if not count:
-                raise interrupted(self._host, "closed the connection before the range was complete")
-            filled += count
-            now = time.monotonic()
-            self._notice_stall(now, count)
-            if now >= deadline:
-                break
+        try:
+            while filled < wanted and (not filled or self._is_readable(deadline)):
+                filled += self._read_some(view[filled:wanted])
+        except PassingError as fault:
+            if not filled:
+                raise
+            self._fault = fault
         self._left -= filled
         return filled
 
-    def _notice_stall(self, now: float, count: int) -> None:
+    def _is_readable(self, deadline: float) -> bool:
+        if isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
+            return True
+        wait_s = deadline - time.monotonic()
+        return wait_s > 0 and bool(self._poll.poll(wait_s * 1000))
+
+    def _read_some(self, view: memoryview) -> int:
+        try:
+            count = self._read(view)
+        except TimeoutError:
+            raise interrupted(self._host, f"sent nothing for {self._options.stall_timeout_s:g} s") from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise interrupted(self._host, f"broke the connection ({type(error).__name__})") from error
+        if not count:
+            raise interrupted(self._host, "closed the connection before the range was complete")
+        self._notice_stall(count)
+        return count
+
+    def _notice_stall(self, count: int) -> None:
         self._window_bytes += count
+        now = time.monotonic()
         if now - self._window_start >= self._options.stall_timeout_s:
             if self._window_bytes < self._options.stall_bytes and self._window_bytes < self._left:
                 raise interrupted(self._host, f"sent hardly anything for {self._options.stall_timeout_s:g} s")
@@ -137,6 +165,8 @@ class Connections:
         self._sockets = sockets
         self._redirects = redirects
         self._open: dict[Origin, http.client.HTTPConnection] = {}
+        # Kept beside the connection, which forgets its socket when the server asks to close.
+        self._open_sockets: dict[Origin, socket.socket] = {}
 
     def close(self) -> None:
         for origin in list(self._open):
@@ -150,47 +180,56 @@ class Connections:
 
         Raises PassingError, ModelError or TransferCancelledError.
         """
-        url = self._redirects.get(request.url)
-        home = Origin.of(request.url)
-        origin = Origin.of(url)
-        for _ in range(_MAX_REDIRECTS + 1):
-            origin = Origin.of(url)
-            headers = headers_for(home, url, request.headers)
-            headers |= {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
-            response = self._exchange(origin, url, headers)
-            if response.status not in _REDIRECTS:
-                break
-            location = response.headers.get("Location")
-            self._finish_small(origin, response)
-            if not location:
-                raise _invalid(origin.host, f"redirected {what} to nowhere")
-            url = follow_redirect(url, location, allow_http=self._options.allow_http)
-        else:
-            raise _invalid(origin.host, f"redirected {what} more than {_MAX_REDIRECTS} times")
+        target = self._redirects.get(request.url)
         try:
-            length = self._check(origin, response, start, end, size, what)
-        except (ModelError, PassingError) as fault:
-            self._finish_small(origin, response)
-            if origin != home or url != request.url:
-                # A signed target that has expired: only the hub's own refusal counts.
-                self._redirects.forget(request.url)
-                if isinstance(fault, ModelError) and response.status in {400, 401, 403, 404, 410}:
-                    raise interrupted(
-                        origin.host, f"no longer accepts the address that the hub gave ({response.status})"
-                    ) from fault
-            raise
-        if url != request.url:
-            self._redirects.remember(request.url, url)
-        body = Body(response, origin.host, length, self._options)
+            origin, response, length = self._ask(target, request, start, end, size, what)
+        except (ModelError, PassingError):
+            if target == request.url:
+                raise
+            # A signed address that has expired, or storage that moved: the hub knows better.
+            self._redirects.forget(request.url)
+            origin, response, length = self._ask(request.url, request, start, end, size, what)
+        body = Body(response, self._open_sockets[origin], origin.host, length, self._options)
         finished = False
         try:
             yield body
             finished = body.drained and length == end - start
         finally:
-            if finished and not response.chunked and not response.will_close:
-                response.close()
-            else:
+            keep = finished and not response.chunked and not response.will_close
+            response.close()
+            if not keep:
                 self._drop(origin)
+
+    def _ask(
+        self, url: str, request: HttpRequest, start: int, end: int, size: int | None, what: str
+    ) -> tuple[Origin, http.client.HTTPResponse, int]:
+        """The response with the range, after redirects, and how many bytes it promises."""
+        home = Origin.of(request.url)
+        for _ in range(_MAX_REDIRECTS + 1):
+            origin = Origin.of(url)
+            headers = headers_for(home, url, request.headers)
+            headers |= {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+            response = self._exchange(origin, url, headers)
+            if response.status in _REDIRECTS:
+                location = response.headers.get("Location")
+                self._finish_small(origin, response)
+                if not location:
+                    raise _invalid(origin.host, f"redirected {what} to nowhere")
+                url = follow_redirect(url, location, allow_http=self._options.allow_http)
+                continue
+            try:
+                length = self._check(origin, response, start, end, size, what)
+            except (ModelError, PassingError) as fault:
+                self._finish_small(origin, response)
+                if url != request.url and response.status in _ADDRESS_REFUSED:
+                    # Only the hub's own refusal says something of the model.
+                    refusal = f"refused the address that the hub gave ({response.status})"
+                    raise interrupted(origin.host, refusal) from fault
+                raise
+            if url != request.url:
+                self._redirects.remember(request.url, url)
+            return origin, response, length
+        raise _invalid(home.host, f"redirected {what} more than {_MAX_REDIRECTS} times")
 
     def _check(
         self, origin: Origin, response: http.client.HTTPResponse, start: int, end: int, size: int | None, what: str
@@ -254,14 +293,15 @@ class Connections:
         else:
             connection = http.client.HTTPConnection(origin.host, origin.port, timeout=timeout)
         self._open[origin] = connection
-        sock = connect(
-            origin.host, origin.port, self._options.connect_timeout_s, self._sockets.add, self._sockets.discard
-        )
-        sock.settimeout(timeout)
-        connection.sock = sock
+        sock = connect(origin.host, origin.port, self._options, self._sockets)
+        self._open_sockets[origin] = sock
         if origin.scheme == "https":
-            connection.sock = _tls_context().wrap_socket(sock, server_hostname=origin.host)
-            self._sockets.replace(sock, connection.sock)
+            secure = _tls_context().wrap_socket(sock, server_hostname=origin.host, do_handshake_on_connect=False)
+            self._open_sockets[origin] = secure
+            self._sockets.replace(sock, secure)
+            secure.do_handshake()
+            sock = secure
+        connection.sock = sock
         return connection
 
     def _finish_small(self, origin: Origin, response: http.client.HTTPResponse) -> None:
@@ -275,40 +315,34 @@ class Connections:
         self._drop(origin)
 
     def _drop(self, origin: Origin) -> None:
-        connection = self._open.pop(origin, None)
+        connection, sock = self._open.pop(origin, None), self._open_sockets.pop(origin, None)
         if connection is not None:
-            if connection.sock is not None:
-                self._sockets.discard(cast("socket.socket", connection.sock))
             connection.close()
+        if sock is not None:
+            self._sockets.discard(sock)
+            sock.close()
 
 
-def connect(
-    host: str,
-    port: int,
-    timeout_s: float,
-    on_open: Callable[[socket.socket], None],
-    on_failed: Callable[[socket.socket], None],
-) -> socket.socket:
-    """A TCP connection to the first address that answers; each socket is announced before it connects."""
+def connect(host: str, port: int, options: TransferOptions, sockets: SocketRegistry) -> socket.socket:
+    """A TCP connection to the first address that answers; registered before it connects, so that it can be stopped."""
     failure: OSError | None = None
-    addresses: Iterable[tuple[int, int, int, str, tuple[object, ...]]] = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
-    )
-    for family, kind, protocol, _, address in addresses:
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         sock = socket.socket(family, kind, protocol)
         try:
-            on_open(sock)
-            sock.settimeout(timeout_s)
+            sockets.add(sock)
+            sock.settimeout(options.connect_timeout_s)
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
+            sock.settimeout(options.stall_timeout_s)
         except OSError as error:
             failure = error
-            on_failed(sock)
+            sockets.discard(sock)
             sock.close()
         except TransferCancelledError:
             sock.close()
             raise
+        else:
+            return sock
     raise failure or OSError(f"{host} has no address")
 
 
