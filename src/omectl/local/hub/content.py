@@ -20,7 +20,7 @@ _STALL_LIMIT_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Bytes `start` to `end` of a file, to be sent under these conditions; `sent` is told as bytes go out."""
+    """Bytes `start` to `end` of a file, to be sent under these conditions; `sent` is told how many go out, negative when some did not."""
 
     file: HubFile
     start: int
@@ -65,7 +65,8 @@ async def send(request: web.Request, response: web.StreamResponse, stream: Binar
             response.force_close()
             return
     finally:
-        await to_thread.run_sync(stream.close)
+        # Not in a thread: when the client has gone this task is cancelled, and an await here would end unfinished.
+        stream.close()
 
 
 async def _send_by_kernel(
@@ -78,11 +79,16 @@ async def _send_by_kernel(
         if transport is None:
             raise ConnectionResetError("the client has gone")
         count = min(_SLICE, delivery.end - position)
+        # Counted before it goes, so that a client that has the bytes finds them counted; taken back if they didn't go.
+        stream.seek(position)
+        delivery.sent(count)
         try:
             await loop.sendfile(transport, stream, position, count)
         except (NotImplementedError, asyncio.SendfileNotAvailableError):
             await response.write(await to_thread.run_sync(_read, stream, position, count))
-        delivery.sent(count)
+        except BaseException:
+            delivery.sent(stream.tell() - position - count)
+            raise
         position += count
     await response.write_eof()
 
@@ -108,8 +114,8 @@ async def _send_in_chunks(
         data = await to_thread.run_sync(_read, stream, position, min([chunk, delivery.end - position, *limits]))
         for bucket in buckets:
             await bucket.take(len(data))
-        await response.write(_corrupted(data, position, fault.corrupt_at))
         delivery.sent(len(data))
+        await response.write(_corrupted(data, position, fault.corrupt_at))
         position += len(data)
     await response.write_eof()
 

@@ -318,7 +318,8 @@ class HubServer:
             await response.prepare(request)
             await response.write_eof()
             return response
-        stream = await to_thread.run_sync(open_unchanged, file)
+        # Not in a thread: a client that leaves cancels this handler, and nobody would close what the thread opened.
+        stream = open_unchanged(file)
         if stream is None:
             raise RefusalError(500, "", "The file changed on disk; ask for the revision again")
         slot = len(counted.ranges)
