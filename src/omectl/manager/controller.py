@@ -12,6 +12,7 @@ import enum
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from random import getrandbits
+from time import monotonic
 from typing import Generic, cast
 
 import structlog
@@ -195,8 +196,9 @@ class Controller(Generic[K]):
             waiting.cancel()
 
     async def _work(self) -> None:
-        queue, time = self.queue, asyncio.get_running_loop().time
-        turn_ends = time() + _LONGEST_TURN_S
+        queue = self.queue
+        # Real time, whatever the loop's: it is about how long the processor is kept from others.
+        turn_ends = monotonic() + _LONGEST_TURN_S
         while True:
             try:
                 key, priority = await queue.get()
@@ -207,9 +209,9 @@ class Controller(Generic[K]):
                     await self._handle(key, priority)
             finally:
                 queue.done(key)
-            if time() > turn_ends:
+            if monotonic() > turn_ends:
                 await asyncio.sleep(0)
-                turn_ends = time() + _LONGEST_TURN_S
+                turn_ends = monotonic() + _LONGEST_TURN_S
 
     async def _handle(self, key: K, priority: int) -> None:
         """One reconcile and what follows from it. Only cancellation comes out, or anything when `recover` is off."""

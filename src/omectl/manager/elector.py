@@ -28,6 +28,7 @@ _SLOWPATH = metrics.counter(metrics.LEADER_ELECTION_SLOWPATH, "Renewals that had
 _RENEWAL = metrics.histogram(metrics.LEADER_ELECTION_RENEW_DURATION, "Length of renewals that succeeded.", ("name",))
 
 _HEALTH_GRACE_S = 20.0
+_TOO_LATE_S = 0.001
 
 
 class LeadershipLost(Exception):
@@ -112,17 +113,16 @@ class LeaderElector:
         """Renew until cancelled; LeadershipLost when that failed for the renew deadline."""
         options, time = self._options, asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(min(options.retry_period_s, max(0.0, self.valid_until - time())))
+            await asyncio.sleep(min(options.retry_period_s, self.valid_until - time()))
             try:
                 async with asyncio.timeout_at(self.valid_until):
                     renewed = await self._attempt()
             except TimeoutError:
                 renewed = False
                 self._last_error = self._last_error or f"no answer for {options.renew_deadline_s:g} s"
-            if renewed and time() < self.valid_until:
-                continue
             held_by_other = self.holder not in ("", options.identity)
-            if held_by_other or time() >= self.valid_until:
+            too_late = time() > self.valid_until - _TOO_LATE_S
+            if (held_by_other and not renewed) or too_late:
                 self._move(ElectionState.LOST)
                 why = f"{self.holder} holds it" if held_by_other else self._last_error or "renewals were too late"
                 raise LeadershipLost(options.identity, self._lease, why)

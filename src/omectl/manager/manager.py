@@ -72,11 +72,18 @@ class Manager:
     `client` outlives the manager. Everything happens in the loop that runs it.
     """
 
-    def __init__(self, client: Client, options: ManagerOptions | None = None, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        options: ManagerOptions | None = None,
+        *,
+        clock: Clock | None = None,
+        informers: InformerFactory | None = None,
+    ) -> None:
         self.options = options = options or ManagerOptions()
         self.client = client
         self.clock = clock or SystemClock()
-        self.informers = InformerFactory(client)
+        self.informers = informers or InformerFactory(client)
         self.events = EventRecorder(client, options.event_component, clock=self.clock)
         self.healthz = Checks("healthz")
         self.readyz = Checks("readyz")
