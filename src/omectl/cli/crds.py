@@ -1,5 +1,6 @@
 """`omectl crds`: the CustomResourceDefinitions, made from the types."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,7 @@ def crds(
         _write(output, files)
 
 
-def _write(folder: Path, files: dict[str, str]) -> None:
+def _write(folder: Path, files: Mapping[str, str]) -> None:
     from omectl.cli.failure import CliFailure
 
     try:
@@ -48,7 +49,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
     typer.echo(f"{len(files)} CRDs written to {folder}", err=True)
 
 
-def _check(folder: Path, files: dict[str, str]) -> None:
+def _check(folder: Path, files: Mapping[str, str]) -> None:
     from omectl.cli.failure import CliFailure
 
     found = {path.name: path for path in folder.glob("*.ome.io.yaml")} if folder.is_dir() else {}

@@ -53,30 +53,27 @@ def at(cls: ResourceKind, *path: str) -> JsonObject:
     return schema
 
 
-@cache
-def files() -> dict[str, str]:
-    return definition_files()
-
-
 @pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.kind)
 def test_the_file_equals_the_types(kind: ResourceKind) -> None:
     name = f"{kind.plural}.ome.io.yaml"
     found = (FILES / name).read_text(encoding="utf-8")
-    assert found == files()[name], f"{name} differs: run `omectl crds --output manifests/crds`"
+    assert found == definition_files()[name], f"{name} differs: run `omectl crds --output manifests/crds`"
 
 
 def test_every_kind_has_one_file_and_nothing_else_is_there() -> None:
-    assert {path.name for path in FILES.glob("*.ome.io.yaml")} == files().keys()
+    assert {path.name for path in FILES.glob("*.ome.io.yaml")} == definition_files().keys()
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.kind)
 def test_a_file_reads_back_as_what_was_made(kind: ResourceKind) -> None:
     cls = TYPES[kind.kind]
-    assert yaml.load(files()[f"{crd_name(cls)}.yaml"], Loader=yaml.CSafeLoader) == custom_resource_definition(cls)
+    assert yaml.load(
+        definition_files()[f"{crd_name(cls)}.yaml"], Loader=yaml.CSafeLoader
+    ) == custom_resource_definition(cls)
 
 
 def test_the_files_have_no_anchors_and_no_descriptions() -> None:
-    for text in files().values():
+    for text in definition_files().values():
         assert "&id" not in text
         assert "description" not in text
 
