@@ -20,7 +20,10 @@ _STALL_LIMIT_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Bytes `start` to `end` of a file, to be sent under these conditions; `sent` is told how many go out, negative when some did not."""
+    """Bytes `start` to `end` of a file, to be sent under these conditions.
+
+    `sent` is told how many bytes go out, a negative number when some of them did not after all.
+    """
 
     file: HubFile
     start: int

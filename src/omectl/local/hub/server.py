@@ -14,6 +14,7 @@ from anyio import to_thread
 from omectl.api.json import JsonValue
 from omectl.local.hub import refusals
 from omectl.local.hub.content import Delivery, open_unchanged, send
+from omectl.local.hub.faults import FaultPlan
 from omectl.local.hub.library import Library
 from omectl.local.hub.links import LinkSigner
 from omectl.local.hub.listing import describe, entry, tree
@@ -21,7 +22,7 @@ from omectl.local.hub.options import FileFault, HubOptions
 from omectl.local.hub.ranges import UnsatisfiableRangeError, parse_range
 from omectl.local.hub.refusals import RefusalError
 from omectl.local.hub.repository import HubFile, Snapshot
-from omectl.local.hub.statistics import FileStatistics, HubStatistics
+from omectl.local.hub.statistics import FileStatistics, HubStatistics, Traffic
 from omectl.local.hub.throttle import RequestWindow, TokenBucket
 
 _RESOLVE = re.compile(r"^/(?P<name>[^/]+(?:/[^/]+)?)/(?:resolve|raw)/(?P<revision>[^/]+)/(?P<path>.+)$")
@@ -55,10 +56,8 @@ class HubServer:
         self._bucket = TokenBucket(self._options.rate_limit) if self._options.rate_limit else None
         limit = self._options.request_limit
         self._window = RequestWindow(limit.requests, limit.window_s) if limit else None
-        self._faults_left = [fault.times for fault in self._options.faults.files]
-        self._files: dict[tuple[str, str], FileStatistics] = {}
-        self._requests = self._refused = self._failed = self._tokens_at_links = 0
-        self._sending = self._most_sending = 0
+        self._faults = FaultPlan(self._options.faults)
+        self._traffic = Traffic()
         self._runner: web.AppRunner | None = None
         self._port = 0
         self._routes: tuple[tuple[re.Pattern[str], str, Handler], ...] = (
@@ -114,14 +113,7 @@ class HubServer:
 
     def statistics(self) -> HubStatistics:
         """The traffic so far; the files' numbers go on counting."""
-        return HubStatistics(
-            dict(self._files),
-            self._requests,
-            self._refused,
-            self._failed,
-            self._tokens_at_links,
-            self._most_sending,
-        )
+        return self._traffic.statistics()
 
     async def commit(self, name: str, revision: str = "main") -> str:
         """The commit that a revision stands for now."""
@@ -131,7 +123,7 @@ class HubServer:
         return snapshot.commit
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        self._requests += 1
+        self._traffic.requests += 1
         try:
             self._admit()
             path = request.rel_url.raw_path
@@ -147,13 +139,13 @@ class HubServer:
                 return web.json_response({"repositories": list(self.repositories)})
             raise refusals.not_found()
         except RefusalError as refusal:
-            self._refused += refusal.status in {401, 403, 429}
+            self._traffic.refused += refusal.status in {401, 403, 429}
             return refusal.response()
 
     def _admit(self) -> None:
         faults = self._options.faults
-        if self._requests <= faults.fail_first_requests:
-            self._failed += 1
+        if self._traffic.requests <= faults.fail_first_requests:
+            self._traffic.failed += 1
             wait = faults.fail_retry_after_s
             raise RefusalError(
                 faults.fail_status, "", "Asked to fail", {"Retry-After": str(wait)} if wait is not None else {}
@@ -248,7 +240,7 @@ class HubServer:
             raise refusals.entry_unknown(snapshot.commit)
         if not file.large:
             return await self._deliver(request, name, snapshot, file)
-        fault = self._fault(name, path)
+        fault = self._faults.of(name, path)
         size = fault.listed_size if fault is not None and fault.listed_size is not None else file.size
         digest = fault.listed_digest if fault is not None and fault.listed_digest else file.sha256
         etag = fault.etag if fault is not None and fault.etag is not None else digest
@@ -265,7 +257,7 @@ class HubServer:
         return web.Response(status=302, headers=headers, text=f"Found. Redirecting to {quote(link)}")
 
     async def _serve_link(self, request: web.Request, parts: Mapping[str, str]) -> web.StreamResponse:
-        self._tokens_at_links += hdrs.AUTHORIZATION in request.headers
+        self._traffic.tokens_at_links += hdrs.AUTHORIZATION in request.headers
         query = request.query
         self._links.check(request.rel_url.raw_path, query.get("Expires", ""), query.get("Signature", ""))
         if not self._library.has(parts["name"]):
@@ -278,10 +270,12 @@ class HubServer:
 
     async def _deliver(self, request: web.Request, name: str, snapshot: Snapshot, file: HubFile) -> web.StreamResponse:
         """Answer with content: the whole file, a range of it, or that the client has it already."""
-        fault = self._take_fault(name, file.path) if request.method == hdrs.METH_GET else self._fault(name, file.path)
+        fault = (
+            self._faults.take(name, file.path) if request.method == hdrs.METH_GET else self._faults.of(name, file.path)
+        )
         if fault is not None and fault.status is not None:
             self._count(name, file.path, request, fault.status)
-            self._failed += 1
+            self._traffic.failed += 1
             wait = fault.retry_after_s
             raise RefusalError(
                 fault.status, "", "Asked to fail", {"Retry-After": str(wait)} if wait is not None else {}
@@ -322,52 +316,15 @@ class HubServer:
         stream = open_unchanged(file)
         if stream is None:
             raise RefusalError(500, "", "The file changed on disk; ask for the revision again")
-        slot = len(counted.ranges)
-        counted.ranges.append((start, start))
-
-        def sent(count: int) -> None:
-            counted.bytes_sent += count
-            counted.ranges[slot] = (start, counted.ranges[slot][1] + count)
-
-        self._sending += 1
-        self._most_sending = max(self._most_sending, self._sending)
-        try:
+        with self._traffic.sending(counted, start) as sent:
             await send(request, response, stream, Delivery(file, start, end, fault, self._bucket, sent))
-        finally:
-            self._sending -= 1
         return response
 
     def _count(self, name: str, path: str, request: web.Request, status: int) -> FileStatistics:
-        counted = self._files.setdefault((name, path), FileStatistics())
-        counted.statuses.append(status)
-        if request.method == hdrs.METH_HEAD:
-            counted.heads += 1
-        else:
-            counted.requests += 1
-        return counted
+        return self._traffic.answered(name, path, status, head=request.method == hdrs.METH_HEAD)
 
     def _lister(self, name: str) -> Callable[[str], FileFault | None]:
-        return lambda path: self._fault(name, path)
-
-    def _fault(self, name: str, path: str) -> FileFault | None:
-        """The fault that the next answer for this file would have."""
-        index = self._fault_index(name, path)
-        return None if index is None else self._options.faults.files[index]
-
-    def _take_fault(self, name: str, path: str) -> FileFault | None:
-        index = self._fault_index(name, path)
-        if index is None:
-            return None
-        left = self._faults_left[index]
-        if left is not None:
-            self._faults_left[index] = left - 1
-        return self._options.faults.files[index]
-
-    def _fault_index(self, name: str, path: str) -> int | None:
-        for index, fault in enumerate(self._options.faults.files):
-            if self._faults_left[index] != 0 and fault.matches(name, path):
-                return index
-        return None
+        return lambda path: self._faults.of(name, path)
 
     def _base(self, request: web.Request, *, link: bool = False) -> str:
         """Scheme and host by which the client reached us, so that links work through a tunnel too."""

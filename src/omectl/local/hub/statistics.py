@@ -1,6 +1,7 @@
 """What a hub has sent: enough to prove that no byte was fetched twice."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
@@ -51,3 +52,49 @@ class HubStatistics:
     @property
     def bytes_sent(self) -> int:
         return sum(file.bytes_sent for file in self.files.values())
+
+
+class Traffic:
+    """Counts what a hub does."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.refused = 0
+        self.failed = 0
+        self.tokens_at_links = 0
+        self._files: dict[tuple[str, str], FileStatistics] = {}
+        self._sending = 0
+        self._most_sending = 0
+
+    def answered(self, repository: str, path: str, status: int, *, head: bool) -> FileStatistics:
+        """Count an answer about a file."""
+        counted = self._files.setdefault((repository, path), FileStatistics())
+        counted.statuses.append(status)
+        if head:
+            counted.heads += 1
+        else:
+            counted.requests += 1
+        return counted
+
+    @contextmanager
+    def sending(self, counted: FileStatistics, start: int) -> Generator[Callable[[int], None]]:
+        """Count the bytes of one answer, from the file's byte `start` on, by calling what this gives."""
+        slot = len(counted.ranges)
+        counted.ranges.append((start, start))
+
+        def sent(count: int) -> None:
+            counted.bytes_sent += count
+            counted.ranges[slot] = (start, counted.ranges[slot][1] + count)
+
+        self._sending += 1
+        self._most_sending = max(self._most_sending, self._sending)
+        try:
+            yield sent
+        finally:
+            self._sending -= 1
+
+    def statistics(self) -> HubStatistics:
+        """The traffic so far; the files' numbers go on counting."""
+        return HubStatistics(
+            dict(self._files), self.requests, self.refused, self.failed, self.tokens_at_links, self._most_sending
+        )
