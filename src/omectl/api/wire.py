@@ -6,6 +6,7 @@ A type is written once. Reading, writing and the CRD's schema all come from it:
 * unknown fields are kept and written back;
 * what was absent stays absent when written; `null` reads like absent but is written back as `null`; where a field says
   so, `{}` or an object without a name does too (Go clients write zero structs that way);
+* a field that code sets to None is left out: a server refuses `null` where a value may be absent;
 * a Python default is the default that the CRD declares.
 """
 
@@ -189,9 +190,10 @@ class WireType(BaseModel):
     @model_serializer(mode="wrap")
     def _put_blanks_back(self, handler: SerializerFunctionWrapHandler) -> JsonObject:
         written: JsonObject = handler(self)
+        present = {name: value for name, value in written.items() if value is not None}
         for name, value in self._blanks.items():
-            written.setdefault(name, value)
-        return written
+            present.setdefault(name, value)
+        return present
 
     def extra_fields(self) -> JsonObject:
         """The fields that this type does not name, as they were read."""

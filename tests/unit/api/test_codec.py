@@ -160,6 +160,12 @@ def test_a_changed_object_keeps_what_was_not_changed() -> None:
     }
 
 
+def test_a_field_that_is_set_to_none_is_left_out() -> None:
+    model = decode_as(ClusterBaseModel, document("ClusterBaseModel", {"storage": STORAGE, "vendor": "meta"}))
+    spec = model.spec.model_copy(update={"vendor": None})
+    assert encode(model.model_copy(update={"spec": spec}))["spec"] == {"storage": STORAGE}
+
+
 def test_a_new_object_says_its_kind_and_nothing_that_was_not_set() -> None:
     model = BaseModel(
         metadata=ObjectMeta(name="m", namespace="ns"),
