@@ -73,7 +73,7 @@ class Happening:
 
 @dataclass(slots=True)
 class Series:
-    """Equal events so far. `written` is the count that the server knows; `name` is the Event's, once it exists."""
+    """Equal events so far. `written` is the count that the server knows; `name` is the Event's, `created` or to be."""
 
     happening: Happening
     first: datetime
@@ -83,6 +83,7 @@ class Series:
     written: int = 0
     written_at: float = 0.0
     name: str = ""
+    created: bool = False
     attempts: int = 0
 
     @property
@@ -175,13 +176,13 @@ class EventCorrelator:
         return not bucket.take(now)
 
 
-def event_object(series: Series, name: str, component: str, instance: str) -> JsonObject:
+def event_object(series: Series, component: str, instance: str) -> JsonObject:
     """The `events.k8s.io/v1` Event of a series."""
     happening = series.happening
     event: JsonObject = {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": name, "namespace": series.namespace},
+        "metadata": {"name": series.name, "namespace": series.namespace},
         "eventTime": format_micro_time(series.first),
         "type": happening.type,
         "reason": happening.reason,
@@ -203,13 +204,13 @@ def series_object(series: Series) -> dict[str, JsonValue]:
     return {"count": series.count, "lastObservedTime": format_micro_time(series.last)}
 
 
-def core_event_object(series: Series, name: str, component: str, instance: str) -> JsonObject:
+def core_event_object(series: Series, component: str, instance: str) -> JsonObject:
     """The core `v1` Event of a series, for servers without `events.k8s.io` or where only this one is granted."""
     happening = series.happening
     event: JsonObject = {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": name, "namespace": series.namespace},
+        "metadata": {"name": series.name, "namespace": series.namespace},
         "type": happening.type,
         "reason": happening.reason,
         "message": happening.note,

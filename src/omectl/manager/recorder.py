@@ -20,6 +20,7 @@ from omectl.api.object import Resource
 from omectl.api.resource import ResourceKind
 from omectl.clock import Clock, SystemClock
 from omectl.kube.errors import (
+    AlreadyExists,
     ApiError,
     Forbidden,
     InternalError,
@@ -133,7 +134,7 @@ class EventRecorder:
         series = self._correlator.add(happening, self._now(), self._clock.now())
         if series is None:
             self._drop("spam")
-        elif series.count > _PROMPT_COUNTS and series.name:
+        elif series.count > _PROMPT_COUNTS and series.created:
             self._track(series)
             self._queue.add(id(series), after_s=self._next_look_s(series))
         elif len(self._urgent) >= self._limits.pending and id(series) not in self._urgent:
@@ -242,20 +243,29 @@ class EventRecorder:
 
     async def _put(self, series: Series) -> None:
         kind = CORE_EVENTS if self._core_only else EVENTS
-        if series.name:
-            growth: JsonObject = core_count(series) if self._core_only else {"series": series_object(series)}
+        if not series.created:
+            # The name stays for the next attempt: a create that only seemed to fail is then met again.
+            prefix = series.happening.subject.name[:_LONGEST_PREFIX].rstrip("-.")
+            series.name = series.name or f"{prefix}.{getrandbits(64):016x}"
+            render = core_event_object if self._core_only else event_object
+            event = render(series, self._component, self._instance)
             try:
-                await self._client.merge_patch(kind, series.name, growth, series.namespace, field_manager=FIELD_MANAGER)
-            except NotFound as error:
-                if error.kind_is_missing:
-                    raise
+                await self._client.create(kind, event, field_manager=FIELD_MANAGER)
+            except AlreadyExists:
+                series.created = True
             else:
+                series.created = True
                 return
-        render = core_event_object if self._core_only else event_object
-        name = f"{series.happening.subject.name[:_LONGEST_PREFIX].rstrip('-.')}.{getrandbits(64):016x}"
-        event = render(series, name, self._component, self._instance)
-        await self._client.create(kind, event, field_manager=FIELD_MANAGER)
-        series.name = name
+        if series.count == 1:
+            return
+        growth: JsonObject = core_count(series) if self._core_only else {"series": series_object(series)}
+        try:
+            await self._client.merge_patch(kind, series.name, growth, series.namespace, field_manager=FIELD_MANAGER)
+        except NotFound as error:
+            if error.kind_is_missing:
+                raise
+            series.name, series.created = "", False
+            await self._put(series)
 
     def _track(self, series: Series) -> None:
         self._tracked[id(series)] = series
