@@ -18,18 +18,8 @@ _SIDE_WEIGHTS = ("consolidated", "adapter_", "training_args", "optimizer")
 _CONVENTIONAL = ("safetensors", "pytorch_model", "model")
 _MAX_PATHS = 100_000
 
-SIDE_FILES = (
-    "config_sentence_transformers.json",
-    "sentence_bert_config.json",
-    "modules.json",
-    "1_Pooling/config.json",
-    "generation_config.json",
-    "quantize_config.json",
-    "hf_quant_config.json",
-    "tokenizer_config.json",
-    "adapter_config.json",
-)
-"""Small documents beside `config.json` that may say more."""
+SIDE_FILES = ("quantize_config.json", "hf_quant_config.json")
+"""Documents beside `config.json` in which older tools say how weights are quantized."""
 
 
 def is_plain(path: str) -> bool:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
+from functools import lru_cache
 
 import msgspec
 
@@ -11,13 +13,13 @@ from omectl.modelparser.layout import find_weights, folder_of, is_plain
 from omectl.modelparser.requests import MAX_INDEX
 from omectl.modelparser.tensors import BITS, SafetensorsHeader, Tensor
 
-_QUANTIZATION_SIDE = re.compile(
+_SIDE = re.compile(
     r"^(.*_)?(scales|qzeros|g_idx|scales_and_zeros|absmax|quant_map|nested_\w+|SCB|weight_format|zero_point|zeros"
     r"|weight_scale\w*|weight_zero_point|weight_shape|weight_g_idx|weight_global_scale|input_scale\w*|output_scale"
     r"|input_global_scale|input_zero_point|activation_scale|k_scale|v_scale|q_scale|prob_output_scale)$"
 )
-_BUFFER = re.compile(r"(^|\.)(position_ids|token_type_ids|inv_freq|masked_bias|num_batches_tracked)$")
-_CAUSAL_MASK = re.compile(r"(^|\.)(attn|attention)\.(bias|mask)$")
+_BUFFERS = frozenset({"position_ids", "token_type_ids", "inv_freq", "masked_bias", "num_batches_tracked"})
+_CACHE_SCALES = frozenset({"k_scale", "v_scale", "q_scale", "prob_output_scale"})
 _PACKED = frozenset({"qweight", "weight_packed"})
 _INTEGERS = frozenset({"U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64"})
 
@@ -78,38 +80,62 @@ def logical_parameters(headers: Iterable[SafetensorsHeader], bits: int | None) -
 
 def _logical(tensor: Tensor, bits: int | None, names: frozenset[str]) -> int:
     parent, _, leaf = tensor.name.rpartition(".")
-    if leaf.startswith("quant_state") or ".quant_state" in tensor.name or ".absmax" in tensor.name:
-        return 0
-    if _BUFFER.search(tensor.name) and tensor.dtype != "BF16":
-        return 0
-    if _CAUSAL_MASK.search(tensor.name) and len(tensor.shape) == 4 and tensor.shape[:2] == (1, 1):
-        return 0
-    if _QUANTIZATION_SIDE.match(leaf) and _has_weight(parent, leaf, names):
-        return 0
     stored = tensor.elements
-    width = BITS[tensor.dtype]
-    if leaf in _PACKED and tensor.dtype in _INTEGERS:
-        return stored * width // (bits or 4)
-    if leaf.endswith("_blocks") and tensor.dtype == "U8":
-        return stored * 2
-    if tensor.dtype == "U8" and bits == 4 and (leaf == "weight" or leaf.endswith("_proj")):
-        return stored * 2
-    return stored
+    match _role(leaf):
+        case _Role.PLAIN:
+            return stored
+        case _Role.WEIGHT:
+            # Bytes that hold two weights each; bitsandbytes hangs its scales below such a weight.
+            return stored * 2 if bits == 4 and tensor.dtype == "U8" else stored
+        case _Role.PACKED:
+            return stored * BITS[tensor.dtype] // (bits or 4) if tensor.dtype in _INTEGERS else stored
+        case _Role.BLOCKS:
+            return stored * 2 if tensor.dtype == "U8" else stored
+        case _Role.STATE:
+            return 0
+        case _Role.MASK:
+            causal = len(tensor.shape) == 4 and tensor.shape[:2] == (1, 1)
+            return 0 if causal and parent.endswith(("attn", "attention")) else stored
+        case _Role.SIDE:
+            return 0 if _stands_beside_a_weight(parent, leaf, names) else stored
 
 
-def _has_weight(parent: str, leaf: str, names: frozenset[str]) -> bool:
-    """Whether a tensor named like a scale stands beside the weight that it scales."""
+class _Role(Enum):
+    """What a tensor is, by the last part of its name."""
+
+    PLAIN = auto()
+    WEIGHT = auto()
+    PACKED = auto()
+    BLOCKS = auto()
+    SIDE = auto()
+    STATE = auto()
+    MASK = auto()
+
+
+@lru_cache(maxsize=4096)
+def _role(leaf: str) -> _Role:
+    if leaf in _PACKED:
+        return _Role.PACKED
+    if leaf in _BUFFERS or leaf.startswith(("quant_state", "bitsandbytes__")):
+        return _Role.STATE
+    if leaf.endswith("_blocks"):
+        return _Role.BLOCKS
+    if _SIDE.match(leaf):
+        return _Role.SIDE
+    if leaf == "weight" or leaf.endswith("_proj"):
+        return _Role.WEIGHT
+    return _Role.MASK if leaf in {"bias", "mask"} else _Role.PLAIN
+
+
+def _stands_beside_a_weight(parent: str, leaf: str, names: frozenset[str]) -> bool:
+    """Whether a tensor named like a scale has the weight that it scales: beside it, above it, or as the name's stem."""
     prefix = f"{parent}." if parent else ""
-    if leaf.endswith("_scales") and f"{prefix}{leaf[:-7]}_blocks" in names:
+    if any(f"{prefix}{name}" in names for name in ("weight", "qweight", "weight_packed")) or parent in names:
         return True
-    beside = ("weight", "qweight", "weight_packed", "weight_scale")
-    if any(f"{prefix}{name}" in names for name in beside):
+    if leaf in _CACHE_SCALES or (leaf.endswith("_scales") and f"{prefix}{leaf[:-7]}_blocks" in names):
         return True
-    base = re.sub(r"_(weight_scale|scale|scale_inv|input_scale|weight_scale_2)\w*$", "", leaf)
-    if base != leaf and f"{prefix}{base}" in names:
-        return True
-    # Scales of the key-value cache and of bitsandbytes' packed weights stand beside modules or hang below the weight.
-    return leaf in {"k_scale", "v_scale", "q_scale", "prob_output_scale"} or prefix.removesuffix(".") in names
+    stem = re.sub(r"_(weight_scale|scale|scale_inv|input_scale)\w*$", "", leaf)
+    return stem != leaf and f"{prefix}{stem}" in names
 
 
 def dominant_dtype(headers: Iterable[SafetensorsHeader]) -> str | None:
