@@ -95,7 +95,7 @@ def _config(facts: ModelFacts | None, revision: str | None) -> EntryConfig | Non
     if facts is None:
         return None
     size = format_model_size(facts.parameter_count) if facts.parameter_count else None
-    artifact = EntryArtifact(sha=revision or "", parent_path=None, children_paths=None)
+    artifact = EntryArtifact(sha=revision or "")
     known: dict[str, object] = {
         "model_type": facts.model_type,
         "model_architecture": facts.architecture,

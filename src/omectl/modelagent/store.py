@@ -114,11 +114,15 @@ class ModelStore:
         self._remove_others(artifact, {file.path for file in published})
         saved = msgspec.structs.replace(record, files=tuple(published))
         self.save(saved)
+        self.link(saved)
+        self._forget_transfer(record.key)
+        return saved
+
+    def link(self, record: ModelRecord) -> None:
+        """Let the model's path lead to the artifact of its record, in one step."""
         parts = self._paths.inside(record.path)
         self.make_way(record.path)
         self._root.swap_link(self._link_target(parts, directory_name(record.key), record.revision), *parts)
-        self._forget_transfer(record.key)
-        return saved
 
     def remove_revision(self, key: ModelKey, revision: str) -> None:
         paths = self.transfer_paths(key, revision)

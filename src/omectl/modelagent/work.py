@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 import structlog
 
 from omectl.api.facts import ModelFacts
+from omectl.api.node_entry import READY
 from omectl.api.storage_uri import HuggingFaceUri
 from omectl.modelagent import measures
 from omectl.modelagent.entries import DOWNLOADING, FINALIZING, SCANNING, entry_progress, ready_entry, updating_entry
@@ -36,7 +37,10 @@ class HubWork:
     """Bytes that this pass brought."""
     _reported_at: float = 0.0
     _reported_bytes: int = 0
-    _first: Progress | None = field(default=None)
+    _counted: int | None = None
+    """Bytes on disk when last counted; None before the transfer."""
+    _quiet: bool = False
+    """A fault was reported before this pass: it stays reported until bytes come."""
 
     async def run(self) -> None:
         """Leave the model published and reported Ready; ModelError says why not."""
@@ -49,11 +53,20 @@ class HubWork:
             self.facts, self.revision = record.model_facts, record.revision
             if await self._still_good(record):
                 return
-        elif shop.state.entry(model.key) is None:
+        known = shop.state.entry(model.key)
+        self._quiet = (
+            known is not None
+            and known.reason is not None
+            and known.status != READY
+            and known.generation == model.generation
+        )
+        if known is None:
             self._report(SCANNING, None)
         await shop.on_disk(lambda: shop.store.make_way(path))
-        source = await self._resolve(record)
-        record = await self._begin(record, source, path)
+        async with shop.listings:
+            source = await self._resolve(record)
+            record = await self._begin(record, source, path)
+        self._report(SCANNING, None)
         await self._fetch(record, source)
         await self._publish(record, source)
 
@@ -76,7 +89,11 @@ class HubWork:
         shop, files = self.shop, record.files
 
         def check() -> bool:
-            return shop.store.is_linked(record) and len(shop.store.intact_files(record)) == len(files)
+            if len(shop.store.intact_files(record)) < len(files):
+                return False
+            if not shop.store.is_linked(record):
+                shop.store.link(record)
+            return True
 
         with measures.verification_duration.time():
             good = await shop.on_disk(check)
@@ -182,6 +199,8 @@ class HubWork:
     # Reports
 
     def _report(self, phase: str, progress: Progress | None, speed: float = 0.0) -> None:
+        if self._quiet and not self.received:
+            return
         shown = entry_progress(phase, progress, speed, self.shop.clock.now())
         self.shop.state.put(self.model.key, updating_entry(self.model, self.facts, self.revision, shown))
 
@@ -191,16 +210,16 @@ class HubWork:
         self.shop.state.put(self.model.key, entry)
 
     def _on_progress(self, progress: Progress) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._first is None:
-            self._first = progress
-            self._reported_at, self._reported_bytes = now, progress.completed_bytes
+        now, done = asyncio.get_running_loop().time(), progress.completed_bytes
+        if self._counted is None:
+            self._reported_at, self._reported_bytes = now, done
             self._report(DOWNLOADING, progress)
-            return
-        self.received = max(self.received, progress.completed_bytes - self._first.completed_bytes)
+        elif done > self._counted:
+            self.received += done - self._counted
+            measures.download_bytes.labels(*measures.model_labels(self.model.key)).inc(done - self._counted)
+        self._counted = done
         elapsed = now - self._reported_at
-        if elapsed >= self.shop.options.progress_interval_s and progress.completed_bytes != self._reported_bytes:
-            brought = max(0, progress.completed_bytes - self._reported_bytes)
-            measures.download_bytes.labels(*measures.model_labels(self.model.key)).inc(brought)
-            self._reported_at, self._reported_bytes = now, progress.completed_bytes
-            self._report(DOWNLOADING, progress, brought / elapsed)
+        if elapsed >= self.shop.options.progress_interval_s and done != self._reported_bytes:
+            speed = max(0, done - self._reported_bytes) / elapsed
+            self._reported_at, self._reported_bytes = now, done
+            self._report(DOWNLOADING, progress, speed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -23,6 +24,8 @@ from omectl.modelagent.threads import in_thread
 from omectl.modelagent.transfer.disk import disk_error
 from omectl.modelagent.transfer.engine import TransferEngine
 
+_PARALLEL_LISTINGS = 8
+
 _T = TypeVar("_T")
 
 
@@ -42,6 +45,8 @@ class Workshop:
     threads: anyio.CapacityLimiter
     records: dict[ModelKey, ModelRecord] = field(default_factory=dict[ModelKey, ModelRecord])
     claims: PathClaims = field(default_factory=PathClaims)
+    listings: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PARALLEL_LISTINGS))
+    """How many models may ask a hub what they are at one time."""
 
     async def on_disk(self, call: Callable[[], _T]) -> _T:
         """Run a blocking call on the models root; its OSError becomes a ModelError."""
