@@ -11,6 +11,7 @@ import structlog
 
 _log = structlog.stdlib.get_logger(__name__)
 
+_LEAST_GRACE_S = 0.05
 _HARD_STOP_S = 1.0
 
 
@@ -92,12 +93,13 @@ class RunnableGroup:
     async def stop(self, grace_s: float | None) -> list[str]:
         """Cancel all, wait `grace_s` (None: for ever), then insist; answer the names of those that were late.
 
-        Insisting lasts a second; a task that survives even that is left to the loop.
+        The least grace is the moment that an obedient task needs. Insisting lasts a second; a task that survives even
+        that is left to the loop.
         """
         self._stopped = True
         time = asyncio.get_running_loop().time
         self._hurry = hurry = self._hurry or asyncio.get_running_loop().create_future()
-        ends = None if grace_s is None else time() + grace_s
+        ends = None if grace_s is None else time() + max(grace_s, _LEAST_GRACE_S)
         pending = set(self._tasks)
         for task in pending:
             task.cancel()
