@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from omectl.api.json import JsonObject
 from omectl.api.resource import ResourceKind
+from omectl.informers.collector import COLLECTOR
 from omectl.informers.informer import Informer
 from omectl.informers.lister_watcher import ClientListerWatcher, ListerWatcher
 from omectl.informers.record import Transform
@@ -75,6 +76,7 @@ class InformerFactory:
             resync_s=resync_s,
             options=self._options,
         )
+        COLLECTOR.add(made)
         self._informers[identity] = made
         self._unstarted.append(made)
         self._wake.set()

@@ -82,6 +82,11 @@ class Informer:
         """What ended the last round or watch; None again as soon as the server answers well."""
         return self._reflector.last_error
 
+    @property
+    def registrations(self) -> tuple[Registration, ...]:
+        """The handlers that listen now."""
+        return tuple(self._registrations)
+
     async def wait_synced(self) -> None:
         """Until `has_synced`; put a deadline around it."""
         await self._synced.wait()

@@ -1,7 +1,6 @@
 """One registered handler: its own buffer, its own task, so that a slow or broken one delays nobody else."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
@@ -9,6 +8,7 @@ from typing import TypeAlias
 import structlog
 
 from omectl.informers.events import EventType, ObjectEvent
+from omectl.informers.pacing import Pacer
 from omectl.informers.record import Record
 
 _log = structlog.get_logger(__name__)
@@ -16,8 +16,6 @@ _log = structlog.get_logger(__name__)
 Handler: TypeAlias = Callable[[ObjectEvent], None]
 """Told of every change, in order per object; quick and synchronous: usually it puts a key into a queue."""
 
-_YIELD_EVENTS = 200
-_YIELD_SECONDS = 0.005
 _PAUSE_AFTER_ERROR_S = 1.0
 
 
@@ -82,13 +80,11 @@ class Registration:
 
     async def deliver(self) -> None:
         """Hand events to the handler until the registration is removed or the task cancelled."""
-        unyielded = 0
-        yielded_at = time.perf_counter()
+        pacer = Pacer()
         while not self._removed:
             if not self._buffer:
                 self._wake.clear()
                 await self._wake.wait()
-                yielded_at = time.perf_counter()
                 continue
             entry = self._buffer.popleft()
             if isinstance(entry, _InitialSetEnd):
@@ -100,13 +96,8 @@ class Registration:
                 except Exception as error:
                     await self._pause(event, error)
                 self.handled += 1
-                unyielded += 1
-                if unyielded % 16 == 0:
-                    now = time.perf_counter()
-                    if unyielded >= _YIELD_EVENTS or now - yielded_at > _YIELD_SECONDS:
-                        unyielded = 0
-                        await asyncio.sleep(0)
-                        yielded_at = time.perf_counter()
+                if pacer.step():
+                    await asyncio.sleep(0)
                 if self._removed:
                     return
 

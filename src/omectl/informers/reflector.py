@@ -19,6 +19,7 @@ from omectl.api.resource import ObjectKey
 from omectl.informers import reflector_metrics as counts
 from omectl.informers.backoff import Backoff
 from omectl.informers.lister_watcher import ListerWatcher
+from omectl.informers.pacing import Pacer
 from omectl.informers.record import Record, RecordReader, StreamEvent
 from omectl.informers.reflector_state import (
     Ending,
@@ -33,10 +34,13 @@ from omectl.kube.errors import (
     ApiError,
     ConnectionFailed,
     Expired,
+    Forbidden,
     Invalid,
+    InvalidResponse,
     KubeError,
     NotFound,
     TooManyRequests,
+    Unauthorized,
     WatchIdle,
 )
 from omectl.kube.listing import DEFAULT_PAGE_SIZE, ListOptions, WatchOptions
@@ -44,8 +48,6 @@ from omectl.kube.status import error_from_status
 
 _log = structlog.get_logger(__name__)
 
-_YIELD_EVENTS = 200
-_YIELD_SECONDS = 0.005
 _ABSENT_ROUNDS = 3
 
 
@@ -79,8 +81,8 @@ class Reflector:
         self._listed_once = False
         self._absent_rounds = 0
         self._idle_in_a_row = 0
-        self._unyielded = 0
-        self._yielded_at = 0.0
+        self._warned = ""
+        self._pacer = Pacer()
 
     # --- the outer loop ---
 
@@ -134,9 +136,15 @@ class Reflector:
         await asyncio.sleep(max(self._backoff.next_delay(), at_least_s or 0.0))
 
     def _note(self, error: Exception) -> None:
+        """Remember; warn once per trouble that somebody must mend, as it comes again with every round."""
+        text = str(error)
+        serious = isinstance(error, InvalidResponse | Unauthorized | Forbidden) and text != self._warned
+        if serious:
+            self._warned = text
+        log = _log.warning if serious else _log.debug
+        log("reflector.round_ended", reflector=self.name, error=text)
         self.last_error = error
         self.statistics.errors += 1
-        _log.debug("reflector.round_ended", reflector=self.name, error=str(error))
 
     def _move(self, state: ReflectorState) -> None:
         if state is not self.state:
@@ -189,7 +197,7 @@ class Reflector:
                 record = self._reader.item(raw)
                 if record is not None:
                     records[record.key] = record
-                if self._must_yield():
+                if self._pacer.step():
                     await asyncio.sleep(0)
         if resource_version == "0" and pages > 1:
             self._paginated = True
@@ -280,7 +288,7 @@ class Reflector:
                         if event.initial_events_end:
                             return event.resource_version, lines[number:]
                         self._fill_one(event, records)
-                        if self._must_yield():
+                        if self._pacer.step():
                             await asyncio.sleep(0)
                     if not lines[-1].startswith(b'{"type":"BOOKMARK"'):
                         patience.reschedule(clock() + patience_s)
@@ -351,7 +359,7 @@ class Reflector:
                 raise self._refusal(event)
             if event.resource_version:
                 self.last_sync_resource_version = event.resource_version
-            if self._must_yield():
+            if self._pacer.step():
                 await asyncio.sleep(0)
 
     async def _after(self, ending: Ending) -> None:
@@ -382,17 +390,6 @@ class Reflector:
 
     def _refusal(self, event: StreamEvent) -> ApiError:
         return error_from_status(event.status, http_status=500, action=f"watch {self.name}", headers={})
-
-    def _must_yield(self) -> bool:
-        self._unyielded += 1
-        if self._unyielded % 16:
-            return False
-        now = time.perf_counter()
-        if self._unyielded < _YIELD_EVENTS and now - self._yielded_at < _YIELD_SECONDS:
-            return False
-        self._unyielded = 0
-        self._yielded_at = now
-        return True
 
 
 def _version_is_lost(error: ApiError) -> bool:

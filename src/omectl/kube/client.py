@@ -5,7 +5,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
-import aiohttp
 import msgspec
 
 from omectl.api.json import JsonObject, JsonValue
@@ -259,12 +258,12 @@ class Client:
         """
         query = (options or WatchOptions()).query()
         request = requests.collection(kind, namespace, query, verb="watch")
-        async with self._transport.stream(request) as stream, aclosing(self._batches(stream, request)) as batches:
+        async with self._transport.stream(request) as chunks, aclosing(self._batches(chunks, request)) as batches:
             yield batches
 
-    async def _batches(self, stream: aiohttp.StreamReader, request: Request) -> AsyncGenerator[Lines]:
+    async def _batches(self, chunks: AsyncIterator[bytes], request: Request) -> AsyncGenerator[Lines]:
         splitter = LineSplitter()
-        while chunk := await stream.readany():
+        async for chunk in chunks:
             try:
                 lines = splitter.feed(chunk)
             except LineTooLong as error:

@@ -9,8 +9,8 @@ import asyncio
 import io
 import socket
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,6 @@ from omectl.kube.status import error_from_status
 
 _log = structlog.get_logger(__name__)
 _READ_SIZE = 256 * 1024
-_ERROR_BODY_LIMIT = 1024 * 1024
 
 _requests = metrics.counter(
     metrics.REST_CLIENT_REQUESTS, "Requests to the API server, by answer.", ("code", "method", "host")
@@ -171,36 +170,40 @@ class Transport:
     async def _once(self, request: Request, accept: str, *, rejected: bool) -> Reply:
         started = time.monotonic()
         async with self._send(self._calls, request, accept, read_s=None, rejected=rejected) as response:
-            body = await response.read()
-            reply = Reply(response.status, response.content_type, body)
+            with self._translated(request):
+                body = await response.read()
         _durations.labels(request.verb, self._host).observe(time.monotonic() - started)
         _response_sizes.labels(request.verb, self._host).observe(len(body))
         if request.body is not None:
             _request_sizes.labels(request.verb, self._host).observe(len(request.body))
-        return reply
+        return Reply(response.status, response.content_type, body)
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncGenerator[aiohttp.StreamReader]:
-        """Open a stream for as long as the server sends; the block may raise any error of this class.
+    async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """Open a stream of chunks, for as long as the server sends.
 
-        The answer must start within the call's deadline; afterwards `WatchIdle` is raised when nothing came for the
-        idle limit. There is no retry: the reflector decides.
+        The answer must start within the call's deadline; afterwards iterating raises WatchIdle when nothing came for
+        the idle limit. There is no retry: the reflector decides.
         """
         started = time.monotonic()
-        limit_s = self.options.call_s
-        try:
-            async with asyncio.timeout(limit_s) as starting:
-                opened = self._send(self._watches, request, "application/json", read_s=self.options.watch_idle_s)
-                async with opened as response:
-                    starting.reschedule(None)
-                    _durations.labels(request.verb, self._host).observe(time.monotonic() - started)
-                    yield response.content
-        except aiohttp.SocketTimeoutError as error:
-            raise WatchIdle(
-                self.config.server, f"silent for {self.options.watch_idle_s:g} s", action=request.action
-            ) from error
-        except TimeoutError as error:
-            raise DeadlineExceeded(self.config.server, limit_s, action=request.action) from error
+        idle_s = self.options.watch_idle_s
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self.options.call_s):
+                    opened = self._send(self._watches, request, "application/json", read_s=idle_s)
+                    response = await stack.enter_async_context(opened)
+            except TimeoutError as error:
+                raise DeadlineExceeded(self.config.server, self.options.call_s, action=request.action) from error
+            _durations.labels(request.verb, self._host).observe(time.monotonic() - started)
+            yield await stack.enter_async_context(aclosing(self._chunks(response, request)))
+
+    async def _chunks(self, response: aiohttp.ClientResponse, request: Request) -> AsyncGenerator[bytes]:
+        while True:
+            with self._translated(request):
+                chunk = await response.content.readany()
+            if not chunk:
+                return
+            yield chunk
 
     @asynccontextmanager
     async def _send(
@@ -214,7 +217,6 @@ class Transport:
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         if session is None:
             raise RuntimeError("the client is not open; use it as `async with Client(config) as client`")
-        server = self.config.server
         headers = await self._identity.headers(rejected=rejected)
         headers["Accept"] = accept
         headers["Accept-Encoding"] = "identity"
@@ -222,47 +224,53 @@ class Transport:
             headers["Content-Type"] = request.content_type
         code = "<error>"
         try:
-            async with session.request(
-                request.method,
-                URL(server + request.target, encoded=True),
-                headers=_with_groups(headers, self.config.impersonate_groups),
-                data=_payload(request.body),
-                allow_redirects=False,
-                ssl=self._identity.tls_context(),
-                server_hostname=self.config.tls_server_name,
-                proxy=self.config.proxy_url,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.options.connect_s, sock_read=read_s),
-            ) as response:
-                code = str(response.status)
-                self._note_warnings(response)
-                if response.status >= 400:
-                    raise await self._refusal(response, request)
-                if response.status >= 300:
-                    where = response.headers.get("Location", "nowhere")
-                    raise InvalidResponse(server, "an answer", f"a redirect to {where}", action=request.action)
-                try:
-                    yield response
-                finally:
-                    _abort(response)
+            with self._translated(request):
+                response = await session.request(
+                    request.method,
+                    URL(self.config.server + request.target, encoded=True),
+                    headers=_with_groups(headers, self.config.impersonate_groups),
+                    data=_payload(request.body),
+                    allow_redirects=False,
+                    ssl=self._identity.tls_context(),
+                    server_hostname=self.config.tls_server_name,
+                    proxy=self.config.proxy_url,
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.options.connect_s, sock_read=read_s),
+                )
+            code = str(response.status)
+        finally:
+            _requests.labels(code, request.method, self._host).inc()
+        try:
+            self._note_warnings(response)
+            if response.status >= 400:
+                raise await self._refusal(response, request)
+            if response.status >= 300:
+                where = f"a redirect to {response.headers.get('Location', 'nowhere')}"
+                raise InvalidResponse(self.config.server, "an answer", where, action=request.action)
+            yield response
+        finally:
+            _abort(response)
+
+    @contextmanager
+    def _translated(self, request: Request) -> Generator[None]:
+        """Turn aiohttp's errors into ours; a TimeoutError stays, as only the caller knows which deadline it was."""
+        server = self.config.server
+        try:
+            yield
         except aiohttp.ConnectionTimeoutError as error:
             raise ConnectionFailed(server, error, action=request.action) from error
-        except aiohttp.SocketTimeoutError:
+        except aiohttp.SocketTimeoutError as error:
+            silence = f"silent for {self.options.watch_idle_s:g} s"
+            raise WatchIdle(server, silence, action=request.action) from error
+        except TimeoutError:
             raise
         except aiohttp.ClientResponseError as error:
             raise InvalidResponse(server, "HTTP", f"{error.message!r}", action=request.action) from error
         except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error, TimeoutError):
-                raise
             raise ConnectionFailed(server, error, action=request.action) from error
-        finally:
-            _requests.labels(code, request.method, self._host).inc()
 
     async def _refusal(self, response: aiohttp.ClientResponse, request: Request) -> ApiError:
-        body = b""
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > _ERROR_BODY_LIMIT:
-                break
+        with self._translated(request):
+            body = await response.read()
         return error_from_status(body, http_status=response.status, action=request.action, headers=response.headers)
 
     def _note_warnings(self, response: aiohttp.ClientResponse) -> None:
@@ -283,6 +291,7 @@ def _abort(response: aiohttp.ClientResponse) -> None:
     connection = response.connection
     if connection is not None and connection.transport is not None:
         connection.transport.abort()
+    response.close()
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:

@@ -1,0 +1,33 @@
+"""What a scrape says about informers."""
+
+from omectl.informers import Informer
+from omectl.informers.collector import InformerCollector
+from omectl.informers.record import Record, RecordReader
+from omectl.kube.resources import CONFIG_MAPS
+
+
+async def test_versions_and_waiting_events_are_shown_per_informer_and_handler(source) -> None:
+    informer = Informer(CONFIG_MAPS, source)
+    informer.add_handler(lambda event: None, name="mine")
+    record = (
+        RecordReader(CONFIG_MAPS)
+        .event(b'{"type":"ADDED","object":{"kind":"ConfigMap","metadata":{"name":"a","resourceVersion":"9"}}}')
+        .record
+    )
+    assert isinstance(record, Record)
+    informer.change("ADDED", record)
+    informer.bookmark("123456789012345678")
+    collector = InformerCollector()
+    collector.add(informer)
+    found = {(s.name, s.labels.get("handler", "")): s.value for family in collector.collect() for s in family.samples}
+    assert found == {
+        ("informer_store_resource_version", ""): 456789012345678.0,
+        ("informer_queued_items", ""): 1.0,
+        ("informer_listener_pending", "mine"): 1.0,
+    }
+
+
+async def test_an_informer_that_is_gone_is_not_shown(source) -> None:
+    collector = InformerCollector()
+    collector.add(Informer(CONFIG_MAPS, source))
+    assert [sample for family in collector.collect() for sample in family.samples] == []
