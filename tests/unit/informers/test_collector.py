@@ -1,5 +1,7 @@
 """What a scrape says about informers."""
 
+import gc
+
 from omectl.informers import Informer
 from omectl.informers.collector import InformerCollector
 from omectl.informers.record import Record, RecordReader
@@ -30,4 +32,5 @@ async def test_versions_and_waiting_events_are_shown_per_informer_and_handler(so
 async def test_an_informer_that_is_gone_is_not_shown(source) -> None:
     collector = InformerCollector()
     collector.add(Informer(CONFIG_MAPS, source))
+    gc.collect()
     assert [sample for family in collector.collect() for sample in family.samples] == []
