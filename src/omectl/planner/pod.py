@@ -228,4 +228,4 @@ def _unique(items: list[JsonValue], key: Callable[[JsonValue], tuple[str, ...]])
 
 def _key_text(name: str, item: JsonValue) -> str:
     value = at(item, name)
-    return "TCP" if name == "protocol" and not value else repr(value)
+    return repr("TCP" if name == "protocol" and not value else value)

@@ -64,8 +64,11 @@ def service_ports(component: Component, pod: JsonObject) -> list[JsonObject]:
     found: list[JsonObject] = []
     for port in ports:
         number = port.get("containerPort")
-        named: JsonObject = {"name": port["name"]} if port.get("name") else {}
-        found.append({**named, "port": number, "targetPort": number, "protocol": port.get("protocol") or "TCP"})
+        protocol = as_text(port.get("protocol")) or "TCP"
+        # Several ports of a Service need a name each.
+        name = port.get("name") or (f"{protocol.lower()}-{number}" if len(ports) > 1 else None)
+        named: JsonObject = {"name": name} if name else {}
+        found.append({**named, "port": number, "targetPort": number, "protocol": protocol})
     return found
 
 
