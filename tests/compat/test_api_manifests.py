@@ -86,7 +86,7 @@ def _results(answer: JsonObject) -> Iterator[JsonObject]:
 
 @pytest.fixture(scope="module")
 def crds(control_plane: ControlPlane) -> list[str]:
-    return asyncio.run(control_plane.install_crds([CRDS]))
+    return asyncio.run(control_plane.install_crds([CRDS], timeout_s=90))
 
 
 @pytest.mark.usefixtures("crds")
