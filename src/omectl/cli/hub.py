@@ -64,9 +64,10 @@ async def _serve(directories: list[Path], options: "HubOptions") -> None:
         raise CliFailure(str(error), exit_code=2) from error
     try:
         async with server as hub:
-            for repository in hub.repositories:
-                typer.echo(f"serving {repository}", err=True)
             typer.echo(f"export HF_ENDPOINT={hub.endpoint}")
+            for repository in hub.repositories:
+                # Large models take minutes to digest; done here, no client has to wait for it.
+                typer.echo(f"serving {repository} at commit {await hub.commit(repository)}", err=True)
             await asyncio.Event().wait()
     except OSError as error:
         wanted = f"wanted to listen at {options.host}:{options.port}"

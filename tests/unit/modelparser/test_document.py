@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omectl.modelparser import ModelParseError
@@ -56,6 +56,7 @@ def test_integers_stay_integers() -> None:
     assert read_object("c", b'{"a": 9007199254740993}')["a"] == 9007199254740993
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.text(alphabet='{}[]":,0123456789.eE-+ntrufalsI\\ \n', max_size=300).map(str.encode))
 def test_any_bytes_give_an_object_or_the_parsers_error(data: bytes) -> None:
     message = ""
@@ -73,6 +74,7 @@ _json = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), _json, max_size=4))
 def test_what_python_writes_is_read_back(value: dict[str, object]) -> None:
     text = json.dumps(value)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omectl.api.facts import ModelFacts
@@ -258,6 +258,7 @@ def test_hostile_names_in_a_listing_are_never_asked_for(path: str) -> None:
 _values = st.none() | st.booleans() | st.integers(-(10**6), 10**20) | st.floats() | st.text(max_size=5) | st.just([[1]])
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from([*_LLAMA, "quantization_config", "text_config", "num_labels"]), _values, max_size=4)
 )
@@ -273,6 +274,7 @@ def test_any_values_in_a_configuration_give_facts_or_the_parsers_error(changes: 
     assert message.isprintable()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100), st.binary(max_size=100), st.integers(0, 1 << 50))
 def test_any_bytes_in_any_file_give_facts_or_the_parsers_error(config: bytes, weights: bytes, size: int) -> None:
     reading = ModelReading({"config.json": len(config), "model.safetensors": size, "model_index.json": len(weights)})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -36,6 +36,7 @@ def tensor(dtype: str = "F32", shape: list[int] | None = None, offsets: list[int
     return {"dtype": dtype, "shape": [2] if shape is None else shape, "data_offsets": offsets or [0, 8]}
 
 
+@settings(deadline=None)
 @given(_tensors, st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2))
 def test_what_the_library_writes_is_read_alike(
     tmp_path_factory: pytest.TempPathFactory, tensors: dict[str, tuple[str, list[int]]], metadata: dict[str, str]
@@ -132,6 +133,7 @@ def test_tensors_without_bytes_are_sound() -> None:
     assert [t.elements for t in parse_safetensors_header(prefix, size).tensors] == [0, 1]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 1 << 62))
 def test_any_bytes_give_a_header_or_the_parsers_error(prefix: bytes, size: int) -> None:
     message = ""
@@ -142,6 +144,7 @@ def test_any_bytes_give_a_header_or_the_parsers_error(prefix: bytes, size: int) 
     assert message.isprintable()
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_header_gives_a_header_or_the_parsers_error(data: st.DataObject) -> None:
     prefix, size = packed({"a": tensor(), "b.weight": tensor("BF16", [2, 3], [8, 20]), "__metadata__": {"x": "y"}}, 20)

@@ -47,6 +47,10 @@ class Library:
         """How many files have been read for their digests."""
         return self._digests.computed
 
+    def close(self) -> None:
+        """Stop reading files for their digests."""
+        self._digests.close()
+
     def has(self, name: str) -> bool:
         return name in self._repositories
 

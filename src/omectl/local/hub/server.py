@@ -14,6 +14,7 @@ from anyio import to_thread
 from omectl.api.json import JsonValue
 from omectl.local.hub import refusals
 from omectl.local.hub.content import Delivery, open_unchanged, send
+from omectl.local.hub.digests import DigestsClosedError
 from omectl.local.hub.faults import FaultPlan
 from omectl.local.hub.library import Library
 from omectl.local.hub.links import LinkSigner
@@ -86,6 +87,7 @@ class HubServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._library.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -116,7 +118,7 @@ class HubServer:
         return self._traffic.statistics()
 
     async def commit(self, name: str, revision: str = "main") -> str:
-        """The commit that a revision stands for now."""
+        """The commit that a revision stands for now. Reads every file once; clients need not wait for it afterwards."""
         snapshot = await self._library.snapshot(name, revision, fresh=True)
         if snapshot is None:
             raise KeyError(f"{name} has no revision {revision}")
@@ -138,6 +140,8 @@ class HubServer:
             if path in {"/", "/healthz"}:
                 return web.json_response({"repositories": list(self.repositories)})
             raise refusals.not_found()
+        except DigestsClosedError:
+            return RefusalError(503, "", "The hub is closing").response()
         except RefusalError as refusal:
             self._traffic.refused += refusal.status in {401, 403, 429}
             return refusal.response()

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omectl.local.hub.ranges import UnsatisfiableRangeError, parse_range
@@ -38,6 +38,7 @@ def test_a_range_outside_the_file_is_unsatisfiable(header: str, size: int) -> No
         parse_range(header, size)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30) | st.from_regex(r"bytes=\d{0,30}-\d{0,30}", fullmatch=True), st.integers(0, 1 << 60))
 def test_any_header_is_a_range_inside_the_file_or_ignored(header: str, size: int) -> None:
     wanted: tuple[int, int] | None = None

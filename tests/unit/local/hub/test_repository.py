@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from omectl.local.hub.digests import DigestCache
+from omectl.local.hub.digests import DigestCache, DigestsClosedError
 from omectl.local.hub.options import HubOptions
 from omectl.local.hub.repository import RepositoryError, find_repositories, scan
 from omectl.local.hub.statistics import FileStatistics
@@ -76,6 +76,13 @@ def test_a_file_is_read_once_for_its_digests_until_it_changes(tmp_path: Path) ->
     write(model, config_json="{ }")
     scan(model, digests, 99)
     assert digests.computed == 2
+
+
+def test_a_closed_cache_stops_reading(tmp_path: Path) -> None:
+    digests = DigestCache()
+    digests.close()
+    with pytest.raises(DigestsClosedError):
+        scan(write(tmp_path / "m", config_json="{}"), digests, 99)
 
 
 def test_links_out_of_the_directory_and_special_files_are_left_out(tmp_path: Path) -> None:
