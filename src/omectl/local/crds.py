@@ -10,9 +10,10 @@ import anyio
 import yaml
 
 from omectl.api.json import JsonObject, JsonValue
+from omectl.api.resource import ResourceKind
 from omectl.kube.client import Client
 from omectl.kube.discovery import Discovery
-from omectl.kube.errors import AlreadyExists
+from omectl.kube.errors import AlreadyExists, KubeError
 from omectl.kube.resources import CUSTOM_RESOURCE_DEFINITIONS
 from omectl.local.errors import LocalError
 
@@ -22,6 +23,10 @@ _POLL_S = 0.05
 
 class InvalidManifest(LocalError):
     """A file is not a manifest; the text names the file and the place in it."""
+
+
+class CrdRefused(LocalError):
+    """The server does not take a definition into service; the text says why."""
 
 
 class CrdTimeout(LocalError):
@@ -53,8 +58,9 @@ def _read_file(file: Path) -> list[JsonObject]:
     try:
         text = file.read_text()
         if file.suffix == ".json":
-            return [json.loads(text)]
-        loaded = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+            loaded = [json.loads(text)]
+        else:
+            loaded = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, json.JSONDecodeError) as error:
         raise InvalidManifest(f"{file}: wanted YAML or JSON documents, found something else ({error})") from error
     for index, document in enumerate(loaded, start=1):
@@ -66,18 +72,32 @@ def _read_file(file: Path) -> list[JsonObject]:
 
 
 async def install(client: Client, definitions: Sequence[JsonObject], *, timeout_s: float) -> list[str]:
-    """Create or update the definitions and wait until every served version is in discovery; returns their names."""
-    async with asyncio.TaskGroup() as group:
-        for definition in definitions:
-            group.create_task(_create_or_apply(client, definition))
-    wanted = {served for definition in definitions for served in _served(definition)}
+    """Create or update the definitions; returns their names once each is established and all its versions are served.
+
+    Raises ApiError, CrdRefused, CrdTimeout.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            for definition in definitions:
+                group.create_task(_create_or_apply(client, definition))
+    except* KubeError as failures:
+        raise failures.exceptions[0] from failures
+    waiting = {_name(definition): set(_served(definition)) for definition in definitions}
     discovery = Discovery(client)
     deadline = time.monotonic() + timeout_s
-    while missing := [f"{kind} of {group}" for group, kind in sorted(wanted) if not await discovery.find(group, kind)]:
-        if time.monotonic() > deadline:
-            raise CrdTimeout(f"wanted these kinds served within {timeout_s:.0f} s, found none: {', '.join(missing)}")
-        await anyio.sleep(_POLL_S)
-    return [str(_object(definition["metadata"])["name"]) for definition in definitions]
+    while waiting:
+        for name, kinds in list(waiting.items()):
+            if await _established(client, name):
+                kinds -= {kind for kind in kinds if await discovery.has(kind)}
+                if not kinds:
+                    del waiting[name]
+        if waiting and time.monotonic() > deadline:
+            raise CrdTimeout(
+                f"wanted these kinds served within {timeout_s:.0f} s, found them not served: "
+                + ", ".join(f"{kind.kind} of {kind.api_version}" for kinds in waiting.values() for kind in kinds)
+            )
+        await anyio.sleep(_POLL_S if waiting else 0)
+    return [_name(definition) for definition in definitions]
 
 
 async def _create_or_apply(client: Client, definition: JsonObject) -> None:
@@ -88,13 +108,36 @@ async def _create_or_apply(client: Client, definition: JsonObject) -> None:
         await client.apply(CUSTOM_RESOURCE_DEFINITIONS, definition, field_manager=FIELD_MANAGER, force=True)
 
 
-def _served(definition: JsonObject) -> Iterable[tuple[str, str]]:
-    """Group and kind, when any version is served."""
+async def _established(client: Client, name: str) -> bool:
+    """Whether the server has taken the definition into service; raises CrdRefused when it never will."""
+    status = (await client.get(CUSTOM_RESOURCE_DEFINITIONS, name)).get("status")
+    found = status.get("conditions") if isinstance(status, dict) else None
+    conditions = [_object(condition) for condition in found] if isinstance(found, list) else []
+    for condition in conditions:
+        if (condition.get("type"), condition.get("status")) == ("NamesAccepted", "False"):
+            raise CrdRefused(f"{name}: the server refuses its names ({condition.get('message')}); rename them")
+    return any((condition.get("type"), condition.get("status")) == ("Established", "True") for condition in conditions)
+
+
+def _served(definition: JsonObject) -> Iterable[ResourceKind]:
+    """The kind in each of its served versions."""
     spec = _object(definition["spec"])
+    names = _object(spec["names"])
     versions = spec["versions"]
     assert isinstance(versions, list)
-    if any(_object(version).get("served") for version in versions):
-        yield str(spec["group"]), str(_object(spec["names"])["kind"])
+    for version in map(_object, versions):
+        if version.get("served"):
+            yield ResourceKind(
+                group=str(spec["group"]),
+                version=str(version["name"]),
+                kind=str(names["kind"]),
+                plural=str(names["plural"]),
+                namespaced=spec.get("scope") == "Namespaced",
+            )
+
+
+def _name(definition: JsonObject) -> str:
+    return str(_object(definition["metadata"])["name"])
 
 
 def _is_object(document: object) -> bool:

@@ -4,13 +4,15 @@ import secrets
 import socket
 from pathlib import Path
 
+from omectl.local.errors import LocalError
+
 _RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _FIRST = 20_000
 _FIRST_EPHEMERAL = 32_768
 _ATTEMPTS = 200
 
 
-class NoFreePort(OSError):
+class NoFreePort(LocalError):
     """Every port that was tried is taken."""
 
 

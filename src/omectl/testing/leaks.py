@@ -3,6 +3,8 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psutil
@@ -17,13 +19,23 @@ _KEPT_THREADS = ("pytest_timeout", "tqdm", "asyncio-waitpid", "ThreadPoolExecuto
 class Residents:
     """Threads and processes that may be there: what was there before, and what session fixtures started since."""
 
-    threads: set[int] = field(default_factory=set)
-    processes: set[int] = field(default_factory=set)
+    threads: set[int] = field(default_factory=set[int])
+    processes: set[int] = field(default_factory=set[int])
+    keepers: list[Callable[[], Iterable[int]]] = field(default_factory=list[Callable[[], Iterable[int]]])
+    """Each names processes that belong now, such as those of a control plane that a test restarted."""
+
+    @contextmanager
+    def admitted(self) -> Generator[None]:
+        """Take what starts inside, and only that, as belonging."""
+        threads, processes = _threads(), set(_children())
+        yield
+        self.threads |= _threads().keys() - threads.keys()
+        self.processes |= _children().keys() - processes
 
     def settle(self) -> None:
         """Take everything that is there now as belonging."""
-        self.threads = {thread.ident for thread in threading.enumerate() if thread.ident is not None}
-        self.processes = {process.pid for process in _children()}
+        self.threads = set(_threads())
+        self.processes = set(_children())
 
     def strangers(self) -> list[str]:
         """What is there and does not belong, after a short grace for what is just ending."""
@@ -36,15 +48,12 @@ class Residents:
 
     def _strangers(self) -> list[str]:
         threads = [
-            f"thread {thread.name}"
-            for thread in threading.enumerate()
-            if thread.ident not in self.threads and not thread.name.startswith(_KEPT_THREADS)
+            f"thread {name}"
+            for ident, name in _threads().items()
+            if ident not in self.threads and not name.startswith(_KEPT_THREADS)
         ]
-        processes = [
-            f"process {process.pid} ({' '.join(process.info['cmdline'] or [process.info['name']])[:120]})"
-            for process in _children()
-            if process.pid not in self.processes
-        ]
+        kept = self.processes.union(*(keeper() for keeper in self.keepers))
+        processes = [f"process {pid} ({text})" for pid, text in _children().items() if pid not in kept]
         return threads + processes
 
 
@@ -54,13 +63,18 @@ def leaked_tasks() -> list[str]:
     return [f"task {task.get_name()}: {task.get_coro()}" for task in asyncio.all_tasks() if task is not current]
 
 
-def _children() -> list[psutil.Process]:
-    found: list[psutil.Process] = []
+def _threads() -> dict[int, str]:
+    """The living threads: their names by identity."""
+    return {thread.ident: thread.name for thread in threading.enumerate() if thread.ident is not None}
+
+
+def _children() -> dict[int, str]:
+    """The living descendants of this process: their command lines by process id."""
+    found: dict[int, str] = {}
     for process in psutil.Process().children(recursive=True):
         try:
-            process.info = process.as_dict(["cmdline", "name", "status"])
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found[process.pid] = " ".join(process.cmdline() or [process.name()])[:120]
         except psutil.NoSuchProcess:
             continue
-        if process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
     return found

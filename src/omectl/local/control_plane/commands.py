@@ -27,17 +27,23 @@ omitStages: [RequestReceived]
 rules:
   - level: Metadata
     verbs: [create, update, patch, delete, deletecollection]
+    resources:
+      - {group: "", resources: [secrets, serviceaccounts/token]}
+      - {group: authentication.k8s.io}
+  - level: Request
+    verbs: [create, update, patch, delete, deletecollection]
   - level: None
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Ports on 127.0.0.1."""
+    """Ports on 127.0.0.1, and the name by which our etcd is known from another on the same port."""
 
     etcd_client: int
     etcd_peer: int
     apiserver: int
+    member: str
 
     @property
     def etcd(self) -> str:
@@ -90,11 +96,12 @@ def etcd(program: Path, addresses: Addresses, files: Files) -> list[str]:
     return [
         str(program),
         f"--data-dir={files.directory / 'etcd'}",
+        f"--name={addresses.member}",
         f"--listen-client-urls={addresses.etcd}",
         f"--advertise-client-urls={addresses.etcd}",
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
-        f"--initial-cluster=default={peer}",
+        f"--initial-cluster={addresses.member}={peer}",
         "--unsafe-no-fsync",
         # One member elects itself at once instead of after a second.
         "--heartbeat-interval=10",

@@ -3,6 +3,9 @@
 import asyncio
 import shutil
 import tempfile
+import threading
+import time
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, Self
@@ -13,21 +16,22 @@ import anyio.to_thread
 from omectl.api.json import JsonObject
 from omectl.kube.client import Client
 from omectl.kube.credentials import ClientConfig
-from omectl.kube.errors import AlreadyExists
+from omectl.kube.errors import AlreadyExists, NotFound
 from omectl.kube.resources import NAMESPACES, NODES, SERVICE_ACCOUNTS
-from omectl.local import crds
+from omectl.local import crds, webhooks
 from omectl.local.assets import Assets, Binary, Progress, acquire
 from omectl.local.certificates import CertificateAuthority, KeyPair, signing_key
 from omectl.local.child import Child, ChildExited
 from omectl.local.control_plane import commands
 from omectl.local.control_plane.commands import Files
 from omectl.local.control_plane.options import ControlPlaneOptions
-from omectl.local.control_plane.server import START_ATTEMPTS, ApiServer, port_was_taken
+from omectl.local.control_plane.server import START_ATTEMPTS, ApiServer, StartTimeout, port_was_taken
 from omectl.local.kubeconfig import kubeconfig_text, write_kubeconfig
 
 STOP_GRACE_S = 0.3
 TOKEN_LIFETIME_S = 7 * 24 * 3600
 _ADMIN = "admin"
+_POLL_S = 0.05
 
 
 class ControlPlane:
@@ -41,12 +45,11 @@ class ControlPlane:
     def __init__(self, options: ControlPlaneOptions | None = None, *, progress: Progress | None = None) -> None:
         self._options = (options or ControlPlaneOptions()).validated()
         self._progress = progress
-        self._temporary = self._options.directory is None
+        self._removal: weakref.finalize[..., ControlPlane] | None = None
         self._files = Files(Path())
         self._authority = CertificateAuthority()
         self._server: ApiServer | None = None
         self._others: list[Child] = []
-        self._assets: Assets | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -103,14 +106,15 @@ class ControlPlane:
 
     async def stop(self) -> None:
         """Stop everything, clients of the server first, within a few seconds; a temporary folder goes as well."""
-        async with asyncio.TaskGroup() as group:
-            for child in reversed(self._others):
-                group.create_task(child.stop(STOP_GRACE_S))
-        self._others.clear()
-        if self._server is not None:
-            await self._server.stop(STOP_GRACE_S)
-            self._server = None
-        self._remove()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for child in reversed(self._others):
+                    group.create_task(child.stop(STOP_GRACE_S))
+            if self._server is not None:
+                await self._server.stop(STOP_GRACE_S)
+        finally:
+            # A second Ctrl-C, or a deadline of the caller's, ends the waiting but not the promise.
+            self.kill()
 
     def kill(self) -> None:
         """End everything at once; safe in any state."""
@@ -185,12 +189,25 @@ class ControlPlane:
         async with Client(self._admin) as client:
             return await crds.install(client, definitions, timeout_s=timeout_s)
 
+    async def install_webhooks(self, paths: Iterable[Path], address: str, ca_data: bytes | None = None) -> list[str]:
+        """Apply the webhook configurations in these files and folders, their services replaced by `address`.
+
+        `address` is `https://127.0.0.1:<port>` of a server with a certificate of `serving_certificate`, or of another
+        authority given as `ca_data`. The API server takes a moment to call them. Returns their names.
+        """
+        documents = await anyio.to_thread.run_sync(crds.read_documents, tuple(paths))
+        async with Client(self._admin) as client:
+            return await webhooks.install(client, documents, address, ca_data or self.ca_data)
+
+    def serving_certificate(self, hosts: Sequence[str] = ("127.0.0.1", "localhost")) -> KeyPair:
+        """A certificate for a server that the API server should trust, such as a webhook server."""
+        return self._authority.server(hosts)
+
     async def add_node(self, name: str, *, gpus: int = 8, labels: Mapping[str, str] | None = None) -> None:
         """Register a simulated Node with this many GPUs; where kwok runs, it becomes Ready and runs pods in name."""
         async with Client(self._admin) as client:
-            node = await client.create(NODES, node_object(name, gpus=gpus, labels=labels or {}))
+            await client.create(NODES, node_object(name, gpus=gpus, labels=labels or {}))
             await client.merge_patch(NODES, name, {"status": node_status(gpus)}, subresource="status")
-            assert _metadata(node)["name"] == name
 
     async def watch_children(self) -> NoReturn:
         """Look at the processes once a second, for ever. Raises ChildExited when one has ended."""
@@ -209,12 +226,11 @@ class ControlPlane:
         wanted = commands.needed(
             controllers=self._options.controllers, scheduler=self._options.scheduler, kwok=self._options.kwok
         )
-        self._assets = await anyio.to_thread.run_sync(acquire, wanted, None, self._progress)
-        directory = self._options.directory or Path(tempfile.mkdtemp(prefix="omectl-control-plane-"))
-        self._files = Files(directory.absolute())
+        assets = await _acquired(wanted, self._progress)
+        self._files = Files(self._folder())
         await anyio.to_thread.run_sync(self._write_files)
         for attempt in range(1, START_ATTEMPTS + 1):
-            server = ApiServer(self._assets, self._files, self._options)
+            server = ApiServer(assets, self._files, self._options)
             server.reserve()
             self._admin = self._admin_for(server.addresses.server)
             try:
@@ -225,7 +241,32 @@ class ControlPlane:
                 continue
             self._server = server
             break
-        self._start_others(self._assets)
+        self._start_others(assets)
+        if self._options.controllers:
+            await self._await_service_account()
+
+    def _folder(self) -> Path:
+        if self._options.directory is not None:
+            return self._options.directory.absolute()
+        directory = Path(tempfile.mkdtemp(prefix="omectl-control-plane-"))
+        self._removal = weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
+        return directory
+
+    async def _await_service_account(self) -> None:
+        """Pods are refused until the controllers have made the namespace's default service account."""
+        manager = next(child for child in self._others if child.name == Binary.KUBE_CONTROLLER_MANAGER)
+        deadline = time.monotonic() + self._options.start_timeout_s
+        async with Client(self._admin) as client:
+            while True:
+                manager.check()
+                try:
+                    await client.get(SERVICE_ACCOUNTS, "default", "default")
+                except NotFound:
+                    if time.monotonic() > deadline:
+                        raise StartTimeout(manager, self._options.start_timeout_s) from None
+                    await anyio.sleep(_POLL_S)
+                else:
+                    return
 
     def _start_others(self, assets: Assets) -> None:
         options, kubeconfig = self._options, self.kubeconfig()
@@ -272,8 +313,24 @@ class ControlPlane:
         )
 
     def _remove(self) -> None:
-        if self._temporary and self._files.directory != Path():
-            shutil.rmtree(self._files.directory, ignore_errors=True)
+        if self._removal is not None:
+            self._removal()
+
+
+async def _acquired(wanted: frozenset[Binary], progress: Progress | None) -> Assets:
+    """The binaries; cancelling ends a build or download within about a second."""
+    cancelled = threading.Event()
+
+    def report(what: str, elapsed_s: float) -> None:
+        if cancelled.is_set():
+            raise InterruptedError(what)
+        if progress is not None:
+            progress(what, elapsed_s)
+
+    try:
+        return await anyio.to_thread.run_sync(acquire, wanted, None, report, abandon_on_cancel=True)
+    finally:
+        cancelled.set()
 
 
 def node_object(name: str, *, gpus: int, labels: Mapping[str, str]) -> JsonObject:

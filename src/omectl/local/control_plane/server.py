@@ -1,5 +1,7 @@
 """etcd and kube-apiserver: started in order, awaited, restarted, stopped."""
 
+import http.client
+import secrets
 import time
 import urllib.error
 import urllib.request
@@ -47,7 +49,7 @@ class ApiServer:
         self._options = options
         self._etcd: Child | None = None
         self._apiserver: Child | None = None
-        self.addresses = Addresses(etcd_client=0, etcd_peer=0, apiserver=0)
+        self.addresses = Addresses(etcd_client=0, etcd_peer=0, apiserver=0, member="")
 
     @property
     def children(self) -> tuple[Child, ...]:
@@ -55,7 +57,12 @@ class ApiServer:
 
     def reserve(self) -> Addresses:
         """Pick the ports of the next attempt."""
-        self.addresses = Addresses(etcd_client=free_port(), etcd_peer=free_port(), apiserver=free_port())
+        self.addresses = Addresses(
+            etcd_client=free_port(),
+            etcd_peer=free_port(),
+            apiserver=free_port(),
+            member=f"omectl-{secrets.token_hex(8)}",
+        )
         return self.addresses
 
     async def start(self, admin: ClientConfig) -> None:
@@ -114,14 +121,19 @@ class ApiServer:
         self._etcd = self._apiserver = None
 
     async def _etcd_ready(self) -> bool:
-        def asked() -> bool:
-            try:
-                with urllib.request.urlopen(f"{self.addresses.etcd}/health", timeout=2.0) as answer:  # noqa: S310 - loopback
-                    return answer.status == 200
-            except (urllib.error.URLError, OSError):
-                return False
+        """Whether our own member answers; another etcd may listen on a port that was ours a moment ago."""
+        request = urllib.request.Request(  # noqa: S310 - loopback
+            f"{self.addresses.etcd}/v3/cluster/member/list", data=b"{}", method="POST"
+        )
 
-        return await anyio.to_thread.run_sync(asked)
+        def members() -> bytes:
+            try:
+                with urllib.request.urlopen(request, timeout=2.0) as answer:  # noqa: S310 - loopback
+                    return answer.read()
+            except (urllib.error.URLError, http.client.HTTPException, OSError):
+                return b""
+
+        return self.addresses.member.encode() in await anyio.to_thread.run_sync(members)
 
     async def _wait(self, child: Child, ready: Callable[[], Awaitable[bool]]) -> None:
         deadline = time.monotonic() + self._options.start_timeout_s

@@ -1,0 +1,49 @@
+"""Webhook configurations for a server on this machine: services become addresses, and the authority is ours."""
+
+import base64
+import copy
+from collections.abc import Sequence
+
+from omectl.api.json import JsonObject, JsonValue
+from omectl.kube.client import Client
+from omectl.kube.resources import MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS
+
+FIELD_MANAGER = "omectl-local"
+KINDS = {kind.kind: kind for kind in (MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS)}
+
+
+def redirected(configuration: JsonObject, address: str, ca_data: bytes) -> JsonObject:
+    """The configuration with each webhook called at `address` (`https://host:port`) plus the path that it names.
+
+    A webhook that names an address instead of a service is left as it is.
+    """
+    changed = copy.deepcopy(configuration)
+    for webhook in map(_object, _list(changed.get("webhooks"))):
+        service = _object(webhook.get("clientConfig")).get("service")
+        if isinstance(service, dict):
+            path = str(service.get("path") or "/")
+            webhook["clientConfig"] = {
+                "url": f"{address.rstrip('/')}/{path.lstrip('/')}",
+                "caBundle": base64.b64encode(ca_data).decode(),
+            }
+    return changed
+
+
+async def install(client: Client, documents: Sequence[JsonObject], address: str, ca_data: bytes) -> list[str]:
+    """Apply the webhook configurations among the documents, redirected; returns their names. Raises ApiError."""
+    names: list[str] = []
+    for document in documents:
+        kind = KINDS.get(str(document.get("kind")))
+        if kind is not None:
+            changed = redirected(document, address, ca_data)
+            applied = await client.apply(kind, changed, field_manager=FIELD_MANAGER, force=True)
+            names.append(str(_object(applied["metadata"])["name"]))
+    return names
+
+
+def _object(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
