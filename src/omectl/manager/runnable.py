@@ -97,21 +97,20 @@ class RunnableGroup:
         that is left to the loop.
         """
         self._stopped = True
-        time = asyncio.get_running_loop().time
-        self._hurry = hurry = self._hurry or asyncio.get_running_loop().create_future()
-        ends = None if grace_s is None else time() + max(grace_s, _LEAST_GRACE_S)
+        loop = asyncio.get_running_loop()
+        self._hurry = hurry = self._hurry or loop.create_future()
         pending = set(self._tasks)
         for task in pending:
             task.cancel()
         try:
-            while pending and not self._hurried and (ends is None or time() < ends):
-                remaining_s = None if ends is None else ends - time()
-                done, _ = await asyncio.wait(
-                    {*pending, hurry}, timeout=remaining_s, return_when=asyncio.FIRST_COMPLETED
-                )
-                pending -= done
+            async with asyncio.timeout(None if grace_s is None else max(grace_s, _LEAST_GRACE_S)):
+                while pending and not self._hurried:
+                    done, _ = await asyncio.wait({*pending, hurry}, return_when=asyncio.FIRST_COMPLETED)
+                    pending -= done
+        except TimeoutError:
+            pending = {task for task in pending if not task.done()}
         finally:
-            late = sorted(self._tasks[task].name for task in pending)
+            late = sorted(self._tasks[task].name for task in pending if task in self._tasks)
             await self._insist(pending)
         return late
 

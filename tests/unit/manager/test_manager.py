@@ -92,9 +92,8 @@ def controller(name: str, informer: Any, seen: list[str], **options: Any) -> "Co
         seen.append(str(key))
         return Result()
 
-    return Controller(
-        name, reconcile, [KindSource(informer, enqueue_object(), optional=options.pop("optional", False))]
-    )
+    source = KindSource(informer, enqueue_object(), optional=options.get("optional", False))
+    return Controller(name, reconcile, [source])
 
 
 @looptime
