@@ -10,14 +10,13 @@ from typing import NamedTuple, cast
 
 import pytest
 import yaml
+from tests.envtest.api.installed import install_once
 
 from omectl.api.codec import TYPES, decode, encode
 from omectl.api.json import JsonObject
 from omectl.kube.client import Client
 from omectl.kube.errors import BadRequest, Invalid
 from omectl.local.control_plane import ControlPlane
-
-CRDS = Path(__file__).parents[2] / "manifests" / "crds"
 
 REFUSED_BY_THE_SCHEMA = {
     "samples/isvc/LGAI-EXAONE/exaone-3-5-7-8b-instruct-isvc.yaml": "spec.model.name: Required value",
@@ -85,8 +84,8 @@ def _results(answer: JsonObject) -> Iterator[JsonObject]:
 
 
 @pytest.fixture(scope="module")
-def crds(control_plane: ControlPlane) -> list[str]:
-    return asyncio.run(control_plane.install_crds([CRDS], timeout_s=90))
+def crds(control_plane: ControlPlane) -> None:
+    install_once(control_plane)
 
 
 @pytest.mark.usefixtures("crds")
