@@ -17,14 +17,12 @@ from tests.envtest.modelagent.models import write_model
 
 from omectl.local.hub import HubOptions, HubServer
 
-_COMMAND = "import typer; from omectl.cli import agent; a = typer.Typer(); agent.register(a); a()"
-
 
 @asynccontextmanager
 async def agent_process(site: Site, kubeconfig: Path, endpoint: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """`omectl agent` as users run it; killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _COMMAND),
+        *(sys.executable, "-m", "omectl", "agent"),
         *("--node-name", site.node, "--host-prefix", str(site.disk)),
         *("--hub-endpoint", endpoint, "--kubeconfig", str(kubeconfig), "--metrics-bind-address", "0"),
         *("--range-size-mib", "0.0625", "--multipart-concurrency", "4", "--disk-headroom-mib", "0"),
