@@ -190,7 +190,7 @@ class WireType(BaseModel):
     @model_serializer(mode="wrap")
     def _put_blanks_back(self, handler: SerializerFunctionWrapHandler) -> JsonObject:
         written: JsonObject = handler(self)
-        present = {name: value for name, value in written.items() if value is not None}
+        present: JsonObject = {name: value for name, value in written.items() if value is not None}
         for name, value in self._blanks.items():
             present.setdefault(name, value)
         return present
