@@ -11,7 +11,7 @@ from omectl.local.assets import Binary
 from omectl.local.control_plane import ControlPlane
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
-_APPLY_S = 60
+_APPLY_S = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,12 @@ class Shipped:
 def shipped(full_control_plane: ControlPlane) -> Shipped:
     """The shipped manifests, applied under strict validation."""
     kubectl = full_control_plane.binary(Binary.KUBECTL)
-    # Definitions first: the server needs a moment before it serves their kinds, and nothing else waits for that.
-    for folder in (MANIFESTS / "crds", MANIFESTS):
+    environment = {"KUBECONFIG": str(full_control_plane.kubeconfig())}
+    for arguments in (
+        ("apply", "--server-side", "--validate=strict", "--kustomize", str(MANIFESTS)),
+        ("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"),
+    ):
         subprocess.run(
-            [kubectl, "apply", "--server-side", "--validate=strict", "--kustomize", folder],
-            env={"KUBECONFIG": str(full_control_plane.kubeconfig())},
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=_APPLY_S,
+            [kubectl, *arguments], env=environment, check=True, capture_output=True, text=True, timeout=_APPLY_S
         )
     return Shipped(full_control_plane)

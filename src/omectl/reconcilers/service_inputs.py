@@ -12,7 +12,6 @@ from omectl.api.codec import DecodeError
 from omectl.api.fine_tuned_weight import FineTunedWeight
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
-from omectl.api.kinds import BASE_MODELS
 from omectl.api.object import Resource
 from omectl.api.resource import ObjectKey, ResourceKind, key_of
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
@@ -20,6 +19,7 @@ from omectl.api.settings import Settings
 from omectl.informers import Lister
 from omectl.kube.resources import PODS
 from omectl.planner.inputs import LiveState, PlanInputs
+from omectl.planner.references import model_namespaces, model_reference
 from omectl.reconcilers.service_references import weight_values
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -70,20 +70,18 @@ def gather(
 
 
 def _model(service: InferenceService, caches: InputCaches) -> BaseModel | ClusterBaseModel | None:
-    """The model that the service means: its namespace's first, then the cluster's.
-
-    The kind in the reference cannot decide alone: the CRD writes `ClusterBaseModel` where the author wrote nothing.
-    Only `BaseModel`, which somebody wrote, rules the cluster's out.
-    """
-    spec = service.spec
-    old = spec.predictor.model if spec.predictor is not None else None
-    name = spec.model.name if spec.model is not None else old.base_model if old is not None else None
-    if not name:
+    """The model that the service means, by the planner's own rule."""
+    reference = model_reference(service)
+    if reference is None:
         return None
-    found = caches.models.decoded(BaseModel, ObjectKey(service.namespace, name))
-    if found is not None or (spec.model is not None and spec.model.kind == BASE_MODELS.kind):
-        return found
-    return caches.cluster_models.decoded(ClusterBaseModel, ObjectKey("", name))
+    for namespace in model_namespaces(service, reference):
+        key = ObjectKey(namespace, reference.name)
+        found = (
+            caches.models.decoded(BaseModel, key) if namespace else caches.cluster_models.decoded(ClusterBaseModel, key)
+        )
+        if found is not None:
+            return found
+    return None
 
 
 def _keys_in(lister: Lister, namespace: str) -> list[ObjectKey]:
