@@ -69,6 +69,8 @@ async def _serve(directories: list[Path], options: "HubOptions") -> None:
                 # Large models take minutes to digest; done here, no client has to wait for it.
                 typer.echo(f"serving {repository} at commit {await hub.commit(repository)}", err=True)
             await asyncio.Event().wait()
+    except RepositoryError as error:
+        raise CliFailure(str(error), exit_code=2) from error
     except OSError as error:
         wanted = f"wanted to listen at {options.host}:{options.port}"
         raise CliFailure(f"{wanted}, found: {error.strerror or error}; choose another --host or --port") from error

@@ -144,7 +144,9 @@ class _Dimensions:
             return width
         if name == "t":
             ratio = vision.number("mlp_ratio")
-            return vision.integer("intermediate_size") or (round(width * ratio) if width and ratio else None)
+            return vision.integer("intermediate_size") or (
+                round(width * ratio) if width and ratio and ratio > 0 else None
+            )
         if name == "N":
             return vision.integer("num_hidden_layers", "depth", "layers")
         if name == "patch":

@@ -138,13 +138,11 @@ class Section:
         return None
 
     def number(self, name: str) -> float | None:
+        """A number that only helps: None when it isn't said, isn't a number or is beyond all measure."""
         value = self.values.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _UNLIMITED:
             return None
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf
+        return float(value)
 
     def text(self, *names: str) -> str | None:
         """The first of `names` that is a non-empty text; surrounding white space is dropped."""

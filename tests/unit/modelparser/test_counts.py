@@ -110,5 +110,13 @@ def test_a_missing_dimension_leaves_the_count_unknown() -> None:
     assert count({name: value for name, value in config.items() if name != "intermediate_size"}) is None
 
 
+@pytest.mark.parametrize("ratio", [float("inf"), float("nan"), 1e308, 10**400, -1, "4", None])
+def test_an_absurd_ratio_leaves_the_count_unknown(ratio: object) -> None:
+    vision = {"depth": 2, "embed_dim": 8, "mlp_ratio": ratio, "patch_size": 2}
+    config = dense("qwen2_vl", 64, 2, 2, 2, 128, 100, vision_config=vision)
+    assert count(config) is None
+    assert count(config | {"vision_config": vision | {"mlp_ratio": 4}}) is not None
+
+
 def test_an_absurd_product_is_not_a_count() -> None:
     assert count(dense("granite", 2**31 - 1, 10_000, 8, 8, 2**31 - 1, 2**31 - 1)) is None

@@ -105,7 +105,10 @@ def _add(found: dict[str, dict[str, Path]], name: str, folder: Path) -> None:
 
 
 def scan(directory: Path, digests: DigestCache, large_file_bytes: int) -> Snapshot:
-    """Read a directory's files and digests; blocks. Links that lead out of the directory are left out."""
+    """Read a directory's files and digests; blocks.
+
+    Links that lead out of the directory are left out; RepositoryError when nothing else is there.
+    """
     root = directory.resolve()
     files: dict[str, HubFile] = {}
     for location, status in _regular_files(root):
@@ -122,6 +125,10 @@ def scan(directory: Path, digests: DigestCache, large_file_bytes: int) -> Snapsh
             blob_id(pointer) if large else digest.blob,
             large,
             len(pointer),
+        )
+    if not files and any(entry.is_symlink() for entry in root.iterdir()):
+        raise RepositoryError(
+            f"wanted a model's files in {directory}, found only links that lead out of it; serve a copy (cp -rL)"
         )
     return Snapshot(MappingProxyType(files))
 

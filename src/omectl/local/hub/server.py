@@ -22,7 +22,7 @@ from omectl.local.hub.listing import describe, entry, tree
 from omectl.local.hub.options import FileFault, HubOptions
 from omectl.local.hub.ranges import UnsatisfiableRangeError, parse_range
 from omectl.local.hub.refusals import RefusalError
-from omectl.local.hub.repository import HubFile, Snapshot
+from omectl.local.hub.repository import HubFile, RepositoryError, Snapshot
 from omectl.local.hub.statistics import FileStatistics, HubStatistics, Traffic
 from omectl.local.hub.throttle import RequestWindow, TokenBucket
 
@@ -140,6 +140,8 @@ class HubServer:
             if path in {"/", "/healthz"}:
                 return web.json_response({"repositories": list(self.repositories)})
             raise refusals.not_found()
+        except RepositoryError as error:
+            return RefusalError(500, "", str(error)).response()
         except DigestsClosedError:
             return RefusalError(503, "", "The hub is closing").response()
         except RefusalError as refusal:

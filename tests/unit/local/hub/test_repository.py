@@ -98,6 +98,14 @@ def test_links_out_of_the_directory_and_special_files_are_left_out(tmp_path: Pat
     assert sorted(scan(model, DigestCache(), 99).files) == ["_git/HEAD", "config.json", "inside"]
 
 
+def test_a_directory_of_links_that_lead_out_is_an_error(tmp_path: Path) -> None:
+    blob = write(tmp_path / "blobs", x="{}")
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "config.json").symlink_to(blob / "x")
+    with pytest.raises(RepositoryError, match="cp -rL"):
+        scan(tmp_path / "snapshot", DigestCache(), 99)
+
+
 def test_repeated_bytes_are_those_sent_more_than_once() -> None:
     file = FileStatistics(bytes_sent=25, ranges=[(10, 20), (0, 10), (5, 10)])
     assert (file.distinct_bytes, file.repeated_bytes) == (20, 5)
