@@ -74,9 +74,9 @@ class Site:
                 agent.stop()
                 await task
 
-    async def create(self, uri: str, path: str = "", **storage: object) -> ModelKey:
+    async def create(self, uri: str, path: str = "", *, name: str = "", **storage: object) -> ModelKey:
         """A ClusterBaseModel that only this node holds."""
-        name = f"m-{secrets.token_hex(4)}"
+        name = name or f"m-{secrets.token_hex(4)}"
         spec: JsonObject = {
             "storageUri": uri,
             "path": path or f"/raid/models/{name}",

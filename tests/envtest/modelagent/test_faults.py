@@ -292,9 +292,13 @@ async def test_reserved_files_outlive_their_model_and_serve_the_next(site: Site,
         await site.delete(key)
         await site.gone(key)
         assert (site.root / key.name / "config.json").exists()
+        requests = hub.statistics().requests
+        await site.create("hf://org/model", name=key.name)
+        await site.ready(key)
+        assert hub.statistics().requests == requests
 
 
-async def test_a_removed_entry_config_map_or_label_comes_back(site: Site, hub_dir: Path) -> None:
+async def test_a_removed_config_map_comes_back(site: Site, hub_dir: Path) -> None:
     async with HubServer(hub_dir) as hub, site.agent(hub.endpoint):
         key = await site.create("hf://org/model")
         await site.ready(key)
