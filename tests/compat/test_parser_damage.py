@@ -23,7 +23,7 @@ _HOSTILE: list[object] = [
 def _configurations() -> list[tuple[str, dict[str, Any]]]:
     found: list[tuple[str, dict[str, Any]]] = []
     for path in sorted(Path(_DIRECTORY or "/nonexistent", "parser/inputs").rglob("*.json")):
-        if path.name in {"config.json", "model_index.json"} or path.parent.name == "testdata":
+        if path.is_file() and (path.name in {"config.json", "model_index.json"} or path.parent.name == "testdata"):
             try:
                 value = json.loads(path.read_bytes())
             except ValueError:
