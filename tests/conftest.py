@@ -9,13 +9,17 @@ pytest_plugins = ["omectl.testing.plugin"]
 
 _HERE = Path(__file__).parent
 _LIMITS_S = {"unit": 20, "envtest": 120, "compat": 120, "cluster": 300}
+_OTHERS_S = 120
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(_HERE).parts[0]
         if item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(_LIMITS_S[folder]))
+            item.add_marker(pytest.mark.timeout(_LIMITS_S.get(folder, _OTHERS_S)))
+        if folder == "cluster" and isinstance(item, pytest.Function):
+            # Such tests start clusters of their own: look for the programs first, so that none is built within a test.
+            item.fixturenames.insert(0, "binaries")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A control plane in the background: who runs it is written down in its folder, so that another command can stop it."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -124,14 +125,22 @@ def stop_detached(folder: Path) -> bool:
         return False
     for number in (signal.SIGTERM, signal.SIGKILL):
         # The lock says that this very process lives: the note is written by who holds it.
-        os.kill(found.pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found.pid, number)
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while time.monotonic() < deadline:
-            if running_supervisor(folder) is None:
-                _note(folder).unlink(missing_ok=True)
+            if running_supervisor(folder) is None and not _lives(found.pid):
                 return True
             time.sleep(_POLL_S)
     raise StopFailed(f"wanted to stop process {found.pid}, which runs {folder}; found it there still after a kill")
+
+
+def _lives(pid: int) -> bool:
+    """Whether the process has not ended; where there is no /proc, the lock alone tells."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _take(lock: int, folder: Path) -> None:
