@@ -3,6 +3,7 @@
 from omectl.manager.controller import Controller, ControllerFailed, ControllerState, ControllerStatistics
 from omectl.manager.elector import LeaderElector, LeadershipLost
 from omectl.manager.events import EventLimits, Subject
+from omectl.manager.gate import WriteGate
 from omectl.manager.handler import Handler, enqueue_mapped, enqueue_object, enqueue_owner
 from omectl.manager.lease import LeaseLock
 from omectl.manager.manager import Manager, ManagerState, RunnableFailed, StopTimeout
@@ -65,6 +66,7 @@ __all__ = [
     "StopTimeout",
     "Subject",
     "TerminalError",
+    "WriteGate",
     "all_of",
     "annotations_changed",
     "any_of",

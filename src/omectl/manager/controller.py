@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from random import getrandbits
 from time import monotonic
-from typing import Generic, cast
+from typing import Generic, Protocol, cast
 
 import structlog
 from structlog.contextvars import bind_contextvars
@@ -21,6 +21,7 @@ from typing_extensions import TypeVar
 
 from omectl.api.resource import ObjectKey
 from omectl.kube.errors import Conflict
+from omectl.manager.gate import LOOK_AGAIN_S
 from omectl.manager.reconcile_metrics import ReconcileMetrics
 from omectl.manager.result import (
     CONFLICTED,
@@ -37,6 +38,7 @@ from omectl.manager.source import Source
 from omectl.workqueue import PriorityQueue, QueueShutDown, QueueStatistics, RateLimiter
 
 K = TypeVar("K", bound=Hashable, default=ObjectKey)
+KContra = TypeVar("KContra", bound=Hashable, contravariant=True)
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -62,6 +64,12 @@ class ControllerStatistics:
     reconciles: int
     waiting_for: tuple[str, ...]
     queue: QueueStatistics
+
+
+class Gate(Protocol[KContra]):
+    """Puts a key off, for example until the cache shows what its last reconcile wrote (`WriteGate`)."""
+
+    def is_behind(self, key: KContra) -> bool: ...
 
 
 class ControllerFailed(Exception):
@@ -92,6 +100,7 @@ class Controller(Generic[K]):
         recover: bool = True,
         limiter: RateLimiter[K] | None = None,
         max_starvation_s: float | None = None,
+        gate: Gate[K] | None = None,
     ) -> None:
         if not name or not sources or workers < 1:
             raise ValueError(
@@ -108,6 +117,7 @@ class Controller(Generic[K]):
         self._reconcile_timeout_s = reconcile_timeout_s
         self._sync_timeout_s = sync_timeout_s
         self._recover = recover
+        self._gate = gate
         self._metrics = ReconcileMetrics(name, workers)
         self._state = ControllerState.CREATED
         self._synced = [asyncio.Event() for _ in self._sources]
@@ -205,7 +215,9 @@ class Controller(Generic[K]):
             except QueueShutDown:
                 return
             try:
-                if self.may_work():
+                if self._gate is not None and self._gate.is_behind(key):
+                    queue.add(key, after_s=LOOK_AGAIN_S, priority=priority)
+                elif self.may_work():
                     await self._handle(key, priority)
             finally:
                 queue.done(key)

@@ -31,6 +31,7 @@ from omectl.manager.signals import stop_on_signals
 from omectl.manager.source import KindSource
 from omectl.manager.statistics import ManagerStatistics
 from omectl.manager.sync import Needs, SyncReport
+from omectl.manager.watchdog import LoopWatchdog
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -196,6 +197,8 @@ class Manager:
         self._probe_server.serve_probe("/readyz", self.readyz)
         await self._probe_server.start()
         await self._metrics_server.start()
+        if self.options.loop_stall_s > 0:
+            self._groups[Group.SERVERS].add(LoopWatchdog(self.options.loop_stall_s))
         self._groups[Group.SERVERS].start()
         self._groups[Group.EVENTS].add(self.events)
         self._groups[Group.EVENTS].start()

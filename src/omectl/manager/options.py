@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import uuid
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 LEASE_NAME = "ome-controller-manager-leader-lock"
 EVENT_COMPONENT = "v1beta1Controllers"
 OFF = "0"
+JITTER_FACTOR = 1.2
 
 
 def default_identity() -> str:
@@ -58,6 +58,7 @@ class ManagerOptions:
     """Set-up of a manager. Addresses are `host:port`, `:port`, or "0" for off; port 0 takes a free one.
 
     `graceful_shutdown_s`: 0 does not wait for runnables at stop, a negative number waits for ever.
+    `loop_stall_s`: how long the event loop may be held up before the log says by what; 0 looks for nothing.
     The two `..._flag` names are those that a clear error should mention.
     """
 
@@ -89,11 +90,3 @@ class ManagerOptions:
             retry_period_s=self.retry_period_s,
             release_on_stop=self.release_on_stop,
         ).validated()
-
-
-JITTER_FACTOR = 1.2
-
-
-def in_cluster_namespace(default: str = "ome") -> str:
-    """The namespace of this process: `POD_NAMESPACE`, or `default`."""
-    return os.environ.get("POD_NAMESPACE") or default
