@@ -1,13 +1,16 @@
 """Building with Go, by a stand-in for the Go command."""
 
+import asyncio
 import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from omectl.local.assets import AssetSettings, Binary, BuildFailed, acquire
 from omectl.local.assets.build import KWOK_STAGES
+from omectl.local.control_plane import ControlPlane
 
 GO = """#!/bin/sh
 echo "$(basename $PWD) cgo=$CGO_ENABLED $*" >> {record}
@@ -31,6 +34,8 @@ class Go:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.record = folder / "record"
+        self.inner = folder / "inner"
+        self.hanging = f"sleep 300 & echo $! > {self.inner}.new; mv {self.inner}.new {self.inner}; wait"
         self.module = folder / "module"
         self.settings = AssetSettings(cache=folder / "cache", environment={"OMECTL_ENVTEST_INDEX": "off"})
         for stage in KWOK_STAGES:
@@ -44,6 +49,16 @@ class Go:
         path.parent.mkdir(exist_ok=True)
         path.write_text(GO.format(record=self.record, module=self.module, build=build))
         path.chmod(0o755)
+
+    def hangs_no_more(self) -> bool:
+        """Whether what `hanging` started has ended."""
+        try:
+            psutil.Process(int(self.inner.read_text())).wait(5)
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.TimeoutExpired:
+            return False
+        return True
 
     @property
     def builds(self) -> list[str]:
@@ -106,7 +121,7 @@ def test_failed_build_shows_command_and_end_of_output_and_leaves_nothing(go: Go)
 
 
 def test_build_is_stopped_with_all_that_it_started_by_what_progress_raises(go: Go) -> None:
-    go.write("sleep 300 & wait")
+    go.write(go.hanging)
 
     def stop(_: str, elapsed_s: float) -> None:
         if elapsed_s > 0.5:
@@ -116,6 +131,26 @@ def test_build_is_stopped_with_all_that_it_started_by_what_progress_raises(go: G
     with pytest.raises(InterruptedError):
         acquire([Binary.ETCD], go.settings, stop)
     assert time.monotonic() - started < 10
+    assert go.hangs_no_more()
+
+
+async def test_starting_a_control_plane_can_be_cancelled_while_it_builds(
+    go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go.write(go.hanging)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(go.folder / "other"))
+    monkeypatch.setenv("OMECTL_ENVTEST_INDEX", "off")
+    for name in ("KUBEBUILDER_ASSETS", "TEST_ASSET_ETCD", "TEST_ASSET_KUBE_APISERVER"):
+        monkeypatch.delenv(name, raising=False)
+    starting = asyncio.create_task(ControlPlane().__aenter__())
+    async with asyncio.timeout(20):
+        while not go.inner.exists():
+            await asyncio.sleep(0.02)
+    starting.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait([starting])
+        assert starting.cancelled()
+    assert go.hangs_no_more()
 
 
 def test_what_a_killed_build_left_is_swept(go: Go) -> None:

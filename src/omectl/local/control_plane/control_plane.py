@@ -285,10 +285,11 @@ class ControlPlane:
         self._others.append(Child(binary, command, self._files.log(binary)))
 
     def _write_files(self) -> None:
-        for part in ("certificates", "logs", "kubeconfigs"):
-            (self._files.directory / part).mkdir(parents=True, exist_ok=True)
         # Certificates and ports are new each time, so what an earlier run left behind cannot be continued.
-        shutil.rmtree(self._files.directory / "etcd", ignore_errors=True)
+        for part in ("etcd", "certificates", "logs", "kubeconfigs"):
+            shutil.rmtree(self._files.directory / part, ignore_errors=True)
+        for part in ("certificates", "logs", "kubeconfigs"):
+            (self._files.directory / part).mkdir(parents=True)
         serving = self._authority.server(["localhost", "127.0.0.1", "kubernetes.default.svc"])
         for path, content in (
             (self._files.ca, self._authority.certificate),
