@@ -16,9 +16,13 @@ class ModelFacts(WireType):
     architecture: str | None = None
     model_type: str | None = None
     parameter_count: Int64 | None = None
+    parameter_count_source: str | None = None
+    """Where the count comes from: `tensors` (exact), `configuration` (by formula) or `index`."""
     context_length: Int64 | None = None
     dtype: str | None = None
     quantization: str | None = None
+    quantization_method: str | None = None
+    """The method as the model's configuration names it."""
     size_bytes: Int64 | None = None
     layers: Int32 | None = None
     hidden_size: Int64 | None = None

@@ -7,6 +7,7 @@ priority and fairness does that better, and answers 429 with `Retry-After`, whic
 
 import asyncio
 import io
+import re
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
@@ -276,10 +277,14 @@ class Transport:
     def _note_warnings(self, response: aiohttp.ClientResponse) -> None:
         """Log each distinct `Warning` of the server once; the memory for that is bounded."""
         for value in response.headers.getall("Warning", ()):
-            text = value.split('"')[1] if value.count('"') >= 2 else value
+            text = _WARNING_TEXT.sub(r"\1", value).replace('\\"', '"')
             if text not in self._warnings and len(self._warnings) < 1000:
                 self._warnings.add(text)
                 _log.warning("kube.warning", text=text)
+
+
+_WARNING_TEXT = re.compile(r'\d{3} \S+ "(.*)"')
+"""The form of a `Warning` header's value (RFC 7234 5.5); quotes inside are escaped."""
 
 
 def _with_groups(headers: dict[str, str], groups: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -213,7 +213,8 @@ def _facts(tally: _Tally, previous: RecordedFacts | None, filled: tuple[str, ...
             break
     if found is None:
         return RecordedFacts(filled=filled) if filled else None
-    fields = found.model_dump(mode="json", by_alias=True, exclude_none=True)
+    # Only what the definition knows: an agent of another release may say more, and the server would drop it each time.
+    fields = found.model_dump(mode="json", by_alias=True, exclude_none=True, include=set(ModelFacts.model_fields))
     return RecordedFacts.model_validate({**fields, "filled": list(filled)})
 
 

@@ -105,7 +105,7 @@ def test_an_index_that_points_outside_is_not_followed(target: str) -> None:
         {"config.json": _LLAMA, "model.safetensors.index.json": {"weight_map": {"a": target}}, "README.md": b"x"}
     )
     assert {request.path for request in made} == {"config.json", "model.safetensors.index.json", "README.md"}
-    assert facts.model_extra == {"parameterCountSource": "configuration"}
+    assert facts.parameter_count_source == "configuration"
 
 
 def test_a_missing_shard_makes_the_configuration_count() -> None:
@@ -113,7 +113,7 @@ def test_a_missing_shard_makes_the_configuration_count() -> None:
     facts, _, _ = read({"config.json": config, "model-00001-of-00002.safetensors": safetensors({"a": ("BF16", [5])})})
     per_layer = 2 * 64 + 64 * (64 + 2 * 32) + 64 * 64 + 3 * 64 * 128
     assert facts.parameter_count == 2 * 100 * 64 + 2 * per_layer + 64
-    assert facts.model_extra == {"parameterCountSource": "configuration"}
+    assert facts.parameter_count_source == "configuration"
 
 
 def test_a_broken_weight_file_is_a_problem_and_not_the_end() -> None:
