@@ -26,7 +26,7 @@ class Bar:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """The figures of one benchmark run. `results` holds one flat mapping per subject, with units in the names of its keys."""
+    """The figures of one run. `results` holds a flat mapping per subject, with units in the names of its keys."""
 
     bench: str
     versions: dict[str, str] = field(default_factory=dict)

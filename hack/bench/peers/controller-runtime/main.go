@@ -41,12 +41,12 @@ func residentBytes(field string) int64 {
 }
 
 func main() {
-	kubeconfig := flag.String("kubeconfig", "", "path of the kubeconfig")
+	kubeconfig := flag.Lookup("kubeconfig") // controller-runtime registers it
 	namespace := flag.String("namespace", "default", "namespace to cache")
 	expected := flag.Int("objects", 0, "objects that the namespace holds")
 	typed := flag.Bool("typed", false, "typed ConfigMaps (protobuf) instead of unstructured ones")
 	flag.Parse()
-	if err := run(*kubeconfig, *namespace, *expected, *typed); err != nil {
+	if err := run(kubeconfig.Value.String(), *namespace, *expected, *typed); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -6,7 +6,8 @@ from rich.text import Text
 
 from omectl.cli.overview.snapshot import ModelRow, NodeRow, ServiceRow
 
-_STYLES = {"Ready": "green", "True": "green", "Failed": "red", "False": "red", "Unreadable": "red"}
+READY = "Ready"
+_STYLES = {READY: "green", "True": "green", "Failed": "red", "False": "red", "Unreadable": "red"}
 
 
 def human_bytes(count: float | None) -> str:
