@@ -219,14 +219,13 @@ class Applier:
         _log.info("child.create", kind=kind.kind, object=str(key_of(stamped)))
         if initial_replicas is None:
             return Applied(Outcome.CREATED, await self._apply(kind, stamped, self._field_manager))
-        # The object must be born with the right number, and end with its number owned by the other manager alone:
-        # that one applies everything, then we do, and then it lets go of all but the number.
-        # It writes no hash, so a pass that is cut off in between is seen as unfinished by the next one.
+        # The object is born with the right number, which then passes to the manager that never owns anything else.
+        # The hash comes with the last write: a pass that is cut off before it is seen as unfinished by the next one.
         spec = stamped.get("spec")
         scaled: JsonObject = {**(spec if isinstance(spec, dict) else {}), "replicas": initial_replicas}
-        await self._apply(kind, {**_without_hash(stamped), "spec": scaled}, REPLICAS_MANAGER)
-        reply = await self._apply(kind, stamped, self._field_manager)
-        return Applied(Outcome.CREATED, await self._settle_replicas(kind, reply))
+        born = await self._apply(kind, {**_without_hash(stamped), "spec": scaled}, self._field_manager)
+        await self._apply_replicas(kind, born)
+        return Applied(Outcome.CREATED, await self._apply(kind, stamped, self._field_manager))
 
     async def _settle_replicas(self, kind: ResourceKind, reply: JsonObject) -> JsonObject:
         """Leave the replicas' manager nothing but the replicas, also when an earlier pass was cut off half-way."""

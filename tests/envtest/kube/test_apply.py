@@ -202,16 +202,20 @@ async def test_a_fixed_number_of_replicas_is_handed_over_to_an_autoscaler_unchan
     assert back.live["spec"]["replicas"] == 2
 
 
+@pytest.mark.parametrize("writes", [1, 2])
 async def test_a_creation_that_was_cut_off_is_finished_by_the_next_pass(
-    client: Client, owner: JsonObject, namespace: str
+    client: Client, owner: JsonObject, namespace: str, writes: int
 ) -> None:
     class CutOff(Exception):
         pass
 
     class Dying(Applier):
+        done = 0
+
         async def _apply(self, kind: ResourceKind, obj: JsonObject, manager: str) -> JsonObject:
-            if manager == "omectl":
+            if self.done == writes:
                 raise CutOff
+            self.done += 1
             return await super()._apply(kind, obj, manager)
 
     with pytest.raises(CutOff):
@@ -221,6 +225,7 @@ async def test_a_creation_that_was_cut_off_is_finished_by_the_next_pass(
     whole = await Applier(client).apply(owner, DEPLOYMENTS, deployment(namespace), half, initial_replicas=4)
     assert whole.outcome is Outcome.UPDATED
     assert not manages_beyond_replicas(whole.live)
+    assert not manages(whole.live, "omectl", "spec", "replicas")
 
 
 async def test_an_object_that_is_being_deleted_is_left_alone(
