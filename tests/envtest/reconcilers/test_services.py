@@ -273,10 +273,11 @@ async def test_settings_change_services_and_broken_ones_leave_the_last_good_in_f
     name = await make_service(scene, model.name, runtime)
     domain = settings["data"]["ingress"].replace('"svc.cluster.local"', '"first.example.org"')
 
-    async def url_has(text: str) -> bool:
-        return text in (await service_says(scene, name, "Unknown"))["status"].get("url", "")
+    async def url_has(text: str, service: str = name) -> bool:
+        return text in (await service_says(scene, service, "True"))["status"]["components"]["engine"]["url"]
 
     async with scene.manager():
+        await make_available(scene, name)
         await eventually(lambda: url_has("svc.cluster.local"))
         await scene.admin.merge_patch(CONFIG_MAPS, SETTINGS, {"data": {"ingress": domain}}, "ome")
         await eventually(lambda: url_has("first.example.org"))
@@ -284,8 +285,8 @@ async def test_settings_change_services_and_broken_ones_leave_the_last_good_in_f
         await eventually(lambda: _has_event(scene, SETTINGS, "SettingsInvalid"))
         assert b"omectl_settings_valid 0.0" in exposition()[0]
         other = await make_service(scene, model.name, runtime, stem="later")
-        later = await service_says(scene, other, "Unknown")
-        assert "first.example.org" in later["status"]["url"]
+        await make_available(scene, other)
+        await eventually(lambda: url_has("first.example.org", other))
         await scene.admin.merge_patch(CONFIG_MAPS, SETTINGS, {"data": settings["data"]}, "ome")
         await eventually(lambda: url_has("svc.cluster.local"))
         assert b"omectl_settings_valid 1.0" in exposition()[0]
