@@ -33,7 +33,10 @@ class Shipped:
 def shipped(full_control_plane: ControlPlane) -> Shipped:
     """The shipped manifests, applied under strict validation."""
     kubectl = full_control_plane.binary(Binary.KUBECTL)
-    environment = {"KUBECONFIG": str(full_control_plane.kubeconfig())}
+    environment = {
+        "KUBECONFIG": str(full_control_plane.kubeconfig()),
+        "KUBECACHEDIR": str(full_control_plane.directory / "kubectl"),
+    }
     for arguments in (
         ("apply", "--server-side", "--validate=strict", "--kustomize", str(MANIFESTS)),
         ("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"),
