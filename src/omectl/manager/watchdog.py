@@ -72,7 +72,7 @@ class LoopWatchdog:
             if not self._alive.wait(self._stall_s):
                 stack = _stack_of(watched)
                 while not self._alive.wait(_STILL_S):
-                    _log.error("event_loop_still_stalled", stack=list(_stack_of(watched)))
+                    _log.error("event_loop_still_stalled", blocked_at=list(_stack_of(watched)))
             if self._stop.is_set():
                 return
             lag_s = time.perf_counter() - asked_at
@@ -83,7 +83,7 @@ class LoopWatchdog:
                 _log.warning(
                     "event_loop_stalled",
                     seconds=round(lag_s, 3),
-                    stack=list(stack),
+                    blocked_at=list(stack),
                     next_step="move blocking work to a thread, or let long work pause",
                 )
 
