@@ -57,10 +57,11 @@ def test_nowhere_to_be_had_names_all_four_places(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PATH", "")
     looked = settings(tmp_path, KUBEBUILDER_ASSETS=str(tmp_path / "assets"))
     with pytest.raises(BinariesMissing) as raised:
-        acquire([Binary.ETCD], looked)
+        acquire([Binary.ETCD, Binary.KUBECTL], looked)
     text = str(raised.value)
-    for part in ("$TEST_ASSET_ETCD (not set)", str(tmp_path / "assets" / "etcd"), str(looked.store / "etcd")):
-        assert part in text
+    assert "  $TEST_ASSET_ETCD, $TEST_ASSET_KUBECTL: not set\n" in text
+    assert f"  $KUBEBUILDER_ASSETS: no program etcd, kubectl in {tmp_path / 'assets'}\n" in text
+    assert f"  cache: no program etcd, kubectl in {looked.store}\n" in text
     assert "OMECTL_ENVTEST_INDEX=off" in text
     assert "no `go` on the PATH" in text
     assert "Install Go" in text

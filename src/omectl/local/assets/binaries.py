@@ -44,9 +44,18 @@ class BinariesMissing(LocalError):
 
     def __str__(self) -> str:
         lines = [f"wanted {', '.join(self.missing)} for a control plane on this machine, and found no such program."]
-        for binary, places in self.missing.items():
-            looked = "; ".join(f"{place.name} ({place.path or 'not set'})" for place in places)
-            lines.append(f"  {binary}: looked at {looked}")
+        # One line a place, not one a program: each place is the same for all of them.
+        for kind_of_place in zip(*self.missing.values(), strict=True):
+            unset = dict.fromkeys(place.name for place in kind_of_place if place.path is None)
+            if unset:
+                lines.append(f"  {', '.join(unset)}: not set")
+            absent: dict[tuple[str, Path], list[str]] = {}
+            for place in kind_of_place:
+                if place.path is not None:
+                    absent.setdefault((place.name, place.path.parent), []).append(place.path.name)
+            lines += [
+                f"  {name}: no program {', '.join(files)} in {folder}" for (name, folder), files in absent.items()
+            ]
         return "\n".join([*lines, *(f"  {remedy}" for remedy in self.remedies)])
 
 
