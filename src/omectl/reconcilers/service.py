@@ -8,7 +8,7 @@ on serving.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import structlog
 
@@ -21,7 +21,7 @@ from omectl.api.resource import ObjectKey, ResourceKind, key_of
 from omectl.api.settings import Settings
 from omectl.clock import Clock
 from omectl.informers import Lister
-from omectl.kube.apply import Applier
+from omectl.kube.apply import Applier, ApplyRefused, NotOurs
 from omectl.kube.client import Client
 from omectl.kube.errors import Conflict, ConnectionFailed, Forbidden, KubeError, NotFound
 from omectl.kube.owners import uid_of
@@ -42,6 +42,9 @@ from omectl.reconcilers.service_status import (
     unplannable,
 )
 from omectl.reconcilers.status_writer import put_status
+
+LOOK_AGAIN_S: Final = 10.0
+"""A refused manifest is mended by a change that wakes the service. Of a stranger's object that goes, nobody tells."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -106,10 +109,13 @@ class ServiceReconciler:
             if not failures:
                 await self._prune(raw, made)
         await self._report(service, raw, made, failures)
-        if errors:
-            _log.warning("service_incomplete", service=str(key), failures=reasons_of(failures))
-            raise errors[0]
-        return Result()
+        if not errors:
+            return Result()
+        _log.warning("service_incomplete", service=str(key), failures=reasons_of(failures))
+        for error in errors:
+            if not isinstance(error, ApplyRefused | NotOurs):
+                raise error
+        return Result(requeue_after_s=LOOK_AGAIN_S)
 
     def _plan(self, service: InferenceService, raw: JsonObject) -> Plan:
         caches = self._caches
