@@ -132,6 +132,32 @@ async def test_taken_port_is_replaced_by_another(monkeypatch: pytest.MonkeyPatch
             assert "address already in use" in control_plane.directory.joinpath("logs/kube-apiserver.log").read_text()
 
 
+async def test_two_at_once_do_not_meet() -> None:
+    planes = (ControlPlane(), ControlPlane())
+    try:
+        await asyncio.gather(*(plane.__aenter__() for plane in planes))
+        for plane in planes:
+            await plane.create_namespace("mine")
+        assert planes[0].server != planes[1].server
+    finally:
+        for plane in planes:
+            await plane.stop()
+
+
+async def test_interpreter_that_ends_without_stopping_leaves_neither_process_nor_folder() -> None:
+    script = (
+        "import asyncio; from omectl.local.control_plane import ControlPlane\n"
+        "control_plane = ControlPlane(); asyncio.run(control_plane.__aenter__())\n"
+        "print(control_plane.directory, *(child.pid for child in control_plane.children))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    directory, *pids = ran.stdout.split()
+    async with asyncio.timeout(STOP_LIMIT_S):
+        while any(psutil.pid_exists(int(pid)) for pid in pids):
+            await asyncio.sleep(0.05)
+    assert not Path(directory).exists()
+
+
 async def test_user_has_the_rights_of_its_name_and_groups(full_control_plane: ControlPlane) -> None:
     ann = await full_control_plane.user("ann", ["team-a"])
     async with Client(ann) as client:

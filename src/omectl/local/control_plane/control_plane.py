@@ -1,11 +1,11 @@
 """A real control plane on this machine, as an async context manager."""
 
 import asyncio
+import atexit
 import shutil
 import tempfile
 import threading
 import time
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, Self
@@ -45,13 +45,14 @@ class ControlPlane:
     def __init__(self, options: ControlPlaneOptions | None = None, *, progress: Progress | None = None) -> None:
         self._options = (options or ControlPlaneOptions()).validated()
         self._progress = progress
-        self._removal: weakref.finalize[..., ControlPlane] | None = None
+        self._temporary: Path | None = None
         self._files = Files(Path())
         self._authority = CertificateAuthority()
         self._server: ApiServer | None = None
         self._others: list[Child] = []
 
     async def __aenter__(self) -> Self:
+        atexit.register(self.kill)
         try:
             await self._start()
         except BaseException:
@@ -117,14 +118,17 @@ class ControlPlane:
             self.kill()
 
     def kill(self) -> None:
-        """End everything at once; safe in any state."""
+        """End everything at once; safe in any state, and done when the interpreter ends without a stop."""
+        atexit.unregister(self.kill)
         for child in self._others:
             child.kill()
         self._others.clear()
         if self._server is not None:
             self._server.kill()
             self._server = None
-        self._remove()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None
 
     async def stop_apiserver(self) -> None:
         """Stop kube-apiserver alone, as a crash of it would."""
@@ -248,9 +252,8 @@ class ControlPlane:
     def _folder(self) -> Path:
         if self._options.directory is not None:
             return self._options.directory.absolute()
-        directory = Path(tempfile.mkdtemp(prefix="omectl-control-plane-"))
-        self._removal = weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
-        return directory
+        self._temporary = Path(tempfile.mkdtemp(prefix="omectl-control-plane-"))
+        return self._temporary
 
     async def _await_service_account(self) -> None:
         """Pods are refused until the controllers have made the namespace's default service account."""
@@ -312,10 +315,6 @@ class ControlPlane:
             client_certificate_data=pair.certificate,
             client_key_data=pair.key,
         )
-
-    def _remove(self) -> None:
-        if self._removal is not None:
-            self._removal()
 
 
 async def _acquired(wanted: frozenset[Binary], progress: Progress | None) -> Assets:
