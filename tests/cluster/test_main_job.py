@@ -101,7 +101,7 @@ async def test_at_rest_only_leases_are_written_also_after_a_restart(demo: Demo) 
     await asyncio.sleep(QUIET_S)
     session.check()
     other = [write for write in our_writes(log, after_line=before) if not write.is_lease]
-    assert other == []
+    assert not other, "\n".join(str(write) for write in other)
     writers = {write.user for write in our_writes(log, after_line=before)}
     assert len(writers) == 2, "the manager and the agents are at work"
 
@@ -131,7 +131,8 @@ async def test_model_deleted_while_ready_leaves_nothing_on_the_nodes(demo: Demo)
 async def _assert_only_leases(log: Path) -> None:
     before = line_count(log)
     await asyncio.sleep(QUIET_S)
-    assert [write for write in our_writes(log, after_line=before) if not write.is_lease] == []
+    other = [write for write in our_writes(log, after_line=before) if not write.is_lease]
+    assert not other, "\n".join(str(write) for write in other)
 
 
 async def _until_quiet(log: Path) -> None:

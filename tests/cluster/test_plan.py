@@ -47,7 +47,7 @@ def _unstamped(body: JsonObject) -> JsonObject:
     metadata = body["metadata"]
     metadata.pop("ownerReferences")
     metadata["labels"].pop(OWNED_BY_UID)
-    metadata["annotations"].pop(DESIRED_HASH)
+    metadata["annotations"].pop(DESIRED_HASH, None)
     if not metadata["annotations"]:
         metadata.pop("annotations")
     return body

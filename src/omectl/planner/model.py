@@ -36,6 +36,7 @@ class ModelView:
     """
 
     key: ModelKey
+    model_type: str | None
     format: NamedVersion | None
     framework: NamedVersion | None
     architecture: str | None
@@ -84,6 +85,7 @@ def view_model(model: BaseModel | ClusterBaseModel, settings: Settings) -> Model
     ready = condition.status == TRUE if condition is not None else status is not None and status.state == "Ready"
     return ModelView(
         key=ModelKey(model.resource_kind.kind, model.namespace, model.name),
+        model_type=spec.model_type or facts.model_type,
         format=_named(spec.model_format, facts.format),
         framework=_named(spec.model_framework, facts.framework),
         architecture=spec.model_architecture or facts.architecture,

@@ -23,7 +23,7 @@ def model_config(service: InferenceService, model: ModelView, resource: BaseMode
         "storageKey": storage.key,
         "modelFormatName": model.format.name if model.format is not None else None,
         "modelFormatVersion": model.format.version if model.format is not None else None,
-        "modelType": resource.spec.model_type,
+        "modelType": model.model_type,
         "modelFrameworkName": model.framework.name if model.framework is not None else None,
         "modelFrameworkVersion": model.framework.version if model.framework is not None else None,
     }

@@ -17,6 +17,8 @@ class Write:
     resource: str
     name: str
     code: int
+    body: str
+    """What was sent, as JSON without the parts that only say which object it is."""
 
     @property
     def is_lease(self) -> bool:
@@ -48,4 +50,11 @@ def _writes(log: Path, after_line: int) -> Iterator[Write]:
                     target.get("resource", ""),
                     target.get("name", ""),
                     event.get("responseStatus", {}).get("code", 0),
+                    _body(event.get("requestObject")),
                 )
+
+
+def _body(sent: object) -> str:
+    if not isinstance(sent, dict):
+        return ""
+    return json.dumps(sent.get("status") or {name: part for name, part in sent.items() if name != "metadata"})
