@@ -1,0 +1,160 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from omectl.api.inference_service_status import InferenceServiceStatus
+from omectl.api.json import JsonObject
+from omectl.api.resource import ObjectKey
+from omectl.kube.apply import ApplyRefused, NotOurs
+from omectl.kube.errors import Cause, Details, Forbidden, Invalid, KubeError, NotFound
+from omectl.planner.result import Problem
+from omectl.reconcilers.service_events import Tale, event_reason, transitions
+from omectl.reconcilers.service_status import Failure, failure_of, ready_condition, service_status, unplannable
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PLANNED: JsonObject = {
+    "conditions": [
+        {"type": "Ready", "status": "True"},
+        {"type": "EngineReady", "status": "True", "reason": "MinimumReplicasAvailable", "message": "fine"},
+        {"type": "IngressReady", "status": "True"},
+    ],
+    "url": "http://a.example.org",
+    "annotations": {"omectl.io/runtime": "r"},
+    "components": {"engine": {"url": "http://e.example.org"}},
+}
+
+
+def written(planned: JsonObject, *failures: Failure, previous: JsonObject | None = None, later: int = 0) -> JsonObject:
+    before = InferenceServiceStatus.model_validate(previous) if previous is not None else None
+    return service_status(planned, failures, generation=7, previous=before, now=NOW + timedelta(hours=later))
+
+
+def conditions(status: JsonObject) -> dict[str, JsonObject]:
+    found = status["conditions"]
+    assert isinstance(found, list)
+    return {str(each["type"]): each for each in found if isinstance(each, dict)}
+
+
+def test_what_is_planned_is_written_with_generation_and_times() -> None:
+    status = written(PLANNED)
+    assert status["observedGeneration"] == 7
+    assert status["url"] == "http://a.example.org"
+    assert status["components"] == {"engine": {"url": "http://e.example.org"}}
+    assert conditions(status)["Ready"] == {
+        "type": "Ready",
+        "status": "True",
+        "lastTransitionTime": "2026-01-02T03:04:05Z",
+    }
+
+
+def test_the_same_again_later_is_equal_so_nothing_is_written() -> None:
+    status = written(PLANNED)
+    assert written(PLANNED, previous=status, later=1) == status
+
+
+def test_a_change_moves_only_its_own_time() -> None:
+    status = written(PLANNED)
+    changed = written(PLANNED, Failure("engine", "NotOurs", "x; do y"), previous=status, later=1)
+    assert conditions(changed)["EngineReady"]["lastTransitionTime"] == "2026-01-02T04:04:05Z"
+    assert conditions(changed)["IngressReady"]["lastTransitionTime"] == "2026-01-02T03:04:05Z"
+
+
+@pytest.mark.parametrize(
+    ("component", "condition", "severity"),
+    [
+        ("engine", "EngineReady", None),
+        ("router", "RouterReady", "Info"),
+        ("decoder", "DecoderReady", "Info"),
+        ("", "IngressReady", None),
+        ("external-service", "IngressReady", None),
+    ],
+)
+def test_a_failure_shows_in_its_component_and_in_ready(component: str, condition: str, severity: str | None) -> None:
+    found = conditions(written(PLANNED, Failure(component, "ManifestRefused", "wanted; found; do")))
+    for name in (condition, "Ready"):
+        assert found[name]["status"] == "False"
+        assert (found[name]["reason"], found[name]["message"]) == ("ManifestRefused", "wanted; found; do")
+    assert found[condition].get("severity") == severity
+
+
+def test_the_first_of_several_failures_stands_for_the_service() -> None:
+    found = conditions(written(PLANNED, Failure("engine", "A", "a"), Failure("router", "B", "b")))
+    assert found["Ready"]["reason"] == "A"
+    assert found["RouterReady"]["reason"] == "B"
+
+
+def test_no_null_is_written_because_the_server_would_drop_it() -> None:
+    assert written({"address": {"url": None, "name": "x"}, "modelStatus": None})["address"] == {"name": "x"}
+
+
+INVALID = Invalid(422, "Invalid", "bad port", Details(causes=(Cause("FieldValueInvalid", "spec.ports[0]", "bad"),)))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "said"),
+    [
+        (ApplyRefused("Deployment", ObjectKey("a", "b"), INVALID), "ManifestRefused", "spec.ports[0]"),
+        (NotOurs("Service", ObjectKey("a", "b"), "InferenceService a/b", ""), "NotOurs", "nobody"),
+        (Forbidden(403, "Forbidden", "exceeded quota"), "Forbidden", "exceeded quota"),
+        (NotFound(404, "NotFound", "no such kind"), "DependencyMissing", "no such kind"),
+        (NotFound(404, "NotFound", "gone", Details(name="x")), "ApplyFailed", "gone"),
+        (KubeError("anything"), "ApplyFailed", "anything"),
+    ],
+)
+def test_each_error_has_its_reason_and_keeps_its_words(error: KubeError, reason: str, said: str) -> None:
+    failure = failure_of("engine", error)
+    assert failure.reason == reason
+    assert said in failure.message
+
+
+def told(old: JsonObject | None, new: JsonObject, **more: object) -> list[Tale]:
+    before = InferenceServiceStatus.model_validate({"conditions": [old]}) if old else None
+    after = InferenceServiceStatus.model_validate({"conditions": [new]})
+    return transitions("a/b", ready_condition(before), ready_condition(after), **more)  # type: ignore[arg-type]
+
+
+TRUE: JsonObject = {"type": "Ready", "status": "True"}
+FALSE: JsonObject = {"type": "Ready", "status": "False", "reason": "R", "message": "m"}
+
+
+def test_becoming_ready_and_not_ready_are_told() -> None:
+    assert [tale.reason for tale in told(None, TRUE)] == ["InferenceServiceReady"]
+    assert [tale.reason for tale in told(FALSE, TRUE)] == ["InferenceServiceReady"]
+    assert told(TRUE, FALSE) == [Tale("Warning", "InferenceServiceNotReady", "m")]
+
+
+@pytest.mark.parametrize("condition", [TRUE, FALSE])
+def test_what_stays_as_it_is_is_not_told(condition: JsonObject) -> None:
+    assert told(condition, condition, problem_event="ModelReconcileError") == []
+
+
+def test_a_new_problem_is_told_under_the_references_reason() -> None:
+    assert told(None, FALSE, problem_event="ModelReconcileError") == [Tale("Warning", "ModelReconcileError", "m")]
+
+
+def test_a_failed_apply_is_an_internal_error() -> None:
+    failures = (Failure("engine", "NotOurs", "found; do"),)
+    assert told(None, FALSE, failures=failures) == [Tale("Warning", "InternalError", "found; do")]
+
+
+@pytest.mark.parametrize(
+    ("reason", "event"),
+    [
+        ("ModelReconcileError", "ModelReconcileError"),
+        ("RuntimeSelectionError", "RuntimeSelectionError"),
+        ("InvalidSpec", "MergeSpecsError"),
+        ("NotSupportedYet", "DeploymentModeError"),
+        ("ModelNotReady", ""),
+    ],
+)
+def test_events_have_only_reasons_of_the_reference(reason: str, event: str) -> None:
+    assert event_reason(Problem(reason, "m", "n")) == event
+
+
+def test_no_problem_has_no_event() -> None:
+    assert event_reason(None) == ""
+
+
+def test_a_service_that_cannot_be_planned_still_has_a_status() -> None:
+    status = conditions(written(unplannable("ModelReconcileError", "the model cannot be read")))
+    assert status["Ready"]["message"] == "the model cannot be read"
