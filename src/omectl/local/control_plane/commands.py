@@ -153,7 +153,9 @@ def kube_scheduler(program: Path, kubeconfig: Path) -> list[str]:
 
 def kwok(program: Path, kubeconfig: Path, stages: Path) -> list[str]:
     configs = [f"--config={stage}" for stage in sorted(stages.glob("*.yaml"))]
-    return [str(program), f"--kubeconfig={kubeconfig}", "--manage-all-nodes=true", *configs]
+    # Leases are the heartbeat: without them every node turns NotReady after 40 seconds.
+    flags = ["--manage-all-nodes=true", "--node-lease-duration-seconds=40"]
+    return [str(program), f"--kubeconfig={kubeconfig}", *flags, *configs]
 
 
 def needed(*, controllers: bool, scheduler: bool, kwok: bool) -> frozenset[Binary]:
