@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omectl.cli.failure import CliFailure
+from omectl.cli.failure import CliFailure, extra_needed
 from omectl.cli.options import Context, Kubeconfig, cluster_config
 
 if TYPE_CHECKING:
@@ -74,10 +74,12 @@ def agent(
     import os
 
     from omectl.cli.logs import LogFormat, LogLevel, set_up_logging
-    from omectl.modelagent.options import AgentOptions
-    from omectl.modelagent.problems import ModelError
-    from omectl.modelagent.storage.http import SmallReadOptions
-    from omectl.modelagent.transfer.options import TransferOptions
+
+    with extra_needed("agent"):
+        from omectl.modelagent.options import AgentOptions
+        from omectl.modelagent.problems import ModelError
+        from omectl.modelagent.storage.http import SmallReadOptions
+        from omectl.modelagent.transfer.options import TransferOptions
 
     try:
         set_up_logging(LogFormat(log_format), LogLevel(log_level))

@@ -165,8 +165,10 @@ def _hub_facts(uri: str, endpoint: str) -> "ModelFacts":
     import asyncio
 
     from omectl.api.storage_uri import HuggingFaceUri, StorageUriError, parse_storage_uri
-    from omectl.cli.failure import CliFailure
-    from omectl.modelagent.problems import ModelError
+    from omectl.cli.failure import CliFailure, extra_needed
+
+    with extra_needed("agent"):
+        from omectl.modelagent.problems import ModelError
 
     try:
         parsed = parse_storage_uri(uri)

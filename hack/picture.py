@@ -1,0 +1,32 @@
+"""Writes docs/up.svg, the README's picture: what `omectl up` shows at its end, from a real run."""
+
+import asyncio
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.text import Text
+
+from omectl.cli.up.demo import choose_model
+from omectl.cli.up.session import Session, SessionOptions
+from omectl.cli.up.view import live_view, next_steps
+from omectl.testing.demo import Demo
+
+TARGET = Path(__file__).parents[1] / "docs" / "up.svg"
+
+
+async def main() -> None:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    async with Session(SessionOptions(model=choose_model(None))) as session:
+        demo = Demo(session)
+        await demo.until_ready()
+        elapsed_s = loop.time() - started
+        snapshot = await demo.until(lambda seen: all(held.verified for node in seen.nodes for held in node.models))
+    console = Console(record=True, width=118, file=Path("/dev/null").open("w"))
+    advice = next_steps("up/control-plane/kubeconfigs/admin.yaml", "demo", "embeddings")
+    ready = Text(f"Ready after {elapsed_s:.1f} s", style="bold green")
+    console.print(Group(live_view(snapshot, ""), ready, advice))
+    TARGET.write_text(console.export_svg(title="omectl up"))
+
+
+asyncio.run(main())
