@@ -81,13 +81,6 @@ class NodePaths:
             raise self._outside(node_path, f"is inside the agent's own directory {PRIVATE_DIRECTORY!r}")
         return parts
 
-    def default_path(self, storage_uri: str) -> str:
-        """Where a model without a path goes: its URI below the models root, scheme and all, as plain components."""
-        cleaned = [
-            part for part in storage_uri.replace("://", "/").replace("\0", "").split("/") if part not in {"", ".", ".."}
-        ]
-        return str(self.models_root.joinpath(*cleaned))
-
     def _outside(self, found: str, why: str) -> ModelError:
         return ModelError(
             Reason.PATH_OUTSIDE_ROOT,

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from omectl.api.facts import ModelFacts
+from omectl.api.model_path import default_model_path
 from omectl.api.node_entry import READY
 from omectl.api.storage_uri import HuggingFaceUri
 from omectl.modelagent import measures
@@ -45,7 +46,7 @@ class HubWork:
     async def run(self) -> None:
         """Leave the model published and reported Ready; ModelError says why not."""
         shop, model = self.shop, self.model
-        path = model.storage.path or shop.options.paths.default_path(model.storage.storage_uri)
+        path = model.storage.path or default_model_path(shop.options.models_root, model.storage.storage_uri)
         parts = shop.options.paths.inside(path)
         shop.claims.claim(model.key, parts)
         record = await self._settle_identity(shop.records.get(model.key))

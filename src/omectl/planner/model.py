@@ -8,6 +8,7 @@ from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.conditions import TRUE, find_condition
 from omectl.api.facts import NameVersion, RecordedFacts
 from omectl.api.labels import ModelKey, model_label_key
+from omectl.api.model_path import default_model_path
 from omectl.api.model_size import format_model_size, parse_model_size
 from omectl.api.model_spec import DiffusionPipelineSpec, ModelFormat, ModelFrameworkSpec
 from omectl.api.settings import Settings
@@ -94,7 +95,7 @@ def view_model(model: BaseModel | ClusterBaseModel, settings: Settings) -> Model
         size=size,
         size_text=text,
         size_readable=readable,
-        path=_path(model, settings),
+        path=spec.storage.path or default_model_path(settings.models_root, spec.storage.storage_uri),
         revision=facts.revision or "",
         ready=ready,
         state=f"{condition.reason}: {condition.message}" if condition is not None and not ready else "",
@@ -133,12 +134,3 @@ def _pipeline(facts: RecordedFacts) -> DiffusionPipelineSpec | None:
     if not facts.diffusion_pipeline:
         return None
     return DiffusionPipelineSpec.model_validate(facts.diffusion_pipeline, context=FROM_THE_WIRE)
-
-
-def _path(model: BaseModel | ClusterBaseModel, settings: Settings) -> str:
-    """`storage.path`, else where the agent puts it: the URI below the models root, as plain components."""
-    storage = model.spec.storage
-    if storage.path:
-        return storage.path
-    uri = storage.storage_uri.replace("://", "/").replace("\0", "")
-    return "/".join([settings.models_root, *(part for part in uri.split("/") if part not in ("", ".", ".."))])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omectl.api.model_path import default_model_path
 from omectl.modelagent.paths import NodePaths, check_file_names, file_name_parts
 from omectl.modelagent.problems import ModelError, Reason
 
@@ -80,6 +81,5 @@ def test_a_path_below_the_models_root_is_named_from_there() -> None:
     assert ROOT.root_on_disk == PurePosixPath("/tmp/node-a/raid/models")
 
 
-def test_a_model_without_a_path_gets_one_from_its_uri() -> None:
-    assert ROOT.default_path("hf://org/name@main") == "/raid/models/hf/org/name@main"
-    assert ROOT.inside(ROOT.default_path("hf://../../x"))
+def test_the_path_of_a_model_that_names_none_is_inside_the_models_root() -> None:
+    assert ROOT.inside(default_model_path(str(ROOT.models_root), "hf://../../x")) == ("hf", "x")
