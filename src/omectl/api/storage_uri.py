@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
+DEFAULT_REVISION: Final = "main"
+"""What a hub's repository is read at when nobody names a branch, a tag or a commit."""
+
 
 class StorageUriError(ValueError):
     """A text is not a storage URI. `storage` names the kind of storage, "" when the prefix is unknown."""
@@ -21,11 +24,11 @@ class StorageUriError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class HuggingFaceUri:
-    """A repository on a model hub. `revision` is "" when the URI ends in `@`."""
+    """A repository on a model hub. `revision` is "" when the URI ends in `@`, which a hub reads as its default."""
 
     scheme: ClassVar[str] = "hf"
     model: str
-    revision: str = "main"
+    revision: str = DEFAULT_REVISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def _need(*parts: str) -> None:
 def _hugging_face(rest: str) -> HuggingFaceUri:
     model, marked, revision = rest.partition("@")
     _need(model)
-    return HuggingFaceUri(model, revision if marked else "main")
+    return HuggingFaceUri(model, revision if marked else DEFAULT_REVISION)
 
 
 def _local(rest: str) -> LocalUri:

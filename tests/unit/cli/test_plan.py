@@ -1,3 +1,4 @@
+import asyncio
 import io
 import json
 import struct
@@ -11,7 +12,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from omectl.cli.failure import CliFailure
-from omectl.cli.plan import register
+from omectl.cli.plan import read_facts, register
+from omectl.local.hub import HubOptions, HubServer
 
 Json = Any
 MODEL: Json = {
@@ -151,6 +153,16 @@ def a_model(folder: Path) -> Path:
     out.write(header + bytes(8))
     (model / "model.safetensors").write_bytes(out.getvalue())
     return model
+
+
+@pytest.mark.parametrize("revision", ["", "@", "@main"])
+async def test_facts_of_a_repository_that_names_no_revision_are_those_of_its_main_branch(
+    tmp_path: Path, revision: str
+) -> None:
+    async with HubServer([a_model(tmp_path)], HubOptions(name="org/model")) as hub:
+        facts = await asyncio.to_thread(read_facts, f"hf://org/model{revision}", hub.endpoint)
+        assert facts.architecture == "BertModel"
+        assert facts.revision == await hub.commit("org/model")
 
 
 def test_facts_of_a_model_folder_fill_what_the_manifest_leaves_out(app: typer.Typer, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from omectl.api.json import JsonObject
-from omectl.api.storage_uri import HuggingFaceUri, StorageUriError, parse_storage_uri
+from omectl.api.storage_uri import DEFAULT_REVISION, HuggingFaceUri, StorageUriError, parse_storage_uri
 from omectl.cli.failure import CliFailure
 
 DEMO_REPOSITORY = "sentence-transformers/all-MiniLM-L6-v2"
@@ -21,12 +21,12 @@ class DemoModel:
     the environment names (`HF_ENDPOINT`) is asked."""
 
     repository: str
-    revision: str = "main"
+    revision: str = DEFAULT_REVISION
     directory: Path | None = None
 
     @property
     def uri(self) -> str:
-        return f"hf://{self.repository}" + (f"@{self.revision}" if self.revision != "main" else "")
+        return f"hf://{self.repository}" + (f"@{self.revision}" if self.revision not in {"", DEFAULT_REVISION} else "")
 
     @property
     def name(self) -> str:

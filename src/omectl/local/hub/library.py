@@ -7,6 +7,7 @@ from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
 
+from omectl.api.storage_uri import DEFAULT_REVISION
 from omectl.local.hub.digests import DigestCache
 from omectl.local.hub.options import HubOptions
 from omectl.local.hub.repository import Snapshot, find_repositories, scan
@@ -25,7 +26,7 @@ class Library:
         self._repositories: dict[str, dict[str, Path]] = {}
         if isinstance(directories, Mapping):
             for name, directory in directories.items():
-                self._repositories[name] = {"main": directory}
+                self._repositories[name] = {DEFAULT_REVISION: directory}
         else:
             for directory in [directories] if isinstance(directories, Path) else directories:
                 for name, revisions in find_repositories(directory, options.name).items():

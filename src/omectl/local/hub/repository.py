@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
+from omectl.api.storage_uri import DEFAULT_REVISION
 from omectl.local.errors import LocalError
 from omectl.local.hub.digests import DigestCache, blob_id
 
@@ -82,7 +83,7 @@ def find_repositories(directory: Path, name: str | None = None) -> dict[str, dic
     if not directory.is_dir():
         raise RepositoryError(f"wanted a directory with models, found nothing at {directory}")
     if is_model_directory(directory):
-        return {name or f"local/{directory.resolve().name}": {"main": directory}}
+        return {name or f"local/{directory.resolve().name}": {DEFAULT_REVISION: directory}}
     found: dict[str, dict[str, Path]] = {}
     for owner in _folders(directory):
         if is_model_directory(owner):
@@ -101,7 +102,7 @@ def _folders(directory: Path) -> Sequence[Path]:
 
 def _add(found: dict[str, dict[str, Path]], name: str, folder: Path) -> None:
     name, _, revision = name.partition("@")
-    found.setdefault(name, {})[revision or "main"] = folder
+    found.setdefault(name, {})[revision or DEFAULT_REVISION] = folder
 
 
 def scan(directory: Path, digests: DigestCache, large_file_bytes: int) -> Snapshot:

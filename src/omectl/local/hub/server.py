@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from anyio import to_thread
 
 from omectl.api.json import JsonValue
+from omectl.api.storage_uri import DEFAULT_REVISION
 from omectl.local.hub import refusals
 from omectl.local.hub.content import Delivery, open_unchanged, send
 from omectl.local.hub.digests import DigestsClosedError
@@ -117,7 +118,7 @@ class HubServer:
         """The traffic so far; the files' numbers go on counting."""
         return self._traffic.statistics()
 
-    async def commit(self, name: str, revision: str = "main") -> str:
+    async def commit(self, name: str, revision: str = DEFAULT_REVISION) -> str:
         """The commit that a revision stands for now. Reads every file once; clients need not wait for it afterwards."""
         snapshot = await self._library.snapshot(name, revision, fresh=True)
         if snapshot is None:
@@ -178,7 +179,7 @@ class HubServer:
 
     async def _snapshot(self, request: web.Request, parts: Mapping[str, str], *, fresh: bool) -> Snapshot:
         self._authorize(request, parts["name"])
-        revision = parts.get("revision", "main")
+        revision = parts.get("revision", DEFAULT_REVISION)
         snapshot = await self._library.snapshot(parts["name"], revision, fresh=fresh)
         if snapshot is None:
             raise refusals.revision_unknown(revision)

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from omectl.api.storage_uri import DEFAULT_REVISION
 from omectl.modelagent.paths import check_file_names, file_name_parts
 from omectl.modelagent.problems import ModelError, Reason
 from omectl.modelagent.source import Digest, HttpRequest, RemoteFile
@@ -85,7 +86,11 @@ class HubBackend:
     async def resolve(
         self, repository: str, revision: str, parameters: Mapping[str, str], token: str | None
     ) -> HubSource:
-        """List `repository` at `revision` (a branch, tag or commit); ModelError says what to do about any failure."""
+        """List `repository` at `revision` (a branch, tag or commit; "" is the default branch).
+
+        ModelError says what to do about any failure.
+        """
+        revision = revision or DEFAULT_REVISION
         _check_name(repository, revision)
         url = f"{self._endpoint}/api/models/{repository}/revision/{quote(revision, safe='')}?blobs=true"
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -127,7 +132,7 @@ def _check_name(repository: str, revision: str) -> None:
             "Write storage.storageUri as hf://organisation/name or hf://organisation/name@revision.",
         )
     odd = any(ord(character) < 33 for character in revision)
-    if not revision or len(revision) > _REVISION_LIMIT or ".." in revision or odd:
+    if len(revision) > _REVISION_LIMIT or ".." in revision or odd:
         raise ModelError(
             Reason.URI_INVALID,
             f"{revision[:64]!r} is not a revision; wanted a branch, a tag or a commit.",
