@@ -89,8 +89,7 @@ async def _may(client: Client, node: str) -> bool:
 
 
 async def test_it_sets_and_removes_model_labels_of_its_own_node(scene: Scene) -> None:
-    await scene.client.merge_patch(NODES, scene.own, MODEL_LABEL)
-    node = await scene.client.get(NODES, scene.own)
+    node = await scene.client.merge_patch(NODES, scene.own, MODEL_LABEL)
     assert "models.ome.io/clusterbasemodel.m" in str(node["metadata"])
     await scene.client.merge_patch(
         NODES, scene.own, {"metadata": {"labels": {"models.ome.io/clusterbasemodel.m": None}}}
@@ -160,12 +159,11 @@ async def test_it_cannot_change_the_settings(scene: Scene) -> None:
 
 async def test_it_renews_its_own_lease_only(scene: Scene) -> None:
     own, other = f"ome-model-agent-{scene.own}", f"ome-model-agent-{scene.other}"
-    await scene.client.create(LEASES, lease(own))
-    await scene.client.merge_patch(LEASES, own, {"spec": {"holderIdentity": "y"}}, "ome")
+    held = await scene.client.create(LEASES, lease(own))
+    await scene.client.replace(LEASES, {**held, "spec": {"holderIdentity": "y"}})
     await refused(lambda: scene.client.create(LEASES, lease(other)))
-    await scene.admin.create(LEASES, lease(other))
-    steal: JsonObject = {"spec": {"holderIdentity": "thief"}}
-    message = await refused(lambda: scene.client.merge_patch(LEASES, other, steal, "ome"))
+    theirs = await scene.admin.create(LEASES, lease(other))
+    message = await refused(lambda: scene.client.replace(LEASES, {**theirs, "spec": {"holderIdentity": "thief"}}))
     assert other in message
 
 
