@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import parse_entry_key
+from omectl.api.labels import CHOSEN_MODE, CHOSEN_RUNTIME, parse_entry_key
 from omectl.api.node_entry import NodeEntry, NodeEntryError
 
 
@@ -155,8 +155,8 @@ def _service_row(service: JsonObject) -> ServiceRow:
     return ServiceRow(
         key=_key(service),
         model=_text(service, "spec", "model", "name"),
-        runtime=_annotation(service, "omectl.io/runtime") or _text(service, "spec", "runtime", "name"),
-        mode=_annotation(service, "omectl.io/mode"),
+        runtime=_annotation(service, CHOSEN_RUNTIME) or _text(service, "spec", "runtime", "name"),
+        mode=_annotation(service, CHOSEN_MODE),
         ready=str(ready.get("status", "Unknown")),
         url=_text(service, "status", "url"),
         reason="" if ready.get("status") == "True" else _reason(ready),

@@ -52,9 +52,7 @@ def nodes_table(rows: tuple[NodeRow, ...]) -> RenderableType:
 
 
 def models_table(rows: tuple[ModelRow, ...]) -> RenderableType:
-    table = _table(
-        "Models", "MODEL", "STATE", "ARCHITECTURE", "PARAMETERS", "NODES", "BYTES", "RATE", "VERIFIED", "WHY"
-    )
+    table = _table("Models", "MODEL", "STATE", "ARCHITECTURE", "PARAMETERS", "NODES", "BYTES", "RATE", "VERIFIED")
     for row in rows:
         nodes = f"{row.nodes_ready} ready" + (f", {row.nodes_failed} failed" if row.nodes_failed else "")
         table.add_row(
