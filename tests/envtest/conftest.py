@@ -32,16 +32,23 @@ class Shipped:
 @pytest.fixture(scope="session")
 def shipped(full_control_plane: ControlPlane) -> Shipped:
     """The shipped manifests, applied under strict validation."""
-    kubectl = full_control_plane.binary(Binary.KUBECTL)
-    environment = {
-        "KUBECONFIG": str(full_control_plane.kubeconfig()),
-        "KUBECACHEDIR": str(full_control_plane.directory / "kubectl"),
-    }
-    for arguments in (
-        ("apply", "--server-side", "--validate=strict", "--kustomize", str(MANIFESTS)),
-        ("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"),
-    ):
-        subprocess.run(
-            [kubectl, *arguments], env=environment, check=True, capture_output=True, text=True, timeout=_APPLY_S
-        )
+    kubectl(full_control_plane, "apply", "--server-side", "--validate=strict", "--kustomize", str(MANIFESTS))
+    kubectl(full_control_plane, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
     return Shipped(full_control_plane)
+
+
+def kubectl(control_plane: ControlPlane, *arguments: str) -> str:
+    """What kubectl prints, as admin of this control plane; its cache stays in the control plane's folder."""
+    environment = {
+        "KUBECONFIG": str(control_plane.kubeconfig()),
+        "KUBECACHEDIR": str(control_plane.directory / "kubectl"),
+    }
+    run = subprocess.run(
+        [control_plane.binary(Binary.KUBECTL), *arguments],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=_APPLY_S,
+    )
+    return run.stdout

@@ -4,27 +4,17 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import pytest
+from tests.envtest.conftest import Shipped
 
 from omectl.api.json import JsonObject
 from omectl.api.labels import shorten
 from omectl.kube.client import Client
-from omectl.kube.credentials import ClientConfig
 from omectl.kube.errors import Forbidden
 from omectl.kube.resources import CONFIG_MAPS, LEASES, NODES, SECRETS
-from omectl.local.control_plane import ControlPlane
 
 IN_FORCE_S = 15
-
-
-class Shipped(Protocol):
-    """The fixture of the folder above."""
-
-    control_plane: ControlPlane
-
-    async def agent(self, node: str | None) -> ClientConfig: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """The rendered manifests against a real API server."""
 
 import secrets
-import subprocess
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 import yaml
+from tests.envtest.conftest import MANIFESTS, Shipped, kubectl
 
 from omectl.api.json import JsonObject
 from omectl.kube.client import Client
@@ -19,27 +18,11 @@ from omectl.kube.resources import (
     SERVICE_ACCOUNTS,
     VALIDATING_ADMISSION_POLICIES,
 )
-from omectl.local.assets import Binary
 from omectl.local.control_plane import ControlPlane
-
-MANIFESTS = Path(__file__).parents[3] / "manifests"
-
-
-class Shipped(Protocol):
-    """The fixture of the folder above."""
-
-    control_plane: ControlPlane
 
 
 def rendered(control_plane: ControlPlane, folder: Path) -> list[JsonObject]:
-    run = subprocess.run(
-        [control_plane.binary(Binary.KUBECTL), "kustomize", folder],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return list(yaml.load_all(run.stdout, yaml.CSafeLoader))
+    return list(yaml.load_all(kubectl(control_plane, "kustomize", str(folder)), yaml.CSafeLoader))
 
 
 def test_everything_renders_once(full_control_plane: ControlPlane) -> None:

@@ -16,13 +16,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.envtest.conftest import MANIFESTS
+from tests.envtest.conftest import MANIFESTS, kubectl
 from tests.envtest.reconcilers.conftest import eventually
 
 from omectl.api.kinds import ALL_KINDS, BENCHMARK_JOBS, CLUSTER_BASE_MODELS
 from omectl.kube.client import Client
 from omectl.kube.resources import LEASES
-from omectl.local.assets import Binary
 from omectl.local.control_plane import ControlPlane, ControlPlaneOptions, Profile
 from omectl.testing.plugin import running_control_plane
 
@@ -33,15 +32,8 @@ USED = [kind for kind in ALL_KINDS if kind is not BENCHMARK_JOBS]
 def bare() -> Iterator[ControlPlane]:
     """A control plane with our roles and namespaces, and without our kinds."""
     for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL)):
-        kubectl = control_plane.binary(Binary.KUBECTL)
         for folder in ("namespaces", "rbac"):
-            subprocess.run(
-                [kubectl, "apply", "--server-side", "--kustomize", MANIFESTS / folder],
-                env={"KUBECONFIG": str(control_plane.kubeconfig())},
-                check=True,
-                capture_output=True,
-                timeout=60,
-            )
+            kubectl(control_plane, "apply", "--server-side", "--kustomize", str(MANIFESTS / folder))
         yield control_plane
 
 
