@@ -20,10 +20,11 @@ import yaml
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.codec import decode
 from omectl.api.inference_service import InferenceService
+from omectl.api.installation import SETTINGS_CONFIG_MAP
 from omectl.api.quantity import Quantity, QuantityError
 from omectl.api.references import ServingRuntimeRef
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
-from omectl.api.settings import SETTINGS_NAME, Settings, SettingsError, parse_settings
+from omectl.api.settings import Settings, SettingsError, parse_settings
 from omectl.planner import Plan, PlanInputs, plan, resolve_model
 
 Json = Any
@@ -115,7 +116,7 @@ class Catalogue:
         folder = "" if sample.startswith("variants/") else "samples"
         settings, extra = Settings.defaults(), []
         for one in documents(self.root / "inputs" / folder / sample):
-            if one["kind"] == "ConfigMap" and one["metadata"]["name"] == SETTINGS_NAME:
+            if one["kind"] == "ConfigMap" and one["metadata"]["name"] == SETTINGS_CONFIG_MAP:
                 # Settings that cannot be read leave the last good ones in force.
                 with suppress(SettingsError):
                     settings = parse_settings(one["data"])

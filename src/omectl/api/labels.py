@@ -1,4 +1,4 @@
-"""Keys of labels, annotations and finalizers, and how long names are shortened."""
+"""Keys of labels, annotations and finalizers, names of field managers, and how long names are shortened."""
 
 import hashlib
 from typing import Final, NamedTuple
@@ -131,7 +131,35 @@ MODEL_LABEL_PREFIX: Final = "models.ome.io/"
 
 # Ours
 DESIRED_HASH: Final = "omectl.io/desired-hash"
+"""Annotation of children: the hash of what was last applied."""
 OWNED_BY_UID: Final = "omectl.io/owned-by-uid"
+"""Label of children: the UID of the object that they were made for."""
+MODEL_REVISION: Final = "omectl.io/model-revision"
+"""Annotation of pods: the revision of the model's files that they serve."""
+CHOSEN_RUNTIME: Final = "omectl.io/runtime"
+"""Annotation in a service's status: the runtime that serves it."""
+CHOSEN_MODE: Final = "omectl.io/mode"
+"""Annotation in a service's status: the deployment mode that it has."""
+FILLED_FIELDS: Final = "omectl.io/filled-fields"
+"""Annotation of models: names of the spec fields that the controller filled, separated by commas."""
+FORCE_DELETE: Final = "omectl.io/force-delete"
+"""Annotation of models: "true" deletes one without waiting for its nodes."""
+
+# Field managers
+FIELD_MANAGER: Final = "omectl"
+"""Owns children."""
+REPLICAS_MANAGER: Final = "omectl-replicas"
+"""Sets `spec.replicas` at creation, and lets go of it when an autoscaler takes it."""
+FACTS_MANAGER: Final = "omectl-facts"
+"""Fills the empty spec fields of models."""
+AGENT_MANAGER: Final = "omectl-agent"
+"""Owns a node's ConfigMap, Lease and model labels."""
+ELECTION_MANAGER: Final = "omectl-leader-election"
+EVENTS_MANAGER: Final = "omectl-events"
+UP_MANAGER: Final = "omectl-up"
+"""Installs manifests on a cluster of `omectl up`."""
+LOCAL_MANAGER: Final = "omectl-local"
+"""Sets up a control plane on this machine."""
 
 LABEL_VALUE_LENGTH: Final = 63
 

@@ -1,17 +1,16 @@
 """The operator's settings: ConfigMap `inferenceservice-config`."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from omectl.api.installation import DEFAULT_MODELS_ROOT, SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonValue
 from omectl.api.quantity import Quantity
-
-SETTINGS_NAME: Final = "inferenceservice-config"
 
 
 class SettingsError(ValueError):
@@ -23,7 +22,9 @@ class SettingsError(ValueError):
 
     def __str__(self) -> str:
         where = f"key {self.key}" + (f", field {self.field}" if self.field else "")
-        return f"ConfigMap {SETTINGS_NAME}, {where}: wanted {self.wanted}, found {self.found}; correct the ConfigMap"
+        return (
+            f"ConfigMap {SETTINGS_CONFIG_MAP}, {where}: wanted {self.wanted}, found {self.found}; correct the ConfigMap"
+        )
 
 
 def _quantity(text: str) -> str:
@@ -133,7 +134,7 @@ class MultinodeProberSettings(SettingsPart):
 class OmectlSettings(SettingsPart):
     """What only this operator has."""
 
-    models_root: Annotated[str, AfterValidator(_absolute_path)] = "/raid/models"
+    models_root: Annotated[str, AfterValidator(_absolute_path)] = DEFAULT_MODELS_ROOT
     """The directory on every node that all models lie under."""
 
 

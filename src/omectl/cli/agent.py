@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from omectl.api.installation import DEFAULT_MODELS_ROOT, OPERATOR_NAMESPACE
 from omectl.cli.failure import CliFailure, extra_needed
 from omectl.cli.options import Context, Kubeconfig, cluster_config
 
@@ -27,11 +28,11 @@ def agent(
     ],
     models_root: Annotated[
         str, typer.Option("--models-root-dir", help="Where models lie, as the node and its pods name it.")
-    ] = "/raid/models",
+    ] = DEFAULT_MODELS_ROOT,
     host_prefix: Annotated[
         str, typer.Option("--host-prefix", help="Where this process sees the node's root directory.")
     ] = "/",
-    namespace: Annotated[str, typer.Option("--namespace", help="The operator's namespace.")] = "ome",
+    namespace: Annotated[str, typer.Option("--namespace", help="The operator's namespace.")] = OPERATOR_NAMESPACE,
     hub_endpoint: Annotated[
         str, typer.Option("--hub-endpoint", envvar="HF_ENDPOINT", help="The hub behind hf:// URIs.")
     ] = "https://huggingface.co",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from omectl.api.installation import OPERATOR_NAMESPACE
 from omectl.cli.options import Context, Kubeconfig, cluster_config
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def get(
     what: Annotated[What, typer.Argument(help="Rows to show.")] = What.ALL,
     operator_namespace: Annotated[
         str, typer.Option("--operator-namespace", help="Where the nodes' ConfigMaps are.")
-    ] = "ome",
+    ] = OPERATOR_NAMESPACE,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:

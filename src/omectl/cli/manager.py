@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from omectl.api.installation import OPERATOR_NAMESPACE
 from omectl.cli.failure import CliFailure
 from omectl.cli.options import Context, Kubeconfig, cluster_config
 
@@ -37,7 +38,7 @@ def manager(
         typer.Option(
             "--namespace", envvar="POD_NAMESPACE", help="The operator's namespace: settings and node ConfigMaps."
         ),
-    ] = "ome",
+    ] = OPERATOR_NAMESPACE,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",

@@ -111,15 +111,16 @@ def read_manifests(files: Iterable[str], namespace: str) -> Manifests:
     """
     from omectl.api.codec import TYPES, DecodeError, decode
     from omectl.api.inference_service import InferenceService
+    from omectl.api.installation import SETTINGS_CONFIG_MAP
     from omectl.api.kinds import API_VERSION
-    from omectl.api.settings import SETTINGS_NAME, Settings, SettingsError, parse_settings
+    from omectl.api.settings import Settings, SettingsError, parse_settings
     from omectl.cli.failure import CliFailure
 
     found: dict[tuple[str, ObjectKey], Resource] = {}
     settings = Settings.defaults()
     for source, raw in _documents(files):
         try:
-            if raw.get("kind") == "ConfigMap" and _name(raw) == SETTINGS_NAME:
+            if raw.get("kind") == "ConfigMap" and _name(raw) == SETTINGS_CONFIG_MAP:
                 settings = parse_settings(_texts(raw.get("data")))
             elif raw.get("apiVersion") == API_VERSION and raw.get("kind") in TYPES:
                 obj = _placed(decode(raw), namespace)

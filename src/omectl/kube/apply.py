@@ -16,15 +16,13 @@ import msgspec
 import structlog
 
 from omectl.api.json import JsonObject
-from omectl.api.labels import DESIRED_HASH, OWNED_BY_UID
+from omectl.api.labels import DESIRED_HASH, FIELD_MANAGER, OWNED_BY_UID, REPLICAS_MANAGER
 from omectl.api.resource import ObjectKey, ResourceKind, key_of
 from omectl.kube.client import Client
 from omectl.kube.containment import first_difference
 from omectl.kube.errors import ApiError, BadRequest, Conflict, InternalError, Invalid, KubeError, NotFound
 from omectl.kube.owners import controlled_by, controller_of, metadata_of, owner_reference, uid_of
-from omectl.kube.replicas import REPLICAS_MANAGER, manages, manages_beyond_replicas
-
-FIELD_MANAGER: Final = "omectl"
+from omectl.kube.replicas import manages, manages_beyond_replicas
 
 _log = structlog.get_logger(__name__)
 _SERVER_FIELDS: Final = frozenset(

@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from omectl.api.json import JsonObject, JsonValue
+from omectl.api.labels import FIELD_MANAGER
 from omectl.api.resource import ResourceKind
 from omectl.kube import requests
 from omectl.kube.credentials import ClientConfig
@@ -16,8 +17,6 @@ from omectl.kube.lines import LineSplitter, LineTooLong
 from omectl.kube.listing import DEFAULT_PAGE_SIZE, Lines, ListBody, ListOptions, ObjectList, RawPage, WatchOptions
 from omectl.kube.requests import JSON_PATCH, MERGE_PATCH, Request, WriteOptions
 from omectl.kube.transport import Reply, Transport, TransportOptions
-
-FIELD_MANAGER = "omectl"
 
 _T = TypeVar("_T")
 _Operations = list[JsonValue]

@@ -1,11 +1,8 @@
 """Who owns `spec.replicas`, read from `managedFields`. Pure."""
 
-from typing import Final
-
 from omectl.api.json import JsonObject, JsonValue
+from omectl.api.labels import REPLICAS_MANAGER
 from omectl.kube.owners import metadata_of
-
-REPLICAS_MANAGER: Final = "omectl-replicas"
 
 
 def managed_fields(obj: JsonObject, manager: str) -> list[JsonObject]:

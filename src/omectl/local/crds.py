@@ -10,6 +10,7 @@ import anyio
 import yaml
 
 from omectl.api.json import JsonObject, JsonValue
+from omectl.api.labels import LOCAL_MANAGER
 from omectl.api.resource import ResourceKind
 from omectl.kube.client import Client
 from omectl.kube.discovery import Discovery
@@ -17,7 +18,6 @@ from omectl.kube.errors import AlreadyExists, KubeError
 from omectl.kube.resources import CUSTOM_RESOURCE_DEFINITIONS
 from omectl.local.errors import LocalError
 
-FIELD_MANAGER = "omectl-local"
 _POLL_S = 0.05
 
 
@@ -103,9 +103,9 @@ async def install(client: Client, definitions: Sequence[JsonObject], *, timeout_
 async def _create_or_apply(client: Client, definition: JsonObject) -> None:
     """A plain create first: it costs the server far less than applying a schema of this size."""
     try:
-        await client.create(CUSTOM_RESOURCE_DEFINITIONS, definition, field_manager=FIELD_MANAGER)
+        await client.create(CUSTOM_RESOURCE_DEFINITIONS, definition, field_manager=LOCAL_MANAGER)
     except AlreadyExists:
-        await client.apply(CUSTOM_RESOURCE_DEFINITIONS, definition, field_manager=FIELD_MANAGER, force=True)
+        await client.apply(CUSTOM_RESOURCE_DEFINITIONS, definition, field_manager=LOCAL_MANAGER, force=True)
 
 
 async def _established(client: Client, name: str) -> bool:

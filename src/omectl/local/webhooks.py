@@ -5,10 +5,10 @@ import copy
 from collections.abc import Sequence
 
 from omectl.api.json import JsonObject, JsonValue
+from omectl.api.labels import LOCAL_MANAGER
 from omectl.kube.client import Client
 from omectl.kube.resources import MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS
 
-FIELD_MANAGER = "omectl-local"
 KINDS = {kind.kind: kind for kind in (MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS)}
 
 
@@ -36,7 +36,7 @@ async def install(client: Client, documents: Sequence[JsonObject], address: str,
         kind = KINDS.get(str(document.get("kind")))
         if kind is not None:
             changed = redirected(document, address, ca_data)
-            applied = await client.apply(kind, changed, field_manager=FIELD_MANAGER, force=True)
+            applied = await client.apply(kind, changed, field_manager=LOCAL_MANAGER, force=True)
             names.append(str(_object(applied["metadata"])["name"]))
     return names
 

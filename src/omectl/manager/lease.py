@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from omectl.api.json import JsonObject, JsonValue
+from omectl.api.labels import ELECTION_MANAGER
 from omectl.api.resource import ResourceKind
 from omectl.kube.errors import AlreadyExists, Conflict, NotFound
 from omectl.kube.resources import LEASES
 from omectl.manager.election import LeaseRecord
-
-FIELD_MANAGER = "omectl-leader-election"
 
 
 class LeaseClient(Protocol):
@@ -59,7 +58,7 @@ class LeaseLock:
             "spec": spec_of(record),
         }
         try:
-            self._live = await self._client.create(LEASES, lease, field_manager=FIELD_MANAGER)
+            self._live = await self._client.create(LEASES, lease, field_manager=ELECTION_MANAGER)
         except AlreadyExists as error:
             raise LostRace(str(error)) from error
 
@@ -71,7 +70,9 @@ class LeaseLock:
         spec: dict[str, JsonValue] = dict(before) if isinstance(before, dict) else {}
         spec.update(spec_of(record))
         try:
-            self._live = await self._client.replace(LEASES, {**self._live, "spec": spec}, field_manager=FIELD_MANAGER)
+            self._live = await self._client.replace(
+                LEASES, {**self._live, "spec": spec}, field_manager=ELECTION_MANAGER
+            )
         except (Conflict, NotFound) as error:
             self._live = None
             raise LostRace(str(error)) from error

@@ -6,7 +6,8 @@ import socket
 import uuid
 from dataclasses import dataclass, field
 
-LEASE_NAME = "ome-controller-manager-leader-lock"
+from omectl.api.installation import LEADER_LEASE, OPERATOR_NAMESPACE
+
 EVENT_COMPONENT = "v1beta1Controllers"
 OFF = "0"
 JITTER_FACTOR = 1.2
@@ -21,8 +22,8 @@ def default_identity() -> str:
 class ElectionOptions:
     """The Lease that leaders hold, and its times (seconds)."""
 
-    lease_name: str = LEASE_NAME
-    namespace: str = "ome"
+    lease_name: str = LEADER_LEASE
+    namespace: str = OPERATOR_NAMESPACE
     identity: str = field(default_factory=default_identity)
     lease_duration_s: float = 15.0
     renew_deadline_s: float = 10.0
@@ -64,8 +65,8 @@ class ManagerOptions:
 
     leader_election: bool = False
     identity: str = field(default_factory=default_identity)
-    namespace: str = "ome"
-    lease_name: str = LEASE_NAME
+    namespace: str = OPERATOR_NAMESPACE
+    lease_name: str = LEADER_LEASE
     lease_duration_s: float = 15.0
     renew_deadline_s: float = 10.0
     retry_period_s: float = 2.0

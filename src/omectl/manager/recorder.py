@@ -16,6 +16,7 @@ import structlog
 
 from omectl import metrics
 from omectl.api.json import JsonObject, JsonValue
+from omectl.api.labels import EVENTS_MANAGER
 from omectl.api.object import Resource
 from omectl.api.resource import ResourceKind
 from omectl.clock import Clock, SystemClock
@@ -49,7 +50,6 @@ _log = structlog.stdlib.get_logger(__name__)
 _RECORDED = metrics.counter(metrics.EVENTS_RECORDED, "Writes of Events that succeeded.", ("component",))
 _DROPPED = metrics.counter(metrics.EVENTS_DROPPED, "Events that were not written.", ("component", "why"))
 
-FIELD_MANAGER = "omectl-events"
 _LONGEST_INSTANCE = 128
 _LONGEST_PREFIX = 200
 _PROMPT_COUNTS = 2
@@ -250,7 +250,7 @@ class EventRecorder:
             render = core_event_object if self._core_only else event_object
             event = render(series, self._component, self._instance)
             try:
-                await self._client.create(kind, event, field_manager=FIELD_MANAGER)
+                await self._client.create(kind, event, field_manager=EVENTS_MANAGER)
             except AlreadyExists:
                 series.created = True
             else:
@@ -260,7 +260,7 @@ class EventRecorder:
             return
         growth: JsonObject = core_count(series) if self._core_only else {"series": series_object(series)}
         try:
-            await self._client.merge_patch(kind, series.name, growth, series.namespace, field_manager=FIELD_MANAGER)
+            await self._client.merge_patch(kind, series.name, growth, series.namespace, field_manager=EVENTS_MANAGER)
         except NotFound as error:
             if error.kind_is_missing:
                 raise

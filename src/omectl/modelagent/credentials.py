@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 
+from omectl.api.installation import AGENT_ACCOUNT, AGENT_NAMESPACE
 from omectl.api.kinds import CLUSTER_BASE_MODELS
 from omectl.kube.client import Client
 from omectl.kube.errors import Forbidden, KubeError, NotFound
@@ -49,7 +50,7 @@ class Credentials:
         except Forbidden as error:
             next_step = (
                 f"Let the agent read it: bind a Role with `get` on that Secret in namespace {namespace!r} to "
-                "ServiceAccount ome-agents/ome-model-agent."
+                f"ServiceAccount {AGENT_NAMESPACE}/{AGENT_ACCOUNT}."
             )
             raise _missing(f"the agent may not read {where}", next_step) from error
         except KubeError as error:

@@ -6,23 +6,17 @@ import asyncio
 
 import structlog
 
+from omectl.api.installation import agent_lease_name
 from omectl.api.json import JsonObject
-from omectl.api.labels import shorten
+from omectl.api.labels import AGENT_MANAGER
 from omectl.clock import Clock, format_micro_time
 from omectl.kube.client import Client
 from omectl.kube.errors import Conflict, KubeError, NotFound
 from omectl.kube.resources import LEASES
-from omectl.modelagent.node_state import FIELD_MANAGER
 
-_NAME_LIMIT = 253
 _LIFETIMES = 4
 
 _log = structlog.stdlib.get_logger(__name__)
-
-
-def lease_name(node_name: str) -> str:
-    """`ome-model-agent-<node>`, shortened to what a name may have."""
-    return shorten(f"ome-model-agent-{node_name}", _NAME_LIMIT)
 
 
 class Heartbeat:
@@ -56,10 +50,10 @@ class Heartbeat:
             "leaseDurationSeconds": max(1, round(self._interval_s * _LIFETIMES)),
             "renewTime": format_micro_time(self._clock.now()),
         }
-        name = lease_name(self._node_name)
+        name = agent_lease_name(self._node_name)
         try:
             live = self._live or await self._client.get(LEASES, name, self._namespace)
-            self._live = await self._client.replace(LEASES, {**live, "spec": spec}, field_manager=FIELD_MANAGER)
+            self._live = await self._client.replace(LEASES, {**live, "spec": spec}, field_manager=AGENT_MANAGER)
         except Conflict:
             self._live = None  # somebody else wrote it: read it at the next beat
         except NotFound:
@@ -69,4 +63,4 @@ class Heartbeat:
                 "metadata": {"name": name, "namespace": self._namespace},
                 "spec": spec,
             }
-            self._live = await self._client.create(LEASES, lease, field_manager=FIELD_MANAGER)
+            self._live = await self._client.create(LEASES, lease, field_manager=AGENT_MANAGER)

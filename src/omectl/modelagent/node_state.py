@@ -16,7 +16,7 @@ import structlog
 
 from omectl.api import labels as keys
 from omectl.api.json import JsonObject
-from omectl.api.labels import ModelKey, model_entry_key, model_label_key, parse_entry_key
+from omectl.api.labels import AGENT_MANAGER, ModelKey, model_entry_key, model_label_key, parse_entry_key
 from omectl.api.node_entry import NodeEntry, NodeEntryError
 from omectl.informers import EventType, ObjectEvent
 from omectl.kube.client import Client
@@ -24,7 +24,6 @@ from omectl.kube.errors import AlreadyExists, KubeError, NotFound
 from omectl.kube.resource_version import reached
 from omectl.kube.resources import CONFIG_MAPS, NODES
 
-FIELD_MANAGER = "omectl-agent"
 _BACKOFF_S = (1.0, 30.0)
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -152,7 +151,7 @@ class NodeState:
             return
         try:
             live = await self._client.merge_patch(
-                NODES, self._node_name, {"metadata": {"labels": patch}}, field_manager=FIELD_MANAGER
+                NODES, self._node_name, {"metadata": {"labels": patch}}, field_manager=AGENT_MANAGER
             )
         except NotFound:
             self._live_labels = None
@@ -185,7 +184,7 @@ class NodeState:
             body: JsonObject = {"data": patch} if self._marked else {"data": patch, "metadata": self._marks()}
             try:
                 answer = await self._client.merge_patch(
-                    CONFIG_MAPS, self._node_name, body, self._namespace, field_manager=FIELD_MANAGER
+                    CONFIG_MAPS, self._node_name, body, self._namespace, field_manager=AGENT_MANAGER
                 )
             except NotFound:
                 self._take_config_map(None)
@@ -208,7 +207,7 @@ class NodeState:
             "data": wanted,
         }
         try:
-            answer = await self._client.create(CONFIG_MAPS, config_map, field_manager=FIELD_MANAGER)
+            answer = await self._client.create(CONFIG_MAPS, config_map, field_manager=AGENT_MANAGER)
         except AlreadyExists:
             answer = await self._client.get(CONFIG_MAPS, self._node_name, self._namespace)
             self._take_config_map(answer)

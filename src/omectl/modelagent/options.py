@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from omectl.api.installation import DEFAULT_MODELS_ROOT, OPERATOR_NAMESPACE
 from omectl.modelagent.paths import NodePaths
 from omectl.modelagent.retries import RetryOptions
 from omectl.modelagent.storage.http import SmallReadOptions
@@ -19,9 +20,9 @@ class AgentOptions:
     """Paths are the node's own; `host_prefix` is where this process sees the node's root directory."""
 
     node_name: str
-    models_root: str = "/raid/models"
+    models_root: str = DEFAULT_MODELS_ROOT
     host_prefix: str = "/"
-    namespace: str = "ome"
+    namespace: str = OPERATOR_NAMESPACE
     hub_endpoint: str = DEFAULT_HUB_ENDPOINT
     hub_token: str | None = field(default=None, repr=False)
     allow_http: bool = False

@@ -72,17 +72,13 @@ def component_metadata(
     own_labels = component.scaling.labels or {}
     pod_annotations = {**_chosen(annotations, _POD_ANNOTATIONS), **component.own_annotations, **computed}
     if revision:
-        pod_annotations[MODEL_REVISION] = revision
+        pod_annotations[keys.MODEL_REVISION] = revision
     return Metadata(
         labels={**own.labels, **own_labels, **computed_labels},
         annotations={**annotations, **component.own_annotations, **computed},
         pod_labels={**_chosen(own.labels, _POD_LABELS), **own_labels, **computed_labels},
         pod_annotations=pod_annotations,
     )
-
-
-MODEL_REVISION: Final = "omectl.io/model-revision"
-"""Annotation of pods: the revision of the model's files that they serve."""
 
 
 def _chosen(values: dict[str, str], wanted: tuple[str, ...]) -> dict[str, str]:

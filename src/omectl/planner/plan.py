@@ -5,11 +5,12 @@ from dataclasses import replace
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
+from omectl.api.labels import MODEL_REVISION
 from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas
 from omectl.planner.component import Component, components
 from omectl.planner.document import as_text, at, sorted_keys
 from omectl.planner.inputs import LiveState, PlanInputs
-from omectl.planner.metadata import MODEL_REVISION, component_metadata
+from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
 from omectl.planner.modes import RAW, check_component, check_service

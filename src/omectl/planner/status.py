@@ -11,6 +11,7 @@ from typing import Final
 from omectl.api.conditions import FALSE, TRUE, UNKNOWN
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
+from omectl.api.labels import CHOSEN_MODE, CHOSEN_RUNTIME
 from omectl.planner.component import Component
 from omectl.planner.document import as_number, as_object, as_objects, as_text, at
 from omectl.planner.inputs import LiveState
@@ -21,8 +22,6 @@ from omectl.planner.result import Problem
 from omectl.planner.routing import Route
 from omectl.planner.workloads.pods import UNSCHEDULABLE, Trouble, first_trouble, pod_ready, pods_of
 
-RUNTIME: Final = "omectl.io/runtime"
-MODE: Final = "omectl.io/mode"
 _REVISION: Final = "deployment.kubernetes.io/revision"
 _CONDITIONS: Final = {ENGINE: "EngineReady", ROUTER: "RouterReady"}
 _INGRESS: Final = "IngressReady"
@@ -79,9 +78,9 @@ def planned_status(
     verdicts = {_CONDITIONS[name]: _component_verdict(name, service, seen, model) for name, seen in observed.items()}
     entry = ROUTER if ROUTER in observed else ENGINE
     verdicts[_INGRESS] = _route_verdict(where, verdicts[_CONDITIONS[entry]], entry)
-    annotations: JsonObject = {MODE: RAW}
+    annotations: JsonObject = {CHOSEN_MODE: RAW}
     if runtime:
-        annotations[RUNTIME] = runtime
+        annotations[CHOSEN_RUNTIME] = runtime
     return {
         **_common(service, verdicts, annotations),
         "url": where.url,

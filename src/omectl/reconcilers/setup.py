@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from omectl.api.installation import OPERATOR_NAMESPACE, SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.kinds import (
     ACCELERATOR_CLASSES,
@@ -13,7 +14,6 @@ from omectl.api.kinds import (
 )
 from omectl.api.labels import MODEL_STATUS_MARKER, ModelKey, model_entry_key
 from omectl.api.resource import ObjectKey
-from omectl.api.settings import SETTINGS_NAME
 from omectl.informers import EventType, HeaderIndex, Informer, ObjectEvent
 from omectl.kube.discovery import Discovery
 from omectl.kube.resources import CONFIG_MAPS, NODES
@@ -66,7 +66,7 @@ _BY_ENTRY = "entry"
 class ReconcilerOptions:
     """`namespace` is the operator's: settings and node ConfigMaps live there. Times are seconds."""
 
-    namespace: str = "ome"
+    namespace: str = OPERATOR_NAMESPACE
     model_workers: int = 4
     service_workers: int = 8
     progress_interval_s: float = PROGRESS_INTERVAL_S
@@ -163,7 +163,7 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
     weights = informers.informer(FINE_TUNED_WEIGHTS)
     accelerator_classes = informers.informer(ACCELERATOR_CLASSES)
     settings_map = informers.informer(
-        CONFIG_MAPS, namespace=options.namespace, field_selector=f"metadata.name={SETTINGS_NAME}"
+        CONFIG_MAPS, namespace=options.namespace, field_selector=f"metadata.name={SETTINGS_CONFIG_MAP}"
     )
     children = Children(informers)
     everyone = ChannelSource[ObjectKey]("settings/services")

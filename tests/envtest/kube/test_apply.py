@@ -3,11 +3,12 @@
 import pytest
 
 from omectl.api.json import JsonObject
+from omectl.api.labels import REPLICAS_MANAGER
 from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.apply import Applier, ApplyRefused, NotOurs, Outcome
 from omectl.kube.client import Client
 from omectl.kube.owners import metadata_of
-from omectl.kube.replicas import REPLICAS_MANAGER, manages, manages_beyond_replicas
+from omectl.kube.replicas import manages, manages_beyond_replicas
 from omectl.kube.resources import CONFIG_MAPS, DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, SERVICES
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from tests.envtest.modelagent.conftest import Site
 
+from omectl.api.installation import agent_lease_name
 from omectl.api.json import JsonObject
 from omectl.kube.resources import LEASES, NODES
 from omectl.local.hub import HubOptions, HubServer
-from omectl.modelagent.heartbeat import lease_name
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ async def test_creating_a_model_brings_its_files_and_says_so(site: Site, real_mo
         config_map = await site.config_map()
         assert config_map is not None
         assert config_map["metadata"]["labels"]["models.ome/basemodel-status"] == "true"  # type: ignore[index, call-overload]
-        lease = await site.client.get(LEASES, lease_name(site.node), "ome")
+        lease = await site.client.get(LEASES, agent_lease_name(site.node), "ome")
         assert lease["spec"]["holderIdentity"] == site.node  # type: ignore[index, call-overload]
 
 

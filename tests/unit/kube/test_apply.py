@@ -5,12 +5,12 @@ import copy
 import pytest
 
 from omectl.api.json import JsonObject
-from omectl.api.labels import DESIRED_HASH, OWNED_BY_UID
+from omectl.api.labels import DESIRED_HASH, OWNED_BY_UID, REPLICAS_MANAGER
 from omectl.api.resource import ObjectKey
 from omectl.kube.apply import ApplyRefused, NotOurs, desired_hash, needs_apply, stamp
 from omectl.kube.errors import BadRequest, Cause, Details, Invalid
 from omectl.kube.owners import controlled_by, metadata_of, owner_reference
-from omectl.kube.replicas import REPLICAS_MANAGER, manages, manages_beyond_replicas
+from omectl.kube.replicas import manages, manages_beyond_replicas
 
 OWNER: JsonObject = {
     "apiVersion": "ome.io/v1beta1",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from omectl.api.installation import DEFAULT_MODELS_ROOT
 from omectl.api.json import JsonObject
 from omectl.api.storage_uri import DEFAULT_REVISION, HuggingFaceUri, StorageUriError, parse_storage_uri
 from omectl.cli.failure import CliFailure
@@ -83,7 +84,7 @@ def demo_objects(directory: Path, model: DemoModel) -> list[JsonObject]:
         assert isinstance(metadata, dict)
         if obj["kind"] == "ClusterBaseModel" and model.repository != DEMO_REPOSITORY:
             metadata["name"] = model.name
-            path = f"/raid/models/{model.repository}"
+            path = f"{DEFAULT_MODELS_ROOT}/{model.repository}"
             obj["spec"] = {"storage": {"storageUri": model.uri, "path": path}}
         if obj["kind"] == "InferenceService" and model.repository != DEMO_REPOSITORY:
             assert isinstance(spec, dict)

@@ -11,6 +11,7 @@ import omectl
 from omectl.api.codec import TYPES
 from omectl.api.crds.definitions import custom_resource_definition
 from omectl.api.json import JsonObject
+from omectl.api.labels import UP_MANAGER
 from omectl.api.resource import ResourceKind
 from omectl.cli.failure import CliFailure
 from omectl.kube.client import Client
@@ -18,7 +19,6 @@ from omectl.kube.discovery import Discovery
 from omectl.kube.errors import ServerTimeout, ServiceUnavailable
 from omectl.local import crds
 
-FIELD_MANAGER = "omectl-up"
 _RENDER_TIMEOUT_S = 30.0
 _APPLY_TIMEOUT_S = 30.0
 _POLL_S = 0.1
@@ -62,7 +62,7 @@ async def install(client: Client, kubectl: Path) -> None:
     await apply_all(client, objects)
 
 
-async def apply_all(client: Client, objects: Iterable[JsonObject], *, field_manager: str = FIELD_MANAGER) -> None:
+async def apply_all(client: Client, objects: Iterable[JsonObject], *, field_manager: str = UP_MANAGER) -> None:
     """Apply the objects one after the other; kinds are found by discovery."""
     discovery = Discovery(client)
     for obj in objects:

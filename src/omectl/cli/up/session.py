@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from omectl.api.installation import AGENT_ACCOUNT, AGENT_NAMESPACE, MANAGER_ACCOUNT, OPERATOR_NAMESPACE
 from omectl.api.json import JsonObject
 from omectl.api.kinds import BASE_MODELS, CLUSTER_BASE_MODELS, INFERENCE_SERVICES
 from omectl.cli.overview import Snapshot, take_snapshot
@@ -24,9 +25,6 @@ from omectl.local.child import Child
 from omectl.local.control_plane import ControlPlane, ControlPlaneOptions, Profile
 from omectl.local.hub import HubOptions, HubServer
 
-OPERATOR_NAMESPACE = "ome"
-MANAGER_ACCOUNT = ("ome", "ome-controller-manager")
-AGENT_ACCOUNT = ("ome-agents", "ome-model-agent")
 STOP_GRACE_S = 2.0
 _CACHE_TIMEOUT_S = 30.0
 
@@ -127,7 +125,7 @@ class Session:
 
     async def start_manager(self) -> Child:
         """Start the manager as its service account."""
-        config = await self.control_plane.service_account(*MANAGER_ACCOUNT)
+        config = await self.control_plane.service_account(OPERATOR_NAMESPACE, MANAGER_ACCOUNT)
         kubeconfig = self.control_plane.kubeconfig("manager", config)
         arguments = ["manager", "--leader-elect", "--metrics-bind-address=127.0.0.1:0"]
         arguments += ["--health-probe-addr=127.0.0.1:0", *self._options.manager_arguments]
@@ -136,7 +134,7 @@ class Session:
 
     async def start_agent(self, node: str) -> Child:
         """Start the agent of a node with a token bound to that node."""
-        config = await self.control_plane.service_account(*AGENT_ACCOUNT, node=node)
+        config = await self.control_plane.service_account(AGENT_NAMESPACE, AGENT_ACCOUNT, node=node)
         kubeconfig = self.control_plane.kubeconfig(f"agent-{node}", config)
         self.node_root(node).mkdir(parents=True, exist_ok=True)
         arguments = ["agent", f"--node-name={node}", f"--host-prefix={self.node_root(node)}"]
