@@ -19,7 +19,7 @@ from omectl.cli.up.demo import DemoModel, demo_objects
 from omectl.informers import Informer, InformerFactory
 from omectl.kube.client import Client
 from omectl.kube.resources import CONFIG_MAPS, NODES
-from omectl.local.assets import Binary, Progress, acquire
+from omectl.local.assets import Binary, Progress, acquire_cancellable
 from omectl.local.background import claimed
 from omectl.local.child import Child
 from omectl.local.control_plane import ControlPlane, ControlPlaneOptions, Profile
@@ -188,7 +188,7 @@ class Session:
 
     async def _install(self) -> None:
         self._announce("installing omectl's definitions, roles, policies and settings")
-        kubectl = (await asyncio.to_thread(acquire, [Binary.KUBECTL], None, self._progress))[Binary.KUBECTL]
+        kubectl = (await acquire_cancellable(Binary, self._progress))[Binary.KUBECTL]
         await installation.install(self.client, kubectl)
         self._announce(f"registering {len(self.nodes)} simulated GPU nodes")
         for node in self.nodes:

@@ -1,6 +1,6 @@
 """The control plane's binaries: found, downloaded or built, and kept in the user's cache."""
 
-from omectl.local.assets.acquisition import Assets, StoreBusy, acquire
+from omectl.local.assets.acquisition import Assets, StoreBusy, acquire, acquire_cancellable
 from omectl.local.assets.binaries import (
     KUBERNETES_VERSION,
     KWOK_VERSION,
@@ -24,5 +24,6 @@ __all__ = [
     "StagesMissing",
     "StoreBusy",
     "acquire",
+    "acquire_cancellable",
     "cache_directory",
 ]

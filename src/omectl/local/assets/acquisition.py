@@ -1,11 +1,14 @@
 """Getting binaries: look-up, then a published download, then `go build`, under one lock for all processes."""
 
 import fcntl
+import threading
 import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import anyio.to_thread
 
 from omectl.local.assets import build, download
 from omectl.local.assets.binaries import AssetSettings, BinariesMissing, Binary, StagesMissing, look_up
@@ -63,6 +66,22 @@ def acquire(
     if missing:
         raise BinariesMissing(missing, ("Run `omectl cluster binaries` to download or build them.",))
     return Assets(found, _stages(found[Binary.KWOK], settings, report, fetch=fetch) if Binary.KWOK in found else None)
+
+
+async def acquire_cancellable(wanted: Iterable[Binary], progress: Progress | None = None) -> Assets:
+    """As `acquire`, for an event loop: cancelling ends a build or download within about a second."""
+    cancelled = threading.Event()
+
+    def report(what: str, elapsed_s: float) -> None:
+        if cancelled.is_set():
+            raise InterruptedError(what)
+        if progress is not None:
+            progress(what, elapsed_s)
+
+    try:
+        return await anyio.to_thread.run_sync(acquire, frozenset(wanted), None, report, abandon_on_cancel=True)
+    finally:
+        cancelled.set()
 
 
 def _remedies(refusal: str) -> tuple[str, ...]:

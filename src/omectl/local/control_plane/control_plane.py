@@ -4,7 +4,6 @@ import asyncio
 import atexit
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from omectl.kube.credentials import ClientConfig
 from omectl.kube.errors import AlreadyExists, NotFound
 from omectl.kube.resources import NAMESPACES, NODES, SERVICE_ACCOUNTS
 from omectl.local import crds, webhooks
-from omectl.local.assets import Assets, Binary, Progress, acquire
+from omectl.local.assets import Binary, Progress, acquire, acquire_cancellable
 from omectl.local.certificates import CertificateAuthority, KeyPair, signing_key
 from omectl.local.child import Child, ChildExited
 from omectl.local.control_plane import commands
@@ -230,7 +229,7 @@ class ControlPlane:
         wanted = commands.needed(
             controllers=self._options.controllers, scheduler=self._options.scheduler, kwok=self._options.kwok
         )
-        assets = await _acquired(wanted, self._progress)
+        assets = await acquire_cancellable(wanted, self._progress)
         self._files = Files(self._folder())
         await anyio.to_thread.run_sync(self._write_files)
         for attempt in range(1, START_ATTEMPTS + 1):
@@ -315,22 +314,6 @@ class ControlPlane:
             client_certificate_data=pair.certificate,
             client_key_data=pair.key,
         )
-
-
-async def _acquired(wanted: frozenset[Binary], progress: Progress | None) -> Assets:
-    """The binaries; cancelling ends a build or download within about a second."""
-    cancelled = threading.Event()
-
-    def report(what: str, elapsed_s: float) -> None:
-        if cancelled.is_set():
-            raise InterruptedError(what)
-        if progress is not None:
-            progress(what, elapsed_s)
-
-    try:
-        return await anyio.to_thread.run_sync(acquire, wanted, None, report, abandon_on_cancel=True)
-    finally:
-        cancelled.set()
 
 
 def node_object(name: str, *, gpus: int, labels: Mapping[str, str]) -> JsonObject:
