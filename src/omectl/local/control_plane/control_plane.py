@@ -18,7 +18,7 @@ from omectl.kube.credentials import ClientConfig
 from omectl.kube.errors import AlreadyExists, NotFound
 from omectl.kube.resources import NAMESPACES, NODES, SERVICE_ACCOUNTS
 from omectl.local import crds, webhooks
-from omectl.local.assets import Binary, Progress, acquire, acquire_cancellable
+from omectl.local.assets import Assets, Binary, Progress, acquire, acquire_cancellable
 from omectl.local.certificates import CertificateAuthority, KeyPair, signing_key
 from omectl.local.child import Child, ChildExited
 from omectl.local.control_plane import commands
