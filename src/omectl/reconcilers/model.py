@@ -1,8 +1,8 @@
 """BaseModel and ClusterBaseModel: one reconciler in two scopes.
 
 A pass reads caches only: the model, what the nodes say of it, which nodes should hold it. It then writes at most what
-differs, in this order: the finalizer, the empty spec fields that became known, the status. Any of these may be the last
-one before the process dies; the next pass goes on from there.
+differs, in this order: the finalizer; facts that became known, in the status and then in the spec's empty fields; the
+status. Any of these may be the last one before the process dies; the next pass goes on from there.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import structlog
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.codec import DecodeError, decode_as
+from omectl.api.facts import ModelFacts
 from omectl.api.json import JsonObject
 from omectl.api.kinds import BASE_MODELS, CLUSTER_BASE_MODELS
 from omectl.api.labels import BASE_MODEL_FINALIZER, CLUSTER_BASE_MODEL_FINALIZER, ModelKey, model_entry_key
@@ -85,6 +86,13 @@ class ModelReconciler:
         if raw is None:
             self._progress_written.pop(key, None)
             return Result()
+        try:
+            return await self._bring_in_line(key, raw)
+        except NotFound:
+            # Gone since it was cached: its event is on the way.
+            return Result()
+
+    async def _bring_in_line(self, key: ObjectKey, raw: JsonObject) -> Result:
         model = self._decoded(raw)
         reports = self._reports(key)
         if model.metadata.deleting:
@@ -92,18 +100,28 @@ class ModelReconciler:
         raw = await add_finalizer(self._client, self._kind.resource, raw, self._kind.finalizer)
         model = self._decoded(raw)
         status = self._status(model, reports)
-        patch = fill_patch(model.metadata, model.spec, status.facts) if status.facts is not None else None
-        if patch is not None:
-            # The facts first: whoever sees the filled spec must find the revision it was read from, or a service's
-            # pods would be made without it and rolled a moment later.
-            await self._put_status(model, raw, status)
-            raw = await self._client.merge_patch(
-                self._kind.resource, key.name, patch, key.namespace, field_manager=FACTS_FIELD_MANAGER
-            )
+        if status.facts is not None and fill_patch(model.metadata, model.spec, status.facts) is not None:
+            raw = await self._fill(raw, status, status.facts)
             model = self._decoded(raw)
             status = self._status(model, reports)
-            _log.info("model_fields_filled", model=str(key), fields=filled_fields(model.metadata))
         return await self._put_status(model, raw, status)
+
+    async def _fill(self, raw: JsonObject, status: ModelStatusSpec, facts: ModelFacts) -> JsonObject:
+        """Fill the spec's empty fields, and return the model after that.
+
+        The facts are recorded first: whoever sees the filled spec must find the revision that it was read from, or a
+        service's pods would be made without it and rolled a moment later.
+        """
+        raw = await put_status(self._client, self._kind.resource, raw, _written(status)) or raw
+        model = self._decoded(raw)
+        patch = fill_patch(model.metadata, model.spec, facts)
+        if patch is None:
+            return raw
+        raw = await self._client.merge_patch(
+            self._kind.resource, model.name, patch, model.namespace, field_manager=FACTS_FIELD_MANAGER
+        )
+        _log.info("model_fields_filled", model=str(model.key), fields=filled_fields(self._decoded(raw).metadata))
+        return raw
 
     async def _release(self, model: BaseModel | ClusterBaseModel, raw: JsonObject, reports: list[NodeReport]) -> Result:
         """Let a deleted model go as soon as no node that exists holds its files."""
@@ -113,10 +131,7 @@ class ModelReconciler:
         forced = model.metadata.annotations.get(FORCE_DELETE) == "true"
         if holding and not forced:
             return await self._put_status(model, raw, self._status(model, reports))
-        try:
-            await remove_finalizer(self._client, self._kind.resource, raw, self._kind.finalizer)
-        except NotFound:
-            return Result()
+        await remove_finalizer(self._client, self._kind.resource, raw, self._kind.finalizer)
         _log.info("model_released", model=str(model.key), forced=forced, still_on=list(holding))
         return Result()
 
@@ -148,8 +163,7 @@ class ModelReconciler:
             wait_s = self._progress_written.get(model.key, now - self._progress_interval_s) + self._progress_interval_s
             if wait_s > now and model.status != status:
                 return Result(requeue_after_s=wait_s - now)
-        written = status.model_dump(mode="json", by_alias=True, exclude_none=True)
-        if await put_status(self._client, self._kind.resource, raw, written):
+        if await put_status(self._client, self._kind.resource, raw, _written(status)) is not None:
             self._progress_written[model.key] = now
         return Result()
 
@@ -158,6 +172,10 @@ class ModelReconciler:
             return decode_as(self._kind.type, raw)
         except DecodeError as error:
             raise TerminalError(str(error)) from error
+
+
+def _written(status: ModelStatusSpec) -> JsonObject:
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _without_progress(status: ModelStatusSpec | None) -> ModelStatusSpec | None:

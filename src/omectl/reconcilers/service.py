@@ -182,11 +182,7 @@ class ServiceReconciler:
             previous=service.status,
             now=self._clock.now(),
         )
-        try:
-            written = await put_status(self._client, INFERENCE_SERVICES, raw, status)
-        except NotFound:
-            return
-        if not written:
+        if await put_status(self._client, INFERENCE_SERVICES, raw, status) is None:
             return
         after = decode_as(InferenceService, {**raw, "status": status}).status
         for tale in transitions(
