@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from omectl.api.json import JsonObject, JsonValue
+from omectl.api.document import as_object, as_objects, as_texts
+from omectl.api.json import JsonObject
 from omectl.api.storage import StorageSpec
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
@@ -35,16 +36,16 @@ def matches_labels(selector: JsonObject | None, labels: Mapping[str, str]) -> bo
     """Whether a label selector selects these labels. None selects nothing, `{}` everything."""
     if selector is None:
         return False
-    wanted = _object(selector.get("matchLabels"))
+    wanted = as_object(selector.get("matchLabels"))
     return all(labels.get(key) == value for key, value in wanted.items()) and all(
         _expression_holds(expression, labels, ordered=False)
-        for expression in _objects(selector.get("matchExpressions"))
+        for expression in as_objects(selector.get("matchExpressions"))
     )
 
 
 def matches_node_selector_term(term: JsonObject, node: NodeFacts) -> bool:
     """Whether all expressions and fields of a node selector term hold. An empty term matches nothing."""
-    expressions, fields = _objects(term.get("matchExpressions")), _objects(term.get("matchFields"))
+    expressions, fields = as_objects(term.get("matchExpressions")), as_objects(term.get("matchFields"))
     if not expressions and not fields:
         return False
     return all(_expression_holds(expression, node.labels, ordered=True) for expression in expressions) and all(
@@ -54,7 +55,7 @@ def matches_node_selector_term(term: JsonObject, node: NodeFacts) -> bool:
 
 def matches_node_selector(selector: JsonObject, node: NodeFacts) -> bool:
     """Whether any term of a node selector matches; without terms none does."""
-    return any(matches_node_selector_term(term, node) for term in _objects(selector.get("nodeSelectorTerms")))
+    return any(matches_node_selector_term(term, node) for term in as_objects(selector.get("nodeSelectorTerms")))
 
 
 def node_matches(storage: StorageSpec, node: NodeFacts) -> Match:
@@ -95,7 +96,7 @@ def _tolerates_taint(toleration: JsonObject, taint: JsonObject) -> bool:
 
 
 def _expression_holds(expression: JsonObject, labels: Mapping[str, str], *, ordered: bool) -> bool:
-    key, operator, values = expression.get("key"), expression.get("operator"), _texts(expression.get("values"))
+    key, operator, values = expression.get("key"), expression.get("operator"), as_texts(expression.get("values"))
     found = labels.get(key) if isinstance(key, str) else None
     match operator:
         case "In":
@@ -121,7 +122,7 @@ def _compares(found: str, operator: str, wanted: str) -> bool:
 
 
 def _field_holds(field: JsonObject, node: NodeFacts) -> bool:
-    values = _texts(field.get("values"))
+    values = as_texts(field.get("values"))
     if field.get("key") != "metadata.name" or len(values) != 1:
         return False
     match field.get("operator"):
@@ -131,15 +132,3 @@ def _field_holds(field: JsonObject, node: NodeFacts) -> bool:
             return node.name != values[0]
         case _:
             return False
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: JsonValue) -> list[JsonObject]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _texts(value: JsonValue) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from omectl.api.base_model import BaseModel, ClusterBaseModel
     from omectl.api.facts import ModelFacts
     from omectl.api.inference_service import InferenceService
-    from omectl.api.json import JsonObject
+    from omectl.api.json import JsonObject, JsonValue
     from omectl.api.object import Resource
     from omectl.api.resource import ObjectKey
     from omectl.api.settings import Settings
@@ -110,6 +110,7 @@ def read_manifests(files: Iterable[str], namespace: str) -> Manifests:
     Raises: `CliFailure` naming the file.
     """
     from omectl.api.codec import TYPES, DecodeError, decode
+    from omectl.api.document import text_values
     from omectl.api.inference_service import InferenceService
     from omectl.api.installation import SETTINGS_CONFIG_MAP
     from omectl.api.kinds import API_VERSION
@@ -121,7 +122,7 @@ def read_manifests(files: Iterable[str], namespace: str) -> Manifests:
     for source, raw in _documents(files):
         try:
             if raw.get("kind") == "ConfigMap" and _name(raw) == SETTINGS_CONFIG_MAP:
-                settings = parse_settings(_texts(raw.get("data")))
+                settings = parse_settings(text_values(raw.get("data")))
             elif raw.get("apiVersion") == API_VERSION and raw.get("kind") in TYPES:
                 obj = _placed(decode(raw), namespace)
                 found[obj.kind, obj.key] = obj
@@ -241,15 +242,15 @@ def _texts_of(files: Iterable[str]) -> Iterable[tuple[str, str]]:
                 raise CliFailure(f"{one}: wanted a manifest, found: {error}; correct the path", 2) from error
 
 
-def _objects(document: object) -> "list[JsonObject]":
+def _objects(document: "JsonValue") -> "list[JsonObject]":
     """The objects of a document: itself, or the items of a list."""
+    from omectl.api.document import as_objects
+
     if not isinstance(document, dict):
         return []
-    obj: JsonObject = document  # pyright: ignore[reportUnknownVariableType]
-    items = obj.get("items")
-    if str(obj.get("kind", "")).endswith("List") and isinstance(items, list):
-        return [item for item in items if isinstance(item, dict)]
-    return [obj]
+    items = document.get("items")
+    is_list = str(document.get("kind", "")).endswith("List") and isinstance(items, list)
+    return as_objects(items) if is_list else [document]
 
 
 def _placed(obj: "Resource", namespace: str) -> "Resource":
@@ -263,13 +264,6 @@ def _name(raw: "JsonObject") -> str:
     from omectl.api.resource import key_of
 
     return key_of(raw).name
-
-
-def _texts(data: object) -> dict[str, str]:
-    if not isinstance(data, dict):
-        return {}
-    given: dict[object, object] = data  # pyright: ignore[reportUnknownVariableType]
-    return {str(key): value for key, value in given.items() if isinstance(value, str)}
 
 
 def _rendered(objects: "list[JsonObject]", output: Output) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from omectl.api.document import as_object
 from omectl.api.json import JsonObject
 from omectl.api.labels import DESIRED_HASH, FIELD_MANAGER, OWNED_BY_UID, REPLICAS_MANAGER
 from omectl.api.resource import ObjectKey, ResourceKind, key_of
@@ -98,14 +99,11 @@ def desired_hash(obj: JsonObject) -> str:
 def stamp(desired: JsonObject, owner: JsonObject) -> JsonObject:
     """A copy of the desired object with owner reference, inventory label and hash."""
     metadata = dict(metadata_of(desired))
-    labels, annotations = metadata.get("labels"), metadata.get("annotations")
-    metadata["labels"] = {**(labels if isinstance(labels, dict) else {}), OWNED_BY_UID: uid_of(owner)}
+    annotations = as_object(metadata.get("annotations"))
+    metadata["labels"] = {**as_object(metadata.get("labels")), OWNED_BY_UID: uid_of(owner)}
     metadata["ownerReferences"] = [owner_reference(owner)]
     stamped: JsonObject = {**desired, "metadata": metadata}
-    metadata["annotations"] = {
-        **(annotations if isinstance(annotations, dict) else {}),
-        DESIRED_HASH: desired_hash(stamped),
-    }
+    metadata["annotations"] = {**annotations, DESIRED_HASH: desired_hash(stamped)}
     return stamped
 
 
@@ -201,8 +199,7 @@ class Applier:
     def is_child(obj: JsonObject, owner: JsonObject) -> bool:
         """In the owner's inventory, controlled by it, and not being deleted already."""
         metadata = metadata_of(obj)
-        labels = metadata.get("labels")
-        in_inventory = isinstance(labels, dict) and labels.get(OWNED_BY_UID) == uid_of(owner)
+        in_inventory = as_object(metadata.get("labels")).get(OWNED_BY_UID) == uid_of(owner)
         return in_inventory and controlled_by(obj, uid_of(owner)) and not metadata.get("deletionTimestamp")
 
     async def _current(self, kind: ResourceKind, key: ObjectKey) -> JsonObject | None:
@@ -219,8 +216,7 @@ class Applier:
             return Applied(Outcome.CREATED, await self._apply(kind, stamped, self._field_manager))
         # The object is born with the right number, which then passes to the manager that never owns anything else.
         # The hash comes with the last write: a pass that is cut off before it is seen as unfinished by the next one.
-        spec = stamped.get("spec")
-        scaled: JsonObject = {**(spec if isinstance(spec, dict) else {}), "replicas": initial_replicas}
+        scaled: JsonObject = {**as_object(stamped.get("spec")), "replicas": initial_replicas}
         born = await self._apply(kind, {**_without_hash(stamped), "spec": scaled}, self._field_manager)
         await self._apply_replicas(kind, born)
         return Applied(Outcome.CREATED, await self._apply(kind, stamped, self._field_manager))

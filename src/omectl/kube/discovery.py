@@ -3,7 +3,8 @@
 import asyncio
 from typing import Final
 
-from omectl.api.json import JsonObject, JsonValue
+from omectl.api.document import as_list, as_object
+from omectl.api.json import JsonObject
 from omectl.api.resource import ResourceKind
 from omectl.kube.client import Client
 from omectl.kube.errors import NotFound
@@ -75,11 +76,11 @@ class Discovery:
     async def _read_each(self, path: str, document: JsonObject) -> list[ResourceKind]:
         """Discovery of servers without the aggregated form: one document per group."""
         if path == "/api":
-            versions = [f"/api/{version}" for version in _list(document.get("versions")) if isinstance(version, str)]
+            versions = [f"/api/{version}" for version in as_list(document.get("versions")) if isinstance(version, str)]
         else:
             versions = [
-                f"/apis/{_object(_object(group).get('preferredVersion')).get('groupVersion')}"
-                for group in _list(document.get("groups"))
+                f"/apis/{as_object(as_object(group).get('preferredVersion')).get('groupVersion')}"
+                for group in as_list(document.get("groups"))
             ]
         found: list[ResourceKind] = []
         for version in versions:
@@ -90,16 +91,16 @@ class Discovery:
 def read_aggregated(document: JsonObject) -> list[ResourceKind]:
     """The kinds of an `APIGroupDiscoveryList`, preferred versions first."""
     found: list[ResourceKind] = []
-    for item in _list(document.get("items")):
-        group = str(_object(_object(item).get("metadata")).get("name") or "")
-        for version in _list(_object(item).get("versions")):
-            for entry in _list(_object(version).get("resources")):
-                resource = _object(entry)
-                kind = str(_object(resource.get("responseKind")).get("kind") or "")
+    for item in as_list(document.get("items")):
+        group = str(as_object(as_object(item).get("metadata")).get("name") or "")
+        for version in as_list(as_object(item).get("versions")):
+            for entry in as_list(as_object(version).get("resources")):
+                resource = as_object(entry)
+                kind = str(as_object(resource.get("responseKind")).get("kind") or "")
                 plural = str(resource.get("resource") or "")
                 if kind and plural:
                     namespaced = resource.get("scope") == "Namespaced"
-                    found.append(ResourceKind(group, str(_object(version).get("version")), kind, plural, namespaced))
+                    found.append(ResourceKind(group, str(as_object(version).get("version")), kind, plural, namespaced))
     return found
 
 
@@ -108,14 +109,6 @@ def read_resource_list(document: JsonObject) -> list[ResourceKind]:
     group, _, version = str(document.get("groupVersion") or "").rpartition("/")
     return [
         ResourceKind(group, version, str(entry.get("kind")), str(entry.get("name")), bool(entry.get("namespaced")))
-        for entry in map(_object, _list(document.get("resources")))
+        for entry in map(as_object, as_list(document.get("resources")))
         if "/" not in str(entry.get("name"))
     ]
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []

@@ -1,12 +1,12 @@
 """Owner references: who made an object, and who may change it."""
 
+from omectl.api.document import as_object, as_objects
 from omectl.api.json import JsonObject
 
 
 def metadata_of(obj: JsonObject) -> JsonObject:
     """The object's metadata; an empty one where it has none."""
-    metadata = obj.get("metadata")
-    return metadata if isinstance(metadata, dict) else {}
+    return as_object(obj.get("metadata"))
 
 
 def uid_of(obj: JsonObject) -> str:
@@ -33,10 +33,7 @@ def owner_reference(owner: JsonObject, *, controller: bool = True) -> JsonObject
 
 def references_of(obj: JsonObject) -> list[JsonObject]:
     """The object's owner references."""
-    references = metadata_of(obj).get("ownerReferences")
-    if not isinstance(references, list):
-        return []
-    return [reference for reference in references if isinstance(reference, dict)]
+    return as_objects(metadata_of(obj).get("ownerReferences"))
 
 
 def controller_of(obj: JsonObject) -> JsonObject | None:

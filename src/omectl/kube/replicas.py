@@ -1,5 +1,6 @@
 """Who owns `spec.replicas`, read from `managedFields`. Pure."""
 
+from omectl.api.document import as_object, as_objects
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import REPLICAS_MANAGER
 from omectl.kube.owners import metadata_of
@@ -7,14 +8,11 @@ from omectl.kube.owners import metadata_of
 
 def managed_fields(obj: JsonObject, manager: str) -> list[JsonObject]:
     """The field sets (`fieldsV1`) that a manager has applied."""
-    entries = metadata_of(obj).get("managedFields")
-    sets: list[JsonObject] = []
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and entry.get("manager") == manager and not entry.get("subresource"):
-            fields = entry.get("fieldsV1")
-            if isinstance(fields, dict):
-                sets.append(fields)
-    return sets
+    return [
+        as_object(entry["fieldsV1"])
+        for entry in as_objects(metadata_of(obj).get("managedFields"))
+        if entry.get("manager") == manager and not entry.get("subresource") and "fieldsV1" in entry
+    ]
 
 
 def manages(obj: JsonObject, manager: str, *path: str) -> bool:

@@ -9,9 +9,10 @@ from pathlib import Path
 import anyio
 import yaml
 
-from omectl.api.json import JsonObject, JsonValue
+from omectl.api.document import as_object, as_objects, at
+from omectl.api.json import JsonObject
 from omectl.api.labels import LOCAL_MANAGER
-from omectl.api.resource import ResourceKind
+from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.client import Client
 from omectl.kube.discovery import Discovery
 from omectl.kube.errors import AlreadyExists, KubeError
@@ -110,9 +111,8 @@ async def _create_or_apply(client: Client, definition: JsonObject) -> None:
 
 async def _established(client: Client, name: str) -> bool:
     """Whether the server has taken the definition into service; raises CrdRefused when it never will."""
-    status = (await client.get(CUSTOM_RESOURCE_DEFINITIONS, name)).get("status")
-    found = status.get("conditions") if isinstance(status, dict) else None
-    conditions = [_object(condition) for condition in found] if isinstance(found, list) else []
+    definition = await client.get(CUSTOM_RESOURCE_DEFINITIONS, name)
+    conditions = as_objects(at(definition, "status", "conditions"))
     for condition in conditions:
         if (condition.get("type"), condition.get("status")) == ("NamesAccepted", "False"):
             raise CrdRefused(f"{name}: the server refuses its names ({condition.get('message')}); rename them")
@@ -121,11 +121,9 @@ async def _established(client: Client, name: str) -> bool:
 
 def _served(definition: JsonObject) -> Iterable[ResourceKind]:
     """The kind in each of its served versions."""
-    spec = _object(definition["spec"])
-    names = _object(spec["names"])
-    versions = spec["versions"]
-    assert isinstance(versions, list)
-    for version in map(_object, versions):
+    spec = as_object(definition["spec"])
+    names = as_object(spec["names"])
+    for version in as_objects(spec["versions"]):
         if version.get("served"):
             yield ResourceKind(
                 group=str(spec["group"]),
@@ -137,13 +135,8 @@ def _served(definition: JsonObject) -> Iterable[ResourceKind]:
 
 
 def _name(definition: JsonObject) -> str:
-    return str(_object(definition["metadata"])["name"])
+    return key_of(definition).name
 
 
 def _is_object(document: object) -> bool:
     return isinstance(document, dict) and "kind" in document
-
-
-def _object(value: JsonValue) -> JsonObject:
-    assert isinstance(value, dict)
-    return value

@@ -4,7 +4,8 @@ import base64
 import copy
 from collections.abc import Sequence
 
-from omectl.api.json import JsonObject, JsonValue
+from omectl.api.document import as_list, as_object
+from omectl.api.json import JsonObject
 from omectl.api.labels import LOCAL_MANAGER
 from omectl.kube.client import Client
 from omectl.kube.resources import MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS
@@ -18,8 +19,8 @@ def redirected(configuration: JsonObject, address: str, ca_data: bytes) -> JsonO
     A webhook that names an address instead of a service is left as it is.
     """
     changed = copy.deepcopy(configuration)
-    for webhook in map(_object, _list(changed.get("webhooks"))):
-        service = _object(webhook.get("clientConfig")).get("service")
+    for webhook in map(as_object, as_list(changed.get("webhooks"))):
+        service = as_object(webhook.get("clientConfig")).get("service")
         if isinstance(service, dict):
             path = str(service.get("path") or "/")
             webhook["clientConfig"] = {
@@ -37,13 +38,5 @@ async def install(client: Client, documents: Sequence[JsonObject], address: str,
         if kind is not None:
             changed = redirected(document, address, ca_data)
             applied = await client.apply(kind, changed, field_manager=LOCAL_MANAGER, force=True)
-            names.append(str(_object(applied["metadata"])["name"]))
+            names.append(str(as_object(applied["metadata"])["name"]))
     return names
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from omectl import metrics
+from omectl.api.document import as_text, at
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey, key_of
 from omectl.informers import Lister
@@ -37,9 +38,8 @@ class WriteGate:
 
     def wrote(self, obj: JsonObject) -> None:
         """The server answered this object to a write."""
-        metadata = obj.get("metadata")
-        version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
-        if not isinstance(version, str) or not version:
+        version = as_text(at(obj, "metadata", "resourceVersion"))
+        if not version:
             return
         key = key_of(obj)
         self._writes.pop(key, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from omectl.api.document import as_number, as_object, as_text
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import ELECTION_MANAGER
 from omectl.api.resource import ResourceKind
@@ -66,9 +67,7 @@ class LeaseLock:
         """Write over what was last seen; LostRace when that is not what the server has."""
         if self._live is None:
             raise LostRace(f"Lease {self.namespace}/{self.name} was not read yet")
-        before = self._live.get("spec")
-        spec: dict[str, JsonValue] = dict(before) if isinstance(before, dict) else {}
-        spec.update(spec_of(record))
+        spec = as_object(self._live.get("spec")) | spec_of(record)
         try:
             self._live = await self._client.replace(
                 LEASES, {**self._live, "spec": spec}, field_manager=ELECTION_MANAGER
@@ -80,14 +79,13 @@ class LeaseLock:
 
 def record_of(lease: JsonObject) -> LeaseRecord:
     """Read a Lease object; what is missing or odd reads as released."""
-    spec = lease.get("spec")
-    fields = spec if isinstance(spec, dict) else {}
+    fields = as_object(lease.get("spec"))
     return LeaseRecord(
-        holder=_text(fields.get("holderIdentity")),
-        lease_duration_s=_number(fields.get("leaseDurationSeconds")),
-        acquired=_text(fields.get("acquireTime")),
-        renewed=_text(fields.get("renewTime")),
-        transitions=_number(fields.get("leaseTransitions")),
+        holder=as_text(fields.get("holderIdentity")),
+        lease_duration_s=as_number(fields.get("leaseDurationSeconds")),
+        acquired=as_text(fields.get("acquireTime")),
+        renewed=as_text(fields.get("renewTime")),
+        transitions=as_number(fields.get("leaseTransitions")),
     )
 
 
@@ -100,11 +98,3 @@ def spec_of(record: LeaseRecord) -> dict[str, JsonValue]:
         "renewTime": record.renewed,
         "leaseTransitions": record.transitions,
     }
-
-
-def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _number(value: JsonValue) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from omectl.api.document import at
 from omectl.api.json import JsonObject
 from omectl.api.matching import matches_labels
 from omectl.informers.events import EventType, ObjectEvent
@@ -121,8 +122,7 @@ def none_of(*predicates: Predicate) -> Predicate:
 
 
 def _annotations(obj: JsonObject) -> object:
-    metadata = obj.get("metadata")
-    return metadata.get("annotations") or {} if isinstance(metadata, dict) else {}
+    return at(obj, "metadata", "annotations") or {}
 
 
 _annotations_changed = content_changed(_annotations)

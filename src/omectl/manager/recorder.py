@@ -15,7 +15,8 @@ from typing import Literal, Protocol, TypeAlias
 import structlog
 
 from omectl import metrics
-from omectl.api.json import JsonObject, JsonValue
+from omectl.api.document import as_text
+from omectl.api.json import JsonObject
 from omectl.api.labels import EVENTS_MANAGER
 from omectl.api.object import Resource
 from omectl.api.resource import ResourceKind
@@ -296,11 +297,11 @@ def subject_of(about: About) -> Subject:
             metadata = about.get("metadata")
             named = metadata if isinstance(metadata, dict) else about
             subject = Subject(
-                _text(about.get("apiVersion")),
-                _text(about.get("kind")),
-                _text(named.get("namespace")),
-                _text(named.get("name")),
-                _text(named.get("uid")),
+                as_text(about.get("apiVersion")),
+                as_text(about.get("kind")),
+                as_text(named.get("namespace")),
+                as_text(named.get("name")),
+                as_text(named.get("uid")),
             )
     if not subject.kind or not subject.name:
         raise ValueError(f"wanted an object or a reference with kind and name to tell an event about, found {subject}")
@@ -312,7 +313,3 @@ def _is_about_kind(error: Forbidden | NotFound) -> bool:
     if isinstance(error, NotFound):
         return error.kind_is_missing
     return not any(cause.type == "NamespaceTerminating" for cause in error.details.causes)
-
-
-def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else ""

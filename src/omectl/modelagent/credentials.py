@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 
+from omectl.api.document import at
 from omectl.api.installation import AGENT_ACCOUNT, AGENT_NAMESPACE
 from omectl.api.kinds import CLUSTER_BASE_MODELS
 from omectl.kube.client import Client
@@ -60,8 +61,7 @@ class Credentials:
                 "The agent keeps trying.",
             ) from error
         data_key = model.parameters.get(_DATA_KEY_PARAMETER) or _DEFAULT_DATA_KEY
-        data = secret.get("data")
-        value = data.get(data_key) if isinstance(data, dict) else None
+        value = at(secret, "data", data_key)
         if not isinstance(value, str):
             raise _missing(
                 f"{where} has no data key {data_key!r}",

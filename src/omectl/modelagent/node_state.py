@@ -15,6 +15,7 @@ from collections.abc import Collection
 import structlog
 
 from omectl.api import labels as keys
+from omectl.api.document import as_text, at, text_values
 from omectl.api.json import JsonObject
 from omectl.api.labels import AGENT_MANAGER, ModelKey, model_entry_key, model_label_key, parse_entry_key
 from omectl.api.node_entry import NodeEntry, NodeEntryError
@@ -109,14 +110,9 @@ class NodeState:
         if live is None:
             self._live_entries, self._marked, self._entries_version = None, False, ""
             return
-        metadata = live.get("metadata")
-        metadata = metadata if isinstance(metadata, dict) else {}
-        labels = metadata.get("labels")
-        self._marked = isinstance(labels, dict) and labels.get(keys.MODEL_STATUS_MARKER) == "true"
-        self._entries_version = str(metadata.get("resourceVersion") or "")
-        data = live.get("data")
-        pairs = data.items() if isinstance(data, dict) else ()
-        self._live_entries = {name: text for name, text in pairs if isinstance(text, str)}
+        self._marked = at(live, "metadata", "labels", keys.MODEL_STATUS_MARKER) == "true"
+        self._entries_version = as_text(at(live, "metadata", "resourceVersion"))
+        self._live_entries = text_values(live.get("data"))
 
     # Writing
 
@@ -157,12 +153,8 @@ class NodeState:
             self._live_labels = None
             return
         self.writes += 1
-        metadata = live.get("metadata")
-        metadata = metadata if isinstance(metadata, dict) else {}
-        labels = metadata.get("labels")
-        found = labels if isinstance(labels, dict) else {}
-        self._live_labels = {name: value for name, value in found.items() if isinstance(value, str)}
-        self._labels_version = str(metadata.get("resourceVersion") or "")
+        self._live_labels = text_values(at(live, "metadata", "labels"))
+        self._labels_version = as_text(at(live, "metadata", "resourceVersion"))
         self._changed.set()
 
     async def _write_entries(self) -> None:

@@ -7,10 +7,11 @@ from typing import Self
 from pydantic import ValidationError
 
 from omectl.api.component import ComponentExtensionSpec, EngineSpec, RouterSpec
+from omectl.api.document import as_object
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
 from omectl.api.pods import POD_FIELDS
-from omectl.planner.document import as_document, as_object
+from omectl.planner.document import as_document
 from omectl.planner.merge import merge_component
 from omectl.planner.names import ENGINE, ROUTER, component_name, label_value, service_object_name
 from omectl.planner.result import PlanRefused, Reason

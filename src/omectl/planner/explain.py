@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from omectl.api.document import as_text
 from omectl.api.resource import ObjectKey, key_of
-from omectl.planner.document import as_text
 from omectl.planner.result import Candidate, Plan
 
 _REASONS_SHOWN = 40

@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.document import as_text, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
 from omectl.api.labels import MODEL_REVISION
 from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas
 from omectl.planner.component import Component, components
-from omectl.planner.document import as_text, at, sorted_keys
+from omectl.planner.document import sorted_keys
 from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from omectl.api.document import as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
 from omectl.planner.component import Component
-from omectl.planner.document import as_object, as_objects, as_text, at
 from omectl.planner.merge import merge_container
 from omectl.planner.model import ModelView
 from omectl.planner.names import MAIN_CONTAINER, ROUTER, volume_name

@@ -3,11 +3,12 @@
 from typing import Final
 
 from omectl.api.component import EngineSpec
+from omectl.api.document import as_objects, as_text
 from omectl.api.inference_service import InferenceService, PredictorSpec
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import DEPRECATION_WARNING
 from omectl.api.references import ModelRef, ServingRuntimeRef
-from omectl.planner.document import as_document, as_objects, as_text
+from omectl.planner.document import as_document
 from omectl.planner.merge import merge_container
 from omectl.planner.names import MAIN_CONTAINER
 from omectl.planner.result import PlanRefused, Reason

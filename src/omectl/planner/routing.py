@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from omectl.api import labels as keys
+from omectl.api.document import as_number, as_object
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.settings import IngressSettings
 from omectl.planner.component import Component
-from omectl.planner.document import as_number, as_object
 from omectl.planner.modes import not_supported
 from omectl.planner.names import EXTERNAL_SERVICE, cluster_host, label_value, service_object_name
 from omectl.planner.placeholders import Placeholders

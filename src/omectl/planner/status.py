@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from omectl.api.conditions import FALSE, TRUE, UNKNOWN
+from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import CHOSEN_MODE, CHOSEN_RUNTIME
 from omectl.planner.component import Component
-from omectl.planner.document import as_number, as_object, as_objects, as_text, at
 from omectl.planner.inputs import LiveState
 from omectl.planner.model import ModelView
 from omectl.planner.modes import RAW

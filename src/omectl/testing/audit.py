@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-OURS = ("system:serviceaccount:ome:", "system:serviceaccount:ome-agents:")
+from omectl.api.installation import AGENT_NAMESPACE, OPERATOR_NAMESPACE
+from omectl.api.json import JsonObject
+
+OURS = tuple(f"system:serviceaccount:{namespace}:" for namespace in (OPERATOR_NAMESPACE, AGENT_NAMESPACE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def _writes(log: Path, after_line: int) -> Iterator[Write]:
                 )
 
 
-def _body(sent: object) -> str:
-    if not isinstance(sent, dict):
+def _body(sent: JsonObject | None) -> str:
+    if not sent:
         return ""
     return json.dumps(sent.get("status") or {name: part for name, part in sent.items() if name != "metadata"})

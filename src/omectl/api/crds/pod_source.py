@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, cast
 
+from omectl.api.document import as_object
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.pods import POD_FIELDS
 
@@ -60,7 +61,7 @@ def pod_schema(documents: Iterable[JsonObject]) -> str:
     """The text of the data file. `documents` are the OpenAPI v3 documents of the core and apps groups."""
     schemas: JsonObject = {}
     for document in documents:
-        schemas |= _object(_object(document.get("components")).get("schemas"))
+        schemas |= as_object(as_object(document.get("components")).get("schemas"))
     result: JsonObject = {}
     waiting: list[str] = list(ROOTS)
     while waiting:
@@ -68,18 +69,18 @@ def pod_schema(documents: Iterable[JsonObject]) -> str:
         short = _short(name)
         if short in result or name in REPLACED:
             continue
-        result[short] = _definition(short, _object(schemas[name]), waiting)
+        result[short] = _definition(short, as_object(schemas[name]), waiting)
     return json.dumps(result, sort_keys=True, separators=(",", ":")).replace('},"', '},\n"') + "\n"
 
 
 def _definition(name: str, source: JsonObject, waiting: list[str]) -> JsonObject:
     required = cast("list[str]", source.get("required") or [])
     properties: JsonObject = {}
-    for field, schema in _object(source.get("properties")).items():
+    for field, schema in as_object(source.get("properties")).items():
         if (name, field) in NEWER_FIELDS or (name == "PodSpec" and field not in POD_FIELDS):
             continue
         keep_default = field not in required and (name, field) not in UNDECLARED_DEFAULTS
-        properties[field] = _schema(_object(schema), waiting, keep_default=keep_default)
+        properties[field] = _schema(as_object(schema), waiting, keep_default=keep_default)
     definition = {key: source[key] for key in _KEPT if key in source}
     if name == "PodSpec":
         definition.pop("required", None)
@@ -101,12 +102,12 @@ def _schema(source: JsonObject, waiting: list[str], *, keep_default: bool) -> Js
         result["format"] = source["format"]
     for inner in ("items", "additionalProperties"):
         if inner in source:
-            result[inner] = _schema(_object(source[inner]), waiting, keep_default=False)
+            result[inner] = _schema(as_object(source[inner]), waiting, keep_default=False)
     return result
 
 
 def _reference(source: JsonObject) -> str:
-    for candidate in (source, *(_object(item) for item in cast("list[JsonValue]", source.get("allOf") or []))):
+    for candidate in (source, *(as_object(item) for item in cast("list[JsonValue]", source.get("allOf") or []))):
         reference = candidate.get("$ref")
         if isinstance(reference, str):
             return reference.removeprefix(_REFERENCE)
@@ -115,7 +116,3 @@ def _reference(source: JsonObject) -> str:
 
 def _short(name: str) -> str:
     return REPLACED.get(name) or name.rpartition(".")[2]
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}

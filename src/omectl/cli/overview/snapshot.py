@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from omectl.api.document import as_list, as_object, as_objects, as_text, at, text_values
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import CHOSEN_MODE, CHOSEN_RUNTIME, parse_entry_key
 from omectl.api.node_entry import NodeEntry, NodeEntryError
@@ -92,18 +93,16 @@ def take_snapshot(
 
 
 def _node_row(node: JsonObject, models: tuple[NodeModelRow, ...]) -> NodeRow:
-    allocatable = _at(node, "status", "allocatable")
-    gpus = allocatable.get("nvidia.com/gpu", "0") if isinstance(allocatable, dict) else "0"
+    gpus = at(node, "status", "allocatable", "nvidia.com/gpu") or "0"
     return NodeRow(
         name=_name(node), ready=_condition(node, "Ready").get("status") == "True", gpus=str(gpus), models=models
     )
 
 
 def _node_models(configmap: JsonObject) -> Iterable[NodeModelRow]:
-    data = configmap.get("data")
-    for entry_key, text in sorted(data.items()) if isinstance(data, dict) else ():
+    for entry_key, text in sorted(text_values(configmap.get("data")).items()):
         model = parse_entry_key(entry_key)
-        if model is None or not isinstance(text, str):
+        if model is None:
             continue
         key = f"{model.namespace}/{model.name}" if model.namespace else model.name
         try:
@@ -140,8 +139,8 @@ def _model_row(model: JsonObject, held: list[NodeModelRow]) -> ModelRow:
         state=_text(model, "status", "state") or "Pending",
         architecture=_text(model, "spec", "modelArchitecture"),
         parameters=_text(model, "spec", "modelParameterSize"),
-        nodes_ready=len(_items(model, "status", "nodesReady")),
-        nodes_failed=len(_items(model, "status", "nodesFailed")),
+        nodes_ready=len(as_list(at(model, "status", "nodesReady"))),
+        nodes_failed=len(as_list(at(model, "status", "nodesFailed"))),
         completed_bytes=sum(row.completed_bytes or 0 for row in held),
         total_bytes=sum(row.total_bytes or 0 for row in held),
         rate=sum(row.rate or 0.0 for row in held),
@@ -155,8 +154,8 @@ def _service_row(service: JsonObject) -> ServiceRow:
     return ServiceRow(
         key=_key(service),
         model=_text(service, "spec", "model", "name"),
-        runtime=_annotation(service, CHOSEN_RUNTIME) or _text(service, "spec", "runtime", "name"),
-        mode=_annotation(service, CHOSEN_MODE),
+        runtime=_text(service, "status", "annotations", CHOSEN_RUNTIME) or _text(service, "spec", "runtime", "name"),
+        mode=_text(service, "status", "annotations", CHOSEN_MODE),
         ready=str(ready.get("status", "Unknown")),
         url=_text(service, "status", "url"),
         reason="" if ready.get("status") == "True" else _reason(ready),
@@ -169,16 +168,8 @@ def _reason(condition: Mapping[str, JsonValue]) -> str:
 
 
 def _condition(obj: JsonObject, kind: str) -> JsonObject:
-    for condition in _items(obj, "status", "conditions"):
-        if isinstance(condition, dict) and condition.get("type") == kind:
-            return condition
-    return {}
-
-
-def _annotation(obj: JsonObject, key: str) -> str:
-    annotations = _at(obj, "status", "annotations")
-    value = annotations.get(key) if isinstance(annotations, dict) else None
-    return value if isinstance(value, str) else ""
+    conditions = as_objects(at(obj, "status", "conditions"))
+    return as_object(next((condition for condition in conditions if condition.get("type") == kind), None))
 
 
 def _key(obj: JsonObject) -> str:
@@ -191,17 +182,4 @@ def _name(obj: JsonObject) -> str:
 
 
 def _text(obj: JsonObject, *path: str) -> str:
-    value = _at(obj, *path)
-    return value if isinstance(value, str) else ""
-
-
-def _items(obj: JsonObject, *path: str) -> list[JsonValue]:
-    value = _at(obj, *path)
-    return value if isinstance(value, list) else []
-
-
-def _at(obj: JsonObject, *path: str) -> JsonValue:
-    value: JsonValue = obj
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
+    return as_text(at(obj, *path))

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from omectl.api.component import EngineSpec, RouterSpec
+from omectl.api.document import as_text
 from omectl.api.inference_service import InferenceService
 from omectl.api.labels import ACCELERATOR_CLASS
 from omectl.api.serving_runtime import ServingRuntimeSpec
-from omectl.planner.document import as_text
 from omectl.planner.names import DECODER, ENGINE, ROUTER
 
 _TEMPLATES: Final = {ENGINE: "engineConfig", DECODER: "decoderConfig", ROUTER: "routerConfig"}

@@ -1,9 +1,9 @@
 """The raw mode: a Deployment with its Service, and for a router the right to watch the pods it sends requests to."""
 
+from omectl.api.document import as_object, as_objects, as_text
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import INFERENCE_SERVICE, LOAD_BALANCER_IP, SERVICE_TYPE
 from omectl.planner.component import Component
-from omectl.planner.document import as_object, as_objects, as_text
 from omectl.planner.metadata import Metadata
 from omectl.planner.names import ROUTER, label_value
 from omectl.planner.pod import DEFAULT_PORT, main_container
