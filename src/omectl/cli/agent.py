@@ -108,11 +108,12 @@ def agent(
     )
     config = cluster_config(kubeconfig, context)
     try:
-        asyncio.run(_run(options.validated(), config))
+        options = options.validated()
     except ModelError as error:
         raise CliFailure(f"{error.message} {error.next_step}", exit_code=2) from error
-    except (OSError, ValueError) as error:
-        raise CliFailure(str(error)) from error
+    except ValueError as error:
+        raise CliFailure(str(error), exit_code=2) from error
+    asyncio.run(_run(options, config))
 
 
 async def _run(options: AgentOptions, config: ClientConfig) -> None:

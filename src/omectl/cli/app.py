@@ -10,20 +10,24 @@ import typer
 from omectl import __version__
 from omectl.cli.failure import CliFailure
 
-_GROUPS = ("up", "get", "plan", "manager", "agent", "crds", "cluster", "hub")
+GROUPS = ("up", "get", "plan", "manager", "agent", "crds", "cluster", "hub")
 
 
-def build_app() -> typer.Typer:
-    """The Typer application with every command. Modules of commands import what is heavy only when they run."""
+def build_app(only: str | None = None) -> typer.Typer:
+    """The Typer application with every command, or with `only` this one when it is the name of one.
+
+    Modules of commands import what is heavy only when they run. Help is plain text: Rich's takes as long to import as
+    everything else together.
+    """
     app = typer.Typer(
         name="omectl",
         help="Serve large language models on Kubernetes: find out what a model is, place it, pick its runtime, run it.",
         no_args_is_help=True,
         add_completion=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
+        rich_markup_mode=None,
     )
-    for group in _GROUPS:
+    for group in GROUPS if only not in GROUPS else (only,):
         import_module(f"omectl.cli.{group}").register(app)
     app.command("version")(version)
     return app
@@ -37,7 +41,7 @@ def version() -> None:
 def main() -> NoReturn:
     """Run the command line. A failure that explains itself ends without a traceback; `OMECTL_TRACEBACK=1` shows it."""
     try:
-        build_app()()
+        build_app(only=next(iter(sys.argv[1:]), None))()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -45,7 +49,7 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:
-        failure = _failure(error)
+        failure = explained(error)
         if failure is None or os.environ.get("OMECTL_TRACEBACK"):
             raise
         typer.secho(f"omectl: {failure.message}", err=True, fg="red" if sys.stderr.isatty() else None)
@@ -53,14 +57,34 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _failure(error: Exception) -> CliFailure | None:
+def explained(error: Exception) -> CliFailure | None:
     """The error as a message for people; None when it is a defect of ours and its traceback is what helps."""
-    from omectl.kube.errors import KubeError
-    from omectl.local.errors import LocalError
-
-    if isinstance(error, ExceptionGroup):
-        inner = cast("ExceptionGroup[Exception]", error).exceptions
-        return _failure(inner[0]) if len(inner) == 1 else None
     if isinstance(error, CliFailure):
         return error
-    return CliFailure(str(error)) if isinstance(error, KubeError | LocalError) else None
+    if isinstance(error, ExceptionGroup):
+        return _together([explained(one) for one in cast("ExceptionGroup[Exception]", error).exceptions])
+
+    from omectl.informers import CacheNotSynced
+    from omectl.kube.errors import KubeError
+    from omectl.local.errors import LocalError
+    from omectl.manager import BadAddress, ManagerError, RunnableFailed
+
+    if isinstance(error, RunnableFailed) and isinstance(error.__cause__, Exception):
+        # One that explains itself needs no name of ours before it; a defect's traceback is in the log.
+        return explained(error.__cause__) or CliFailure(str(error))
+    if isinstance(error, BadAddress):
+        return CliFailure(str(error), exit_code=2)
+    if isinstance(error, KubeError | LocalError | ManagerError | CacheNotSynced):
+        return CliFailure(str(error))
+    if isinstance(error, OSError) and error.filename is not None:
+        return CliFailure(f"wanted to use {error.filename}, found: {error.strerror}; mend that, or name another path")
+    return None
+
+
+def _together(failures: list[CliFailure | None]) -> CliFailure | None:
+    """One failure that says each message once; None when one of them is a defect."""
+    known = [failure for failure in failures if failure is not None]
+    if len(known) < len(failures):
+        return None
+    messages = dict.fromkeys(failure.message for failure in known)
+    return CliFailure("; ".join(messages), max(failure.exit_code for failure in known))

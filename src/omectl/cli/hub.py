@@ -55,6 +55,7 @@ def serve(
 
 async def _serve(directories: list[Path], options: "HubOptions") -> None:
     import asyncio
+    import os
 
     from omectl.local.hub import HubServer, RepositoryError
 
@@ -72,8 +73,10 @@ async def _serve(directories: list[Path], options: "HubOptions") -> None:
     except RepositoryError as error:
         raise CliFailure(str(error), exit_code=2) from error
     except OSError as error:
+        # asyncio's own text says the address again.
+        reason = os.strerror(error.errno) if error.errno else str(error)
         wanted = f"wanted to listen at {options.host}:{options.port}"
-        raise CliFailure(f"{wanted}, found: {error.strerror or error}; choose another --host or --port") from error
+        raise CliFailure(f"{wanted}, found: {reason}; choose another --host or --port") from error
 
 
 def _bytes_per_second(text: str | None) -> int | None:

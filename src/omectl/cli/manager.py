@@ -52,7 +52,7 @@ def manager(
     import asyncio
 
     from omectl.cli.logs import LogFormat, LogLevel, set_up_logging
-    from omectl.manager import AddressUnavailable, BadAddress, LeadershipLost, ManagerOptions, StopTimeout
+    from omectl.manager import ManagerOptions
 
     try:
         set_up_logging(LogFormat(log_format), LogLevel(log_level))
@@ -65,12 +65,7 @@ def manager(
         probe_address=probe_address,
     )
     config = cluster_config(kubeconfig, context)
-    try:
-        asyncio.run(_run(config, options, namespace))
-    except BadAddress as error:
-        raise CliFailure(str(error), exit_code=2) from error
-    except (AddressUnavailable, LeadershipLost, StopTimeout) as error:
-        raise CliFailure(str(error)) from error
+    asyncio.run(_run(config, options, namespace))
 
 
 async def _run(config: ClientConfig, options: ManagerOptions, namespace: str) -> None:

@@ -2,6 +2,7 @@
 
 from omectl.manager.controller import Controller, ControllerFailed, ControllerState, ControllerStatistics
 from omectl.manager.elector import LeaderElector, LeadershipLost
+from omectl.manager.errors import ManagerError
 from omectl.manager.events import EventLimits, Subject
 from omectl.manager.gate import WriteGate
 from omectl.manager.handler import Handler, enqueue_mapped, enqueue_object, enqueue_owner
@@ -54,6 +55,7 @@ __all__ = [
     "LeadershipLost",
     "LeaseLock",
     "Manager",
+    "ManagerError",
     "ManagerOptions",
     "ManagerState",
     "ManagerStatistics",

@@ -21,6 +21,7 @@ from typing_extensions import TypeVar
 
 from omectl.api.resource import ObjectKey
 from omectl.kube.errors import Conflict
+from omectl.manager.errors import ManagerError
 from omectl.manager.gate import LOOK_AGAIN_S
 from omectl.manager.reconcile_metrics import ReconcileMetrics
 from omectl.manager.result import (
@@ -72,7 +73,7 @@ class Gate(Protocol[KContra]):
     def is_behind(self, key: KContra) -> bool: ...
 
 
-class ControllerFailed(Exception):
+class ControllerFailed(ManagerError):
     """A controller ended because of an exception that it may not survive."""
 
     def __init__(self, name: str, cause: Exception) -> None:

@@ -18,6 +18,7 @@ from omectl import metrics
 from omectl.clock import Clock, SystemClock, format_micro_time
 from omectl.kube.errors import KubeError
 from omectl.manager.election import Create, Observation, Update, Wait, decide, observe, released
+from omectl.manager.errors import ManagerError
 from omectl.manager.lease import LeaseLock, LostRace
 from omectl.manager.options import JITTER_FACTOR, ElectionOptions
 
@@ -31,7 +32,7 @@ _HEALTH_GRACE_S = 20.0
 _TOO_LATE_S = 0.001
 
 
-class LeadershipLost(Exception):
+class LeadershipLost(ManagerError):
     """The Lease could not be renewed in time, or somebody else holds it."""
 
     def __init__(self, identity: str, lease: str, why: str) -> None:

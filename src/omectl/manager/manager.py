@@ -21,6 +21,7 @@ from omectl.informers import InformerFactory
 from omectl.kube.client import Client
 from omectl.manager.controller import Controller
 from omectl.manager.elector import LeaderElector, LeadershipLost
+from omectl.manager.errors import ManagerError
 from omectl.manager.lease import LeaseLock
 from omectl.manager.options import ManagerOptions
 from omectl.manager.probes import Checks
@@ -48,7 +49,7 @@ class ManagerState(enum.Enum):
     STOPPED = "stopped"
 
 
-class RunnableFailed(Exception):
+class RunnableFailed(ManagerError):
     """A runnable ended with an exception, which is the `__cause__`."""
 
     def __init__(self, name: str, cause: Exception) -> None:
@@ -56,7 +57,7 @@ class RunnableFailed(Exception):
         self.name = name
 
 
-class StopTimeout(TimeoutError):
+class StopTimeout(ManagerError, TimeoutError):
     """Some runnables did not end within the grace period and were cut off."""
 
     def __init__(self, names: list[str], grace_s: float) -> None:

@@ -10,6 +10,7 @@ import structlog
 
 from omectl import metrics
 from omectl.api.json import JsonObject
+from omectl.manager.errors import ManagerError
 from omectl.manager.probes import Answer, Checks
 
 if TYPE_CHECKING:
@@ -20,14 +21,14 @@ _log = structlog.stdlib.get_logger(__name__)
 _SHUTDOWN_S = 2.0
 
 
-class BadAddress(ValueError):
+class BadAddress(ManagerError, ValueError):
     """An address to listen on that is not `host:port` or `:port`."""
 
     def __init__(self, address: str, flag: str) -> None:
         super().__init__(f'{flag}: wanted host:port, :port or "0" for off, found {address!r}')
 
 
-class AddressUnavailable(OSError):
+class AddressUnavailable(ManagerError, OSError):
     """The address can't be listened on."""
 
     def __init__(self, address: str, flag: str, cause: OSError) -> None:
