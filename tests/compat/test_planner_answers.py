@@ -126,12 +126,13 @@ class Catalogue:
             *self.models[state].values(),
             *(one for one in extra if isinstance(one, BaseModel | ClusterBaseModel)),
         ]
+        by_key = {one.key: one for one in models}
         runtimes = (*self.runtimes.values(), *(one for one in extra if is_runtime(one)))
         plans = {}
         for service in (one for one in extra if isinstance(one, InferenceService)):
             placed = placed_in(service, runtime)
             inputs = PlanInputs(
-                service=placed, model=resolve_model(placed, models), runtimes=runtimes, settings=settings
+                service=placed, model=resolve_model(placed, by_key.get), runtimes=runtimes, settings=settings
             )
             plans[service.name] = plan(inputs)
         return plans

@@ -91,7 +91,8 @@ def plan_service(service: "InferenceService", manifests: Manifests, known: "Mode
     from omectl.planner import plan as make_plan
 
     others = manifests.others
-    model = resolve_model(service, [one for one in others if isinstance(one, BaseModel | ClusterBaseModel)])
+    models = {one.key: one for one in others if isinstance(one, BaseModel | ClusterBaseModel)}
+    model = resolve_model(service, models.get)
     return make_plan(
         PlanInputs(
             service=service,
@@ -107,13 +108,13 @@ def plan_service(service: "InferenceService", manifests: Manifests, known: "Mode
 def read_manifests(files: Iterable[str], namespace: str) -> Manifests:
     """The objects in these files and folders. A later object replaces an earlier one of the same kind and name.
 
-    Raises: `CliFailure` naming the file.
+    Raises: `CliFailure` naming the file and the document in it.
     """
-    from omectl.api.codec import TYPES, DecodeError, decode
+    from omectl.api.codec import DecodeError, decode
     from omectl.api.document import text_values
     from omectl.api.inference_service import InferenceService
     from omectl.api.installation import SETTINGS_CONFIG_MAP
-    from omectl.api.kinds import API_VERSION
+    from omectl.api.kinds import GROUP
     from omectl.api.settings import Settings, SettingsError, parse_settings
     from omectl.cli.failure import CliFailure
 
@@ -123,8 +124,10 @@ def read_manifests(files: Iterable[str], namespace: str) -> Manifests:
         try:
             if raw.get("kind") == "ConfigMap" and _name(raw) == SETTINGS_CONFIG_MAP:
                 settings = parse_settings(text_values(raw.get("data")))
-            elif raw.get("apiVersion") == API_VERSION and raw.get("kind") in TYPES:
+            elif str(raw.get("apiVersion", "")).startswith(f"{GROUP}/"):
                 obj = _placed(decode(raw), namespace)
+                if not obj.key.name:
+                    raise CliFailure(f"{source}: {obj.kind}: metadata.name: wanted a name, found none; give it one", 2)
                 found[obj.kind, obj.key] = obj
         except (DecodeError, SettingsError) as error:
             raise CliFailure(f"{source}: {error}", 2) from error
@@ -216,12 +219,17 @@ def _documents(files: Iterable[str]) -> "Iterable[tuple[str, JsonObject]]":
 
     from omectl.cli.failure import CliFailure
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for name, text in _texts_of(files):
         try:
-            for document in yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-                yield from ((name, obj) for obj in _objects(document))
+            for number, document in enumerate(yaml.load_all(text, Loader=loader), 1):
+                where = f"{name}, document {number}"
+                if document is not None and not isinstance(document, dict):
+                    raise CliFailure(f"{where}: wanted an object, found {type(document).__name__}; correct the file", 2)
+                yield from ((where, obj) for obj in _objects(document))
         except yaml.YAMLError as error:
-            raise CliFailure(f"{name}: wanted YAML or JSON, found: {error}; correct the file", 2) from error
+            reason = " ".join(str(error).replace('"<unicode string>"', name).split())
+            raise CliFailure(f"{name}: wanted YAML or JSON, found: {reason}; correct the file", 2) from error
 
 
 def _texts_of(files: Iterable[str]) -> Iterable[tuple[str, str]]:
@@ -238,8 +246,10 @@ def _texts_of(files: Iterable[str]) -> Iterable[tuple[str, str]]:
         for one in paths:
             try:
                 yield str(one), one.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise CliFailure(f"{one}: wanted a manifest, found: {error}; correct the path", 2) from error
+            except OSError as error:
+                raise CliFailure(f"{one}: wanted a manifest, found: {error.strerror}; correct the path", 2) from error
+            except UnicodeDecodeError as error:
+                raise CliFailure(f"{one}: wanted text in UTF-8, found: {error}; save the file so", 2) from error
 
 
 def _objects(document: "JsonValue") -> "list[JsonObject]":

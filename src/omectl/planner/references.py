@@ -1,21 +1,22 @@
 """Which objects a service refers to: one resolver for the controller, the command line and admission."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.inference_service import InferenceService
 from omectl.api.references import ModelRef
+from omectl.api.resource import ObjectKey
 
 
 def resolve_model(
-    service: InferenceService, models: Iterable[BaseModel | ClusterBaseModel]
+    service: InferenceService, find: Callable[[ObjectKey], BaseModel | ClusterBaseModel | None]
 ) -> BaseModel | ClusterBaseModel | None:
-    """The model that the service means, None when none of `models` is it."""
+    """The model that the service means, None when there is none; `find` knows a model by its key."""
     reference = model_reference(service)
     if reference is None:
         return None
-    named = {model.namespace: model for model in models if model.name == reference.name}
-    return next((named[namespace] for namespace in model_namespaces(service, reference) if namespace in named), None)
+    found = (find(ObjectKey(namespace, reference.name)) for namespace in model_namespaces(service, reference))
+    return next((model for model in found if model is not None), None)
 
 
 def model_reference(service: InferenceService) -> ModelRef | None:

@@ -19,7 +19,7 @@ from omectl.api.settings import Settings
 from omectl.informers import Lister
 from omectl.kube.resources import PODS
 from omectl.planner.inputs import LiveState, PlanInputs
-from omectl.planner.references import model_namespaces, model_reference
+from omectl.planner.references import resolve_model
 from omectl.reconcilers.service_references import weight_values
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -50,11 +50,17 @@ def gather(
     pods: Iterable[JsonObject],
 ) -> PlanInputs:
     """The inputs of the service's plan. Raises: `DecodeError` for a model that cannot be read."""
+
+    def model(key: ObjectKey) -> BaseModel | ClusterBaseModel | None:
+        if key.namespace:
+            return caches.models.decoded(BaseModel, key)
+        return caches.cluster_models.decoded(ClusterBaseModel, key)
+
     live = {(kind.kind, key_of(obj).name): obj for kind, obj in children}
     live |= {(PODS.kind, key_of(pod).name): pod for pod in pods}
     return PlanInputs(
         service=service,
-        model=_model(service, caches),
+        model=resolve_model(service, model),
         weights=tuple(_readable(caches.weights, FineTunedWeight, [ObjectKey("", name) for name in weight_values(raw)])),
         runtimes=(
             *_readable(caches.runtimes, ServingRuntime, _keys_in(caches.runtimes, service.namespace)),
@@ -67,21 +73,6 @@ def gather(
         capabilities=capabilities,
         live=LiveState(live),
     )
-
-
-def _model(service: InferenceService, caches: InputCaches) -> BaseModel | ClusterBaseModel | None:
-    """The model that the service means, by the planner's own rule."""
-    reference = model_reference(service)
-    if reference is None:
-        return None
-    for namespace in model_namespaces(service, reference):
-        key = ObjectKey(namespace, reference.name)
-        found = (
-            caches.models.decoded(BaseModel, key) if namespace else caches.cluster_models.decoded(ClusterBaseModel, key)
-        )
-        if found is not None:
-            return found
-    return None
 
 
 def _keys_in(lister: Lister, namespace: str) -> list[ObjectKey]:
