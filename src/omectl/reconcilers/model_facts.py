@@ -8,12 +8,10 @@ nothing.
 from omectl.api.base_model import BaseModelSpec
 from omectl.api.facts import ModelFacts, NameVersion
 from omectl.api.json import JsonObject, JsonValue
+from omectl.api.labels import FILLED_FIELDS
 from omectl.api.meta import ObjectMeta
 from omectl.api.model_size import format_model_size
 from omectl.api.model_spec import ModelFormat, ModelFrameworkSpec
-
-FILLED_FIELDS = "omectl.io/filled-fields"
-"""Annotation: names of the spec fields that the controller filled, separated by commas."""
 
 _INT32_MAX = 2**31 - 1
 
@@ -55,6 +53,7 @@ def _known(spec: BaseModelSpec, facts: ModelFacts) -> dict[str, JsonValue]:
         "modelCapabilities": None if spec.model_capabilities else list(facts.capabilities),
         "modelFramework": _named(spec.model_framework, facts.framework),
         "modelFormat": _named(spec.model_format, facts.format),
+        "quantization": None if spec.quantization else facts.quantization,
         "maxTokens": None if spec.max_tokens else length,
         "diffusionPipeline": None if spec.diffusion_pipeline else facts.diffusion_pipeline,
     }

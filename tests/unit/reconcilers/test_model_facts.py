@@ -3,14 +3,16 @@ import pytest
 from omectl.api.base_model import BaseModelSpec
 from omectl.api.facts import ModelFacts, NameVersion
 from omectl.api.json import JsonObject
+from omectl.api.labels import FILLED_FIELDS
 from omectl.api.meta import ObjectMeta
-from omectl.reconcilers.model_facts import FILLED_FIELDS, fill_patch, filled_fields
+from omectl.reconcilers.model_facts import fill_patch, filled_fields
 
 FACTS = ModelFacts(
     architecture="BertModel",
     model_type="bert",
     parameter_count=22_713_216,
     context_length=512,
+    quantization="fp8",
     capabilities=("TEXT_EMBEDDINGS",),
     framework=NameVersion(name="transformers", version="4.57.0"),
     format=NameVersion(name="safetensors", version="1.0.0"),
@@ -36,6 +38,7 @@ def test_every_empty_field_that_is_known_is_filled() -> None:
         "modelCapabilities": ["TEXT_EMBEDDINGS"],
         "modelFramework": {"name": "transformers", "version": "4.57.0"},
         "modelFormat": {"name": "safetensors", "version": "1.0.0"},
+        "quantization": "fp8",
         "maxTokens": 512,
     }
 
@@ -53,7 +56,17 @@ def test_a_value_of_the_user_is_left_alone() -> None:
         "modelType",
         "modelParameterSize",
         "modelFramework",
+        "quantization",
     }
+
+
+def test_a_quantization_that_the_user_names_stands() -> None:
+    assert "quantization" not in filled(fill_patch(ObjectMeta(), spec(quantization="int4"), FACTS))
+
+
+def test_a_method_that_runtimes_are_not_matched_by_fills_nothing() -> None:
+    facts = ModelFacts(model_type="gpt_oss", quantization_method="mxfp4")
+    assert filled(fill_patch(ObjectMeta(), spec(), facts)).keys() == {"modelType"}
 
 
 def test_a_format_named_by_the_user_gets_the_version_it_lacks() -> None:
