@@ -143,7 +143,7 @@ CHOSEN_MODE: Final = "omectl.io/mode"
 FILLED_FIELDS: Final = "omectl.io/filled-fields"
 """Annotation of models: names of the spec fields that the controller filled, separated by commas."""
 FORCE_DELETE: Final = "omectl.io/force-delete"
-"""Annotation of models: "true" deletes one without waiting for its nodes."""
+"""Annotation of models: `true` lets a deleted one go although a node still holds its files."""
 
 # Field managers
 FIELD_MANAGER: Final = "omectl"

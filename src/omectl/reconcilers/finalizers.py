@@ -1,5 +1,6 @@
 """Adding and removing a finalizer, each by one patch that holds only for the version that was read."""
 
+from omectl.api.document import as_texts, at
 from omectl.api.json import JsonObject
 from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.client import Client
@@ -7,9 +8,7 @@ from omectl.kube.client import Client
 
 def finalizers_of(obj: JsonObject) -> list[str]:
     """The object's finalizers, in order."""
-    metadata = obj.get("metadata")
-    found = metadata.get("finalizers") if isinstance(metadata, dict) else None
-    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+    return as_texts(at(obj, "metadata", "finalizers"))
 
 
 async def add_finalizer(client: Client, kind: ResourceKind, obj: JsonObject, finalizer: str) -> JsonObject:
@@ -27,10 +26,8 @@ async def remove_finalizer(client: Client, kind: ResourceKind, obj: JsonObject, 
 
 
 async def _put(client: Client, kind: ResourceKind, obj: JsonObject, finalizers: list[str]) -> JsonObject:
-    metadata = obj["metadata"]
-    assert isinstance(metadata, dict)
     key = key_of(obj)
     patch: JsonObject = {
-        "metadata": {"resourceVersion": metadata.get("resourceVersion"), "finalizers": list(finalizers) or None}
+        "metadata": {"resourceVersion": at(obj, "metadata", "resourceVersion"), "finalizers": list(finalizers) or None}
     }
     return await client.merge_patch(kind, key.name, patch, key.namespace)

@@ -16,7 +16,14 @@ from omectl.api.codec import DecodeError, decode_as
 from omectl.api.facts import ModelFacts
 from omectl.api.json import JsonObject
 from omectl.api.kinds import BASE_MODELS, CLUSTER_BASE_MODELS
-from omectl.api.labels import BASE_MODEL_FINALIZER, CLUSTER_BASE_MODEL_FINALIZER, ModelKey, model_entry_key
+from omectl.api.labels import (
+    BASE_MODEL_FINALIZER,
+    CLUSTER_BASE_MODEL_FINALIZER,
+    FACTS_MANAGER,
+    FORCE_DELETE,
+    ModelKey,
+    model_entry_key,
+)
 from omectl.api.model_status import ModelStatusSpec
 from omectl.api.resource import ObjectKey, ResourceKind
 from omectl.clock import Clock
@@ -26,12 +33,11 @@ from omectl.kube.errors import NotFound
 from omectl.manager import Result, TerminalError
 from omectl.reconcilers.finalizers import add_finalizer, finalizers_of, remove_finalizer
 from omectl.reconcilers.model_facts import fill_patch, filled_fields
-from omectl.reconcilers.model_status import FORCE_DELETE, NodeReport, holding_nodes, model_status
+from omectl.reconcilers.model_status import NodeReport, holding_nodes, model_status
 from omectl.reconcilers.node_reports import NodeReports
 from omectl.reconcilers.placements import Placements
 from omectl.reconcilers.status_writer import put_status
 
-FACTS_FIELD_MANAGER = "omectl-facts"
 PROGRESS_INTERVAL_S: Final = 1.0
 """A status that differs only in its progress is not written more often than this."""
 
@@ -118,7 +124,7 @@ class ModelReconciler:
         if patch is None:
             return raw
         raw = await self._client.merge_patch(
-            self._kind.resource, model.name, patch, model.namespace, field_manager=FACTS_FIELD_MANAGER
+            self._kind.resource, model.name, patch, model.namespace, field_manager=FACTS_MANAGER
         )
         _log.info("model_fields_filled", model=str(model.key), fields=filled_fields(self._decoded(raw).metadata))
         return raw

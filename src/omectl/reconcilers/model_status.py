@@ -14,11 +14,9 @@ from datetime import datetime
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.conditions import FALSE, TRUE, Condition, merge_conditions
 from omectl.api.facts import ModelFacts, RecordedFacts
+from omectl.api.labels import FORCE_DELETE
 from omectl.api.model_status import ModelProgress, ModelStatusSpec
 from omectl.api.node_entry import NodeEntry
-
-FORCE_DELETE = "omectl.io/force-delete"
-"""Annotation: `true` lets a deleted model go although a node still holds its files."""
 
 READY = "Ready"
 ALL_NODES_READY = "AllNodesReady"

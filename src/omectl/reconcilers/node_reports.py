@@ -10,7 +10,7 @@ entry keys that this event added, changed or removed: a download's progress wake
 
 from collections.abc import Iterator, Mapping
 
-from omectl.api.json import JsonObject
+from omectl.api.document import text_values
 from omectl.api.node_entry import NodeEntry, NodeEntryError
 from omectl.informers import EventType, ObjectEvent
 from omectl.reconcilers.model_status import NodeReport
@@ -41,7 +41,7 @@ class NodeReports:
             self._nodes |= {node}
         elif event.type is EventType.DELETED:
             self._nodes -= {node}
-        texts = {} if event.type is EventType.DELETED else _entries(event.object())
+        texts = {} if event.type is EventType.DELETED else text_values(event.object().get("data"))
         before = self._texts.get(node, {})
         if texts:
             self._texts[node] = texts
@@ -68,10 +68,3 @@ def _report(node: str, text: str) -> NodeReport:
         return NodeReport(node, NodeEntry.parse(text))
     except NodeEntryError as error:
         return NodeReport(node, None, str(error))
-
-
-def _entries(config_map: JsonObject) -> dict[str, str]:
-    data = config_map.get("data")
-    if not isinstance(data, dict):
-        return {}
-    return {key: text for key, text in data.items() if isinstance(text, str)}

@@ -6,7 +6,8 @@ plan leaves no gap. What nothing replaces goes at once.
 
 from collections.abc import Collection, Iterable
 
-from omectl.api.json import JsonObject, JsonValue
+from omectl.api.document import as_objects, as_text, at
+from omectl.api.json import JsonObject
 from omectl.api.labels import COMPONENT
 from omectl.api.resource import ResourceKind, key_of
 
@@ -41,27 +42,20 @@ def may_go(stale: Iterable[Child], planned: Collection[Child]) -> list[Child]:
 
 def is_serving(workload: JsonObject) -> bool:
     """The workload's controller has seen its newest spec and says that it is available."""
-    metadata, status = _object(workload.get("metadata")), _object(workload.get("status"))
-    generation, observed = metadata.get("generation"), status.get("observedGeneration")
+    generation, observed = at(workload, "metadata", "generation"), at(workload, "status", "observedGeneration")
     if isinstance(generation, int) and isinstance(observed, int) and observed < generation:
         return False
-    conditions = status.get("conditions")
     return any(
-        _object(condition).get("type") == "Available" and _object(condition).get("status") == "True"
-        for condition in (conditions if isinstance(conditions, list) else ())
+        condition.get("type") == "Available" and condition.get("status") == "True"
+        for condition in as_objects(at(workload, "status", "conditions"))
     )
 
 
 def component_of(obj: JsonObject) -> str:
     """The component that a child is part of, "" for the service as a whole."""
-    labels = _object(_object(obj.get("metadata")).get("labels"))
-    return str(labels.get(COMPONENT) or "")
+    return as_text(at(obj, "metadata", "labels", COMPONENT))
 
 
 def describe(children: Iterable[Child]) -> str:
     """Names for a message."""
     return ", ".join(f"{kind.kind} {key_of(obj).name}" for kind, obj in children)
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}

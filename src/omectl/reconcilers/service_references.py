@@ -4,6 +4,7 @@ A service may name a model or runtime of its namespace or of the cluster, and wh
 exists. So both are indexed: the one that appears, changes or goes wakes the service either way.
 """
 
+from omectl.api.document import as_texts, at
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.resource import ObjectKey, key_of
 
@@ -12,33 +13,25 @@ BY_RUNTIME = "runtime"
 BY_WEIGHT = "weight"
 
 _ANY = "*"
+_OLD_MODEL = ("spec", "predictor", "model")
 
 
 def model_values(service: JsonObject) -> list[str]:
     """Index values of the model that the service names, in the new form or the old."""
-    spec = _object(service.get("spec"))
-    predictor = _object(spec.get("predictor"))
-    name = _object(spec.get("model")).get("name") or _object(predictor.get("model")).get("baseModel")
+    name = at(service, "spec", "model", "name") or at(service, *_OLD_MODEL, "baseModel")
     return _both_scopes(key_of(service).namespace, name)
 
 
 def runtime_values(service: JsonObject) -> list[str]:
     """Index values of the runtime that the service names, or the mark of one that leaves the choice to us."""
-    spec = _object(service.get("spec"))
-    old = _object(_object(spec.get("predictor")).get("model"))
-    name = _object(spec.get("runtime")).get("name") or old.get("runtime") or _ANY
+    name = at(service, "spec", "runtime", "name") or at(service, *_OLD_MODEL, "runtime") or _ANY
     return _both_scopes(key_of(service).namespace, name)
 
 
 def weight_values(service: JsonObject) -> list[str]:
     """Index values of the fine-tuned weights that the service names."""
-    spec = _object(service.get("spec"))
-    old = _object(_object(spec.get("predictor")).get("model"))
-    names: list[JsonValue] = []
-    for holder in (_object(spec.get("model")), old):
-        found = holder.get("fineTunedWeights")
-        names += found if isinstance(found, list) else []
-    return sorted({name for name in names if isinstance(name, str)})
+    holders = (("spec", "model"), _OLD_MODEL)
+    return sorted({name for holder in holders for name in as_texts(at(service, *holder, "fineTunedWeights"))})
 
 
 def model_value(model: ObjectKey) -> str:
@@ -53,7 +46,3 @@ def runtime_lookups(runtime: ObjectKey) -> tuple[str, str]:
 
 def _both_scopes(namespace: str, name: JsonValue) -> list[str]:
     return [f"{namespace}/{name}", f"/{name}"] if isinstance(name, str) and name else []
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}

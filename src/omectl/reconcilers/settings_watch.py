@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import structlog
 
 from omectl import metrics
+from omectl.api.document import text_values
 from omectl.api.json import JsonObject
 from omectl.api.settings import Settings, SettingsError, parse_settings
 from omectl.informers import EventType, ObjectEvent
@@ -44,10 +45,8 @@ class SettingsWatch:
             self._put(Settings.defaults())
             return
         config_map = event.object()
-        data = config_map.get("data")
-        texts = {name: text for name, text in data.items() if isinstance(text, str)} if isinstance(data, dict) else {}
         try:
-            self._put(parse_settings(texts))
+            self._put(parse_settings(text_values(config_map.get("data"))))
         except SettingsError as error:
             _VALID.set(0)
             _ERRORS.inc()
