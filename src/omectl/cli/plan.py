@@ -224,9 +224,7 @@ def _documents(files: Iterable[str]) -> "Iterable[tuple[str, JsonObject]]":
         try:
             for number, document in enumerate(yaml.load_all(text, Loader=loader), 1):
                 where = f"{name}, document {number}"
-                if document is not None and not isinstance(document, dict):
-                    raise CliFailure(f"{where}: wanted an object, found {type(document).__name__}; correct the file", 2)
-                yield from ((where, obj) for obj in _objects(document))
+                yield from ((where, obj) for obj in _objects(where, document))
         except yaml.YAMLError as error:
             reason = " ".join(str(error).replace('"<unicode string>"', name).split())
             raise CliFailure(f"{name}: wanted YAML or JSON, found: {reason}; correct the file", 2) from error
@@ -252,12 +250,15 @@ def _texts_of(files: Iterable[str]) -> Iterable[tuple[str, str]]:
                 raise CliFailure(f"{one}: wanted text in UTF-8, found: {error}; save the file so", 2) from error
 
 
-def _objects(document: "JsonValue") -> "list[JsonObject]":
-    """The objects of a document: itself, or the items of a list."""
+def _objects(where: str, document: "JsonValue") -> "list[JsonObject]":
+    """The objects of a document: itself, or the items of a list; none when it is empty."""
     from omectl.api.document import as_objects
+    from omectl.cli.failure import CliFailure
 
-    if not isinstance(document, dict):
+    if document is None:
         return []
+    if not isinstance(document, dict):
+        raise CliFailure(f"{where}: wanted an object, found {type(document).__name__}; correct the file", 2)
     items = document.get("items")
     is_list = str(document.get("kind", "")).endswith("List") and isinstance(items, list)
     return as_objects(items) if is_list else [document]
