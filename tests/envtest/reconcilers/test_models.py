@@ -36,8 +36,14 @@ async def test_a_model_goes_from_waiting_to_downloading_to_ready(scene: Scene, k
         wanted = {"phase": "downloading", "nodesWanted": 1, "nodesReady": 0, "totalBytes": 100, "completedBytes": 40}
         assert model["status"]["progress"] == {**wanted, "bytesPerSecond": 7}
         await scene.report(node, key, "Ready", facts=FACTS)
-        model = await scene.model_says(key, state="Ready", nodesReady=[node], nodesFailed=[], reason="NodesReady")
-    assert model["status"]["observedGeneration"] == model["metadata"]["generation"]
+        await scene.model_says(key, state="Ready", nodesReady=[node], nodesFailed=[], reason="NodesReady")
+
+        async def all_is_observed() -> Any:
+            found = await scene.read_model(key)
+            spec, status = found["spec"], found["status"]
+            return "modelType" in spec and status["observedGeneration"] == found["metadata"]["generation"] and found
+
+        model = await eventually(all_is_observed)
     assert model["metadata"]["finalizers"] == [f"{kind.plural}.ome.io/finalizer"]
 
 
