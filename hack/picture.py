@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -23,7 +24,7 @@ async def main() -> None:
         await demo.until_ready()
         elapsed_s = loop.time() - started
         snapshot = await demo.until(lambda seen: all(held.verified for node in seen.nodes for held in node.models))
-    console = Console(record=True, width=132, file=Path("/dev/null").open("w"))
+    console = Console(record=True, width=132, file=StringIO())
     advice = next_steps("up/control-plane/kubeconfigs/admin.yaml", "demo", "embeddings")
     ready = Text(f"Ready after {elapsed_s:.1f} s", style="bold green")
     console.print(Group(live_view(snapshot, ""), ready, advice))

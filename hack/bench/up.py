@@ -1,4 +1,4 @@
-"""bench-up: from nothing to a Ready service with the binaries cached, against a plain Deployment on the same cluster."""
+"""bench-up: from nothing to a Ready service, binaries cached, beside a plain Deployment on a like cluster."""
 
 import asyncio
 import time
@@ -76,13 +76,16 @@ async def _plain_deployment() -> Figures:
             await control_plane.add_node(f"gpu-node-{index}")
         await client.create(DEPLOYMENTS, _deployment())
         async with asyncio.timeout(120):
-            while (
-                not (await client.get(DEPLOYMENTS, "plain", "default")).get("status", {}).get("availableReplicas") == 2
-            ):
+            while await _available(client) != 2:
                 await asyncio.sleep(0.05)
         ready_s = time.monotonic() - started
         stopping = time.monotonic()
     return {"ready_s": ready_s, "stop_s": time.monotonic() - stopping}
+
+
+async def _available(client: Client) -> int:
+    deployment = await client.get(DEPLOYMENTS, "plain", "default")
+    return deployment.get("status", {}).get("availableReplicas", 0)
 
 
 def _deployment() -> JsonObject:
