@@ -1,15 +1,21 @@
 """What every test has: the fixtures of omectl.testing, a time limit by folder, the recorded answers where they are."""
 
+import logging
 import os
 from pathlib import Path
 
 import pytest
+import structlog
 
 pytest_plugins = ["omectl.testing.plugin"]
 
 _HERE = Path(__file__).parent
 _LIMITS_S = {"unit": 20, "envtest": 120, "compat": 120, "cluster": 300}
 _OTHERS_S = 120
+
+
+def pytest_configure() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

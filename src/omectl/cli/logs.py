@@ -1,7 +1,8 @@
 """Where logging is set up: structlog events to standard error, as JSON lines or for people.
 
-Every process of omectl calls `set_up_logging` once. Messages of libraries that use the standard `logging` module take
-the same way out, so that one stream has one format. Values whose name says that they are secret are masked.
+Every command starts quiet; servers then call `set_up_logging` with what their options say. Messages of libraries that
+use the standard `logging` module take the same way out, so that one stream has one format. Values whose name says that
+they are secret are masked.
 """
 
 import logging
@@ -63,6 +64,11 @@ def set_up_logging(
     root.handlers = [handler]
     # The debug lines of a library may hold request headers, and nobody asked for them.
     root.setLevel(max(threshold, logging.WARNING))
+
+
+def set_up_quiet_logging() -> None:
+    """For commands whose output is what people read: warnings and worse, on standard error."""
+    set_up_logging(LogFormat.CONSOLE, LogLevel.WARNING)
 
 
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -171,10 +171,12 @@ def _hub_facts(uri: str, endpoint: str) -> "ModelFacts":
 
     from omectl.api.storage_uri import HuggingFaceUri, StorageUriError, parse_storage_uri
     from omectl.cli.failure import CliFailure, extra_needed
+    from omectl.cli.logs import set_up_quiet_logging
 
     with extra_needed("agent"):
         from omectl.modelagent.problems import ModelError
 
+    set_up_quiet_logging()
     try:
         parsed = parse_storage_uri(uri)
     except StorageUriError as error:

@@ -1,21 +1,16 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
-from omectl.cli.logs import LogFormat, LogLevel, set_up_logging
+from omectl.cli.logs import LogFormat, LogLevel, set_up_logging, set_up_quiet_logging
 
 
 @pytest.fixture
-def out() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = [*root.handlers], root.level
-    yield io.StringIO()
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+def out() -> io.StringIO:
+    return io.StringIO()
 
 
 def test_an_event_is_one_line_of_json_with_time_and_level(out: io.StringIO) -> None:
@@ -65,3 +60,12 @@ def test_setting_up_twice_writes_each_line_once(out: io.StringIO) -> None:
     logging.getLogger("x").error("once")
     structlog.get_logger().error("once")
     assert len(out.getvalue().splitlines()) == 2
+
+
+def test_quiet_logging_lets_warnings_through(out: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", out)
+    set_up_quiet_logging()
+    structlog.get_logger().info("quiet")
+    structlog.get_logger().warning("loud")
+    assert "loud" in out.getvalue()
+    assert "quiet" not in out.getvalue()

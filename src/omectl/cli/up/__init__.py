@@ -44,11 +44,9 @@ def up(
     """
     import asyncio
 
-    from omectl.cli.logs import LogFormat, LogLevel, set_up_logging
     from omectl.cli.up.demo import choose_model
     from omectl.cli.up.session import SessionOptions
 
-    set_up_logging(LogFormat.CONSOLE, LogLevel.WARNING)
     options = SessionOptions(model=choose_model(model), nodes=nodes, directory=directory, audit=audit)
     ready = asyncio.run(_run(options, exit_when_ready=exit_when_ready, timeout_s=timeout_s))
     if exit_when_ready and not ready:
