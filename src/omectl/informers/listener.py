@@ -11,7 +11,7 @@ from omectl.informers.events import EventType, ObjectEvent
 from omectl.informers.pacing import Pacer
 from omectl.informers.record import Record
 
-_log = structlog.get_logger(__name__)
+_log = structlog.stdlib.get_logger(__name__)
 
 Handler: TypeAlias = Callable[[ObjectEvent], None]
 """Told of every change, in order per object; quick and synchronous: usually it puts a key into a queue."""
@@ -105,7 +105,7 @@ class Registration:
         """Skip the event; the pause keeps a handler that always fails from spinning."""
         self.errors += 1
         _log.error(
-            "informer.handler_failed",
+            "informer_handler_failed",
             handler=self.name,
             event_type=event.type.value,
             object=str(event.key),

@@ -20,7 +20,7 @@ from omectl.kube.errors import KubeError
 Transform: TypeAlias = Callable[[JsonObject], JsonObject]
 """Changes an object before it is cached; idempotent, and leaves the metadata's identity, labels and owners alone."""
 
-_log = structlog.get_logger(__name__)
+_log = structlog.stdlib.get_logger(__name__)
 _MARKER: Final = b'"managedFields":['
 _MARKER_KEY: Final = len(b'"managedFields":')
 _CHANGES: Final = frozenset(("ADDED", "MODIFIED", "DELETED"))
@@ -201,7 +201,7 @@ class RecordReader:
         except Exception as error:
             self.transform_errors += 1
             if self.transform_errors == 1:
-                _log.warning("informer.transform_failed", kind=self._kind.kind, error=repr(error))
+                _log.warning("informer_transform_failed", kind=self._kind.kind, error=repr(error))
             return body
 
 

@@ -46,7 +46,7 @@ from omectl.kube.errors import (
 from omectl.kube.listing import DEFAULT_PAGE_SIZE, ListOptions, WatchOptions
 from omectl.kube.status import error_from_status
 
-_log = structlog.get_logger(__name__)
+_log = structlog.stdlib.get_logger(__name__)
 
 _ABSENT_ROUNDS = 3
 
@@ -111,7 +111,7 @@ class Reflector:
         except Exception as error:
             self._note(error)
             reason = type(error).__name__
-            _log.exception("reflector.bug", reflector=self.name)
+            _log.exception("reflector_bug", reflector=self.name)
         await self._pause()
         counts.RELISTS.labels(self.name, reason).inc()
 
@@ -142,13 +142,13 @@ class Reflector:
         if serious:
             self._warned = text
         log = _log.warning if serious else _log.debug
-        log("reflector.round_ended", reflector=self.name, error=text)
+        log("reflector_round_ended", reflector=self.name, error=text)
         self.last_error = error
         self.statistics.errors += 1
 
     def _move(self, state: ReflectorState) -> None:
         if state is not self.state:
-            _log.debug("reflector.state", reflector=self.name, old=self.state.value, new=state.value)
+            _log.debug("reflector_state", reflector=self.name, old=self.state.value, new=state.value)
             self.state = state
 
     # --- listing ---
@@ -256,7 +256,7 @@ class Reflector:
     def _give_up_streaming(self, error: KubeError) -> None:
         self._streaming = False
         self.statistics.fallbacks += 1
-        _log.info("reflector.no_streaming_list", reflector=self.name, error=str(error))
+        _log.info("reflector_no_streaming_list", reflector=self.name, error=str(error))
 
     async def _stream_once(self) -> Ending:
         """Open a stream, fill the sink at its marker, then follow it. Raises for anything before the marker only."""

@@ -16,7 +16,7 @@ from omectl.informers.events import EventType, ObjectEvent
 from omectl.informers.header import Header
 from omectl.informers.record import Record
 
-_log = structlog.get_logger(__name__)
+_log = structlog.stdlib.get_logger(__name__)
 
 IndexFunction: TypeAlias = "Callable[[JsonObject], Iterable[str]] | HeaderIndex"
 """An object's values in an index, maybe none. A `HeaderIndex` needs no decoding and is cheaper by far."""
@@ -106,7 +106,7 @@ class Store:
                 self.index_errors += 1
                 if name not in self._broken_functions:
                     self._broken_functions.add(name)
-                    _log.warning("informer.index_failed", informer=self._name, index=name, error=repr(error))
+                    _log.warning("informer_index_failed", informer=self._name, index=name, error=repr(error))
         return tuple(values)
 
     def _indexed(self, record: Record) -> Record:

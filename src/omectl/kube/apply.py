@@ -25,7 +25,7 @@ from omectl.kube.errors import ApiError, BadRequest, Conflict, InternalError, In
 from omectl.kube.owners import controlled_by, controller_of, metadata_of, owner_reference, uid_of
 from omectl.kube.replicas import manages, manages_beyond_replicas
 
-_log = structlog.get_logger(__name__)
+_log = structlog.stdlib.get_logger(__name__)
 _SERVER_FIELDS: Final = frozenset(
     {"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink", "deletionTimestamp"}
 )
@@ -151,7 +151,7 @@ class Applier:
         reason = needs_apply(current, stamped)
         if reason is None:
             return Applied(Outcome.UNCHANGED, current)
-        _log.info("child.apply", kind=kind.kind, object=str(key), reason=reason)
+        _log.info("child_applied", kind=kind.kind, object=str(key), reason=reason)
         if initial_replicas is not None and manages(current, self._field_manager, "spec", "replicas"):
             await self._apply_replicas(kind, current)
         same: JsonObject = {**metadata_of(stamped), "uid": uid_of(current)}
@@ -180,7 +180,7 @@ class Applier:
                 await self._client.delete(kind, key.name, key.namespace, uid=uid_of(obj), propagation=propagation)
             except (NotFound, Conflict):
                 continue
-            _log.info("child.pruned", kind=kind.kind, object=str(key))
+            _log.info("child_pruned", kind=kind.kind, object=str(key))
             deleted.append((kind, key))
         return deleted
 
@@ -211,7 +211,7 @@ class Applier:
             return None
 
     async def _create(self, kind: ResourceKind, stamped: JsonObject, initial_replicas: int | None) -> Applied:
-        _log.info("child.create", kind=kind.kind, object=str(key_of(stamped)))
+        _log.info("child_created", kind=kind.kind, object=str(key_of(stamped)))
         if initial_replicas is None:
             return Applied(Outcome.CREATED, await self._apply(kind, stamped, self._field_manager))
         # The object is born with the right number, which then passes to the manager that never owns anything else.

@@ -35,7 +35,7 @@ from omectl.kube.identity import Identity
 from omectl.kube.requests import Request
 from omectl.kube.status import error_from_status
 
-_log = structlog.get_logger(__name__)
+_log = structlog.stdlib.get_logger(__name__)
 _READ_SIZE = 256 * 1024
 
 _requests = metrics.counter(
@@ -280,7 +280,7 @@ class Transport:
             text = _WARNING_TEXT.sub(r"\1", value).replace('\\"', '"')
             if text not in self._warnings and len(self._warnings) < 1000:
                 self._warnings.add(text)
-                _log.warning("kube.warning", text=text)
+                _log.warning("api_server_warning", text=text)
 
 
 _WARNING_TEXT = re.compile(r'\d{3} \S+ "(.*)"')
