@@ -254,7 +254,9 @@ class Manager:
             self._groups[Group.ELECTED].hurry()
             self._failure = self._failure or error
         else:
-            _log.error("runnable_failed", runnable=runnable.name, error=str(error), exc_info=error)
+            # What explains itself, such as an address in use, needs no traceback.
+            trace = None if isinstance(error, ManagerError) else error
+            _log.error("runnable_failed", runnable=runnable.name, error=str(error), exc_info=trace)
             if self._failure is None:
                 self._failure = RunnableFailed(runnable.name, error)
                 self._failure.__cause__ = error
