@@ -3,43 +3,26 @@
 from collections.abc import Mapping
 
 from omectl.modelparser.family import Family
+from omectl.modelparser.formula_parts import (
+    ATTENTION,
+    ATTENTION_BIAS,
+    BERT,
+    BLOCKS,
+    CLIP,
+    DEEPSEEK,
+    GATED,
+    HEAD,
+    LATENT,
+    LLAMA,
+    MERGER,
+    QWEN3_VL,
+    QWEN_MOE,
+    SIGLIP,
+    WITHOUT_HEAD,
+)
 
 _DIMENSIONS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
 _ALL = (*_DIMENSIONS, "max_position_embeddings")
-
-# Parts of formulas.
-_ATTENTION = "h*(q + 2*k) + q*h"
-_ATTENTION_BIAS = "attention_bias*(q + 2*k + h)"
-_GATED = "3*h*i"
-_HEAD = "lm*v*h + cls*labels*h"
-_LATENT = (
-    "(h*q_lora_rank + q_lora_rank + q_lora_rank*H*(qk_nope_head_dim + qk_rope_head_dim) if q_lora_rank"
-    " else h*H*(qk_nope_head_dim + qk_rope_head_dim))"
-    " + h*(kv_lora_rank + qk_rope_head_dim) + kv_lora_rank + kv_lora_rank*H*(qk_nope_head_dim + v_head_dim)"
-    " + H*v_head_dim*h"
-)
-_LLAMA = f"v*h + L*(2*h + {_ATTENTION} + {_ATTENTION_BIAS} + {_GATED} + mlp_bias*(2*i + h)) + h + {_HEAD}"
-_SPARSE_LAYERS = "(L//decoder_sparse_step - mlp_only_layers)"
-_QWEN_MOE = (
-    "v*h + L*(2*h + {attention})"
-    f" + {_SPARSE_LAYERS}*(h*E + 3*E*h*m + {{shared}}) + (L - {_SPARSE_LAYERS})*{_GATED} + h + {_HEAD}"
-)
-_DEEPSEEK = (
-    f"v*h + L*(2*h + ({_LATENT} if kv_lora_rank else {_ATTENTION}))"
-    f" + first_k_dense_replace*{_GATED}"
-    " + (L - first_k_dense_replace)*(h*E + noaux_tc*E + 3*(E + n_shared_experts)*h*m)"
-    f" + h + {_HEAD}"
-)
-_BERT = "L*(4*h*h + 4*h + 2*h*i + i + h + 4*h)"
-_WITHOUT_HEAD = "lm*(h*h + h + 2*h + v)"
-_BLOCKS = "N*(4*w*w + 9*w + 2*w*t + t)"
-_SIGLIP = f"patch*w + w + grid*w + {_BLOCKS} + 2*w"
-_CLIP = f"patch*w + w + (grid + 1)*w + {_BLOCKS} + 4*w"
-_MERGER = "16*w*w + 4*w + 4*w*h + h"
-_QWEN3_VL = (
-    f"2*patch*w + w + vision.num_position_embeddings*w + {_BLOCKS} + 2*w + {_MERGER}"
-    f" + vision.deepstack_visual_indexes*(8*w + {_MERGER})"
-)
 _LLAMA_DEFAULTS = {
     "hidden_size": 4096,
     "intermediate_size": 11008,
@@ -61,19 +44,19 @@ FAMILIES: tuple[Family, ...] = (
         required=_ALL,
         defaults=_NO_BIASES,
         nested_defaults=_LLAMA_DEFAULTS,
-        parameters=_LLAMA,
+        parameters=LLAMA,
     ),
     Family(
         model_types=("granite", "xverse", "internlm2", "exaone", "ministral", "smollm3"),
         defaults=_NO_BIASES,
-        parameters=_LLAMA,
+        parameters=LLAMA,
     ),
     Family(
         model_types=("llama4",),
         architecture="Llama4ForConditionalGeneration",
         language="llama4_text",
         tower=(
-            f"patch*w + w + (grid + 1)*w + 4*w + {_BLOCKS} + t*vision.projector_input_dim"
+            f"patch*w + w + (grid + 1)*w + 4*w + {BLOCKS} + t*vision.projector_input_dim"
             " + vision.projector_input_dim*vision.projector_output_dim + vision.vision_output_dim*h"
         ),
     ),
@@ -81,9 +64,9 @@ FAMILIES: tuple[Family, ...] = (
         model_types=("llama4_text",),
         defaults={"attention_bias": 0, "interleave_moe_layer_step": 1},
         parameters=(
-            f"v*h + L*(2*h + {_ATTENTION} + {_ATTENTION_BIAS})"
+            f"v*h + L*(2*h + {ATTENTION} + {ATTENTION_BIAS})"
             f" + L//interleave_moe_layer_step*(h*E + 3*(E + 1)*h*i)"
-            f" + (L - L//interleave_moe_layer_step)*3*h*intermediate_size_mlp + h + {_HEAD}"
+            f" + (L - L//interleave_moe_layer_step)*3*h*intermediate_size_mlp + h + {HEAD}"
         ),
     ),
     Family(model_types=("mllama",), architecture="MllamaForConditionalGeneration", vision=True),
@@ -92,66 +75,66 @@ FAMILIES: tuple[Family, ...] = (
         architecture="MistralModel",
         required=_ALL,
         defaults=_NO_BIASES,
-        parameters=_LLAMA,
+        parameters=LLAMA,
     ),
     Family(
         model_types=("mixtral",),
         architecture="MixtralForCausalLM",
         required=(*_ALL, "num_local_experts", "num_experts_per_tok"),
-        parameters=f"v*h + L*(2*h + {_ATTENTION} + h*E + 3*E*h*i) + h + {_HEAD}",
+        parameters=f"v*h + L*(2*h + {ATTENTION} + h*E + 3*E*h*i) + h + {HEAD}",
     ),
     Family(
         model_types=("qwen",),
         context=("seq_length",),
-        parameters=f"v*h + L*(2*h + 4*h*h + 3*h + 3*h*(i//2)) + h + {_HEAD}",
+        parameters=f"v*h + L*(2*h + 4*h*h + 3*h + 3*h*(i//2)) + h + {HEAD}",
     ),
     Family(
         model_types=("qwen2",),
         context=("seq_length",),
-        parameters=f"v*h + L*(2*h + {_ATTENTION} + q + 2*k + {_GATED}) + h + {_HEAD}",
+        parameters=f"v*h + L*(2*h + {ATTENTION} + q + 2*k + {GATED}) + h + {HEAD}",
     ),
     Family(
         model_types=("qwen2_moe",),
         context=("seq_length",),
         defaults=_SPARSE,
-        parameters=_QWEN_MOE.format(
-            attention=f"{_ATTENTION} + q + 2*k", shared="3*h*shared_expert_intermediate_size + h"
+        parameters=QWEN_MOE.format(
+            attention=f"{ATTENTION} + q + 2*k", shared="3*h*shared_expert_intermediate_size + h"
         ),
     ),
     Family(
         model_types=("qwen3",),
         context=("seq_length",),
         defaults={"attention_bias": 0},
-        parameters=f"v*h + L*(2*h + 2*d + {_ATTENTION} + {_ATTENTION_BIAS} + {_GATED}) + h + {_HEAD}",
+        parameters=f"v*h + L*(2*h + 2*d + {ATTENTION} + {ATTENTION_BIAS} + {GATED}) + h + {HEAD}",
     ),
     Family(
         model_types=("qwen3_moe",),
         context=("seq_length",),
         defaults=_SPARSE,
-        parameters=_QWEN_MOE.format(attention=f"2*d + {_ATTENTION} + {_ATTENTION_BIAS}", shared="0"),
+        parameters=QWEN_MOE.format(attention=f"2*d + {ATTENTION} + {ATTENTION_BIAS}", shared="0"),
     ),
     Family(
         model_types=("qwen2_vl",),
         vision=True,
         language="qwen2",
-        tower=f"2*patch*w + {_BLOCKS} + 2*w + {_MERGER}",
+        tower=f"2*patch*w + {BLOCKS} + 2*w + {MERGER}",
     ),
     Family(
         model_types=("qwen2_5_vl",),
         vision=True,
         language="qwen2",
-        tower=f"2*patch*w + N*(4*w*w + 7*w + 3*w*t + 2*t) + w + {_MERGER}",
+        tower=f"2*patch*w + N*(4*w*w + 7*w + 3*w*t + 2*t) + w + {MERGER}",
     ),
-    Family(model_types=("qwen3_vl",), vision=True, language="qwen3", tower=_QWEN3_VL),
-    Family(model_types=("qwen3_vl_moe",), vision=True, language="qwen3_moe", tower=_QWEN3_VL),
+    Family(model_types=("qwen3_vl",), vision=True, language="qwen3", tower=QWEN3_VL),
+    Family(model_types=("qwen3_vl_moe",), vision=True, language="qwen3_moe", tower=QWEN3_VL),
     Family(model_types=("qwen3_5", "qwen3_5_moe"), vision=True),
     Family(
         model_types=("deepseek_v3", "kimi_k2"),
         required=(*_ALL, "n_routed_experts", "num_experts_per_tok"),
         defaults=_LATENT_FIELDS,
-        parameters=_DEEPSEEK,
+        parameters=DEEPSEEK,
     ),
-    Family(model_types=("deepseek_v2",), defaults=_LATENT_FIELDS, parameters=_DEEPSEEK),
+    Family(model_types=("deepseek_v2",), defaults=_LATENT_FIELDS, parameters=DEEPSEEK),
     Family(model_types=("deepseek_vl_v2",), architecture="DeepseekVLV2ForCausalLM", vision=True, context_default=4096),
     Family(
         model_types=("janus", "multi_modality"),
@@ -163,32 +146,32 @@ FAMILIES: tuple[Family, ...] = (
         model_types=("kimi_vl",),
         vision=True,
         language="deepseek_v3",
-        tower=f"patch*w + w + 4096*w + {_BLOCKS} + 2*w + 2*w + {_MERGER}",
+        tower=f"patch*w + w + 4096*w + {BLOCKS} + 2*w + 2*w + {MERGER}",
     ),
     Family(
         model_types=("gpt_oss",),
         architecture="GptOssForCausalLM",
         required=(*_ALL, "num_local_experts", "num_experts_per_tok"),
-        parameters=(f"v*h + L*(2*h + {_ATTENTION} + q + 2*k + h + H + h*E + E + E*(3*h*i + 2*i + h)) + h + {_HEAD}"),
+        parameters=(f"v*h + L*(2*h + {ATTENTION} + q + 2*k + h + H + h*E + E + E*(3*h*i + 2*i + h)) + h + {HEAD}"),
     ),
     Family(
         model_types=("gemma",),
         tied=True,
         required=_DIMENSIONS,
-        parameters=f"v*h + L*(2*h + {_ATTENTION} + {_GATED}) + h + {_HEAD}",
+        parameters=f"v*h + L*(2*h + {ATTENTION} + {GATED}) + h + {HEAD}",
     ),
     Family(
         model_types=("gemma2",),
         tied=True,
         required=_DIMENSIONS,
-        parameters=f"v*h + L*(4*h + {_ATTENTION} + {_GATED}) + h + {_HEAD}",
+        parameters=f"v*h + L*(4*h + {ATTENTION} + {GATED}) + h + {HEAD}",
     ),
     Family(
         model_types=("gemma3_text",),
         tied=True,
         required=_DIMENSIONS,
         nested_defaults={"vocab_size": 262208, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256},
-        parameters=f"v*h + L*(4*h + 2*d + {_ATTENTION} + {_GATED}) + h + {_HEAD}",
+        parameters=f"v*h + L*(4*h + 2*d + {ATTENTION} + {GATED}) + h + {HEAD}",
     ),
     Family(
         model_types=("gemma3",),
@@ -196,17 +179,17 @@ FAMILIES: tuple[Family, ...] = (
         tied=True,
         context_default=131072,
         language="gemma3_text",
-        tower=f"{_SIGLIP} + w*h + w",
+        tower=f"{SIGLIP} + w*h + w",
         tower_types=("siglip_vision_model",),
     ),
     Family(
         model_types=("phi",),
         defaults={"qk_layernorm": 0},
         parameters=(
-            f"v*h + L*(2*h + {_ATTENTION} + q + 2*k + h + qk_layernorm*4*d + 2*h*i + i + h) + 2*h + lm*(v*h + v)"
+            f"v*h + L*(2*h + {ATTENTION} + q + 2*k + h + qk_layernorm*4*d + 2*h*i + i + h) + 2*h + lm*(v*h + v)"
         ),
     ),
-    Family(model_types=("phi3",), parameters=f"v*h + L*(2*h + {_ATTENTION} + {_GATED}) + h + {_HEAD}"),
+    Family(model_types=("phi3",), parameters=f"v*h + L*(2*h + {ATTENTION} + {GATED}) + h + {HEAD}"),
     Family(
         model_types=("phi3_v",),
         language="phi3",
@@ -216,27 +199,27 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         model_types=("phi3small",),
         tied=True,
-        parameters=f"v*h + L*(4*h + {_ATTENTION} + q + 2*k + h + 3*h*i + 2*i + h) + 2*h + {_HEAD}",
+        parameters=f"v*h + L*(4*h + {ATTENTION} + q + 2*k + h + 3*h*i + 2*i + h) + 2*h + {HEAD}",
     ),
     Family(
         model_types=("phimoe",),
         defaults={"attention_bias": 0, "lm_head_bias": 0},
         parameters=(
-            f"v*h + L*(4*h + {_ATTENTION} + {_ATTENTION_BIAS} + h*E + 3*E*h*i) + 2*h + {_HEAD} + lm*lm_head_bias*v"
+            f"v*h + L*(4*h + {ATTENTION} + {ATTENTION_BIAS} + h*E + 3*E*h*i) + 2*h + {HEAD} + lm*lm_head_bias*v"
         ),
     ),
     Family(
         model_types=("baichuan",),
         context=("model_max_length",),
-        parameters=f"v*h + L*(2*h + {_ATTENTION} + {_GATED}) + h + {_HEAD}",
+        parameters=f"v*h + L*(2*h + {ATTENTION} + {GATED}) + h + {HEAD}",
     ),
     Family(
         model_types=("bert",),
         encoder=True,
         defaults={"type_vocab_size": 2},
         parameters=(
-            f"(v + max_position_embeddings + type_vocab_size)*h + 2*h + {_BERT}"
-            f" + (0 if lm else h*h + h) + {_WITHOUT_HEAD} + cls*(labels*h + labels)"
+            f"(v + max_position_embeddings + type_vocab_size)*h + 2*h + {BERT}"
+            f" + (0 if lm else h*h + h) + {WITHOUT_HEAD} + cls*(labels*h + labels)"
         ),
     ),
     Family(
@@ -244,15 +227,15 @@ FAMILIES: tuple[Family, ...] = (
         encoder=True,
         defaults={"type_vocab_size": 1},
         parameters=(
-            f"(v + max_position_embeddings + type_vocab_size)*h + 2*h + {_BERT}"
-            f" + (0 if lm else h*h + h) + {_WITHOUT_HEAD} + cls*(labels*h + labels)"
+            f"(v + max_position_embeddings + type_vocab_size)*h + 2*h + {BERT}"
+            f" + (0 if lm else h*h + h) + {WITHOUT_HEAD} + cls*(labels*h + labels)"
         ),
     ),
     Family(
         model_types=("distilbert",),
         encoder=True,
         parameters=(
-            f"(v + max_position_embeddings)*h + 2*h + {_BERT} + {_WITHOUT_HEAD} + cls*(h*h + h + labels*h + labels)"
+            f"(v + max_position_embeddings)*h + 2*h + {BERT} + {WITHOUT_HEAD} + cls*(h*h + h + labels*h + labels)"
         ),
     ),
     Family(
@@ -277,51 +260,51 @@ FAMILIES: tuple[Family, ...] = (
         dtype="float16",
         bare_generates=True,
         defaults={"add_qkv_bias": 0},
-        parameters=f"v*h + L*(2*h + {_ATTENTION} + add_qkv_bias*(q + 2*k) + {_GATED}) + h + v*h",
+        parameters=f"v*h + L*(2*h + {ATTENTION} + add_qkv_bias*(q + 2*k) + {GATED}) + h + v*h",
     ),
     Family(
         model_types=("cohere", "command-r", "cohere2"),
         tied=True,
         defaults={"use_qk_norm": 0, "attention_bias": 0},
-        parameters=f"v*h + L*(h + {_ATTENTION} + {_ATTENTION_BIAS} + use_qk_norm*(q + k) + {_GATED}) + h + {_HEAD}",
+        parameters=f"v*h + L*(h + {ATTENTION} + {ATTENTION_BIAS} + use_qk_norm*(q + k) + {GATED}) + h + {HEAD}",
     ),
     Family(
         model_types=("dbrx",),
         architecture="DbrxForCausalLM",
         context=("max_seq_len",),
-        parameters=f"v*h + L*(2*h + {_ATTENTION} + h*E + 3*E*h*ffn.ffn_hidden_size) + h + {_HEAD}",
+        parameters=f"v*h + L*(2*h + {ATTENTION} + h*E + 3*E*h*ffn.ffn_hidden_size) + h + {HEAD}",
     ),
     Family(
         model_types=("internlm",),
         defaults={"bias": 1},
-        parameters=f"v*h + L*(2*h + {_ATTENTION} + bias*(q + 2*k + h) + {_GATED}) + h + {_HEAD}",
+        parameters=f"v*h + L*(2*h + {ATTENTION} + bias*(q + 2*k + h) + {GATED}) + h + {HEAD}",
     ),
     Family(
         model_types=("internlm3",),
         defaults={"bias": 0, "qkv_bias": 0},
         parameters=(
-            f"v*h + L*(2*h + {_ATTENTION} + qkv_bias*(q + 2*k) + bias*h + {_GATED} + bias*(2*i + h)) + h + {_HEAD}"
+            f"v*h + L*(2*h + {ATTENTION} + qkv_bias*(q + 2*k) + bias*h + {GATED} + bias*(2*i + h)) + h + {HEAD}"
         ),
     ),
     Family(
         model_types=("llava",),
         vision=True,
         language="llama",
-        tower=f"{_CLIP} + w*h + h + h*h + h",
+        tower=f"{CLIP} + w*h + h + h*h + h",
         tower_types=("clip_vision_model",),
     ),
-    Family(model_types=("minicpm",), tied=True, defaults=_NO_BIASES, parameters=_LLAMA),
+    Family(model_types=("minicpm",), tied=True, defaults=_NO_BIASES, parameters=LLAMA),
     Family(
         model_types=("minicpm3",),
         tied=True,
         defaults=_LATENT_FIELDS | {"v_head_dim": 0},
-        parameters=f"v*h + L*(2*h + {_LATENT.replace('v_head_dim', '(h//H)')} + {_GATED}) + h + {_HEAD}",
+        parameters=f"v*h + L*(2*h + {LATENT.replace('v_head_dim', '(h//H)')} + {GATED}) + h + {HEAD}",
     ),
     Family(
         model_types=("minicpmv",),
         vision=True,
         language="qwen2",
-        tower=f"{_SIGLIP} + query_num*h + w*h + 4*h*h + 4*h + 6*h + h*h",
+        tower=f"{SIGLIP} + query_num*h + w*h + 4*h*h + 4*h + 6*h + h*h",
         tower_types=("siglip", "siglip_vision_model"),
     ),
     Family(model_types=("minicpmo", "phi4mm"), vision=True),
@@ -329,14 +312,14 @@ FAMILIES: tuple[Family, ...] = (
         model_types=("stablelm",),
         defaults={"use_qkv_bias": 0, "use_parallel_residual": 0, "qk_layernorm": 0},
         parameters=(
-            f"v*h + L*((4 - 2*use_parallel_residual)*h + {_ATTENTION} + use_qkv_bias*(q + 2*k)"
-            f" + qk_layernorm*(q + k) + {_GATED}) + 2*h + {_HEAD}"
+            f"v*h + L*((4 - 2*use_parallel_residual)*h + {ATTENTION} + use_qkv_bias*(q + 2*k)"
+            f" + qk_layernorm*(q + k) + {GATED}) + 2*h + {HEAD}"
         ),
     ),
     Family(
         model_types=("olmo2",),
         defaults={"attention_bias": 0},
-        parameters=f"v*h + L*(2*h + q + k + {_ATTENTION} + {_ATTENTION_BIAS} + {_GATED}) + h + {_HEAD}",
+        parameters=f"v*h + L*(2*h + q + k + {ATTENTION} + {ATTENTION_BIAS} + {GATED}) + h + {HEAD}",
     ),
     Family(
         model_types=("gpt2",),
@@ -344,16 +327,14 @@ FAMILIES: tuple[Family, ...] = (
         defaults={"n_inner": 0, "n_positions": 1024},
         parameters=(
             "(v + n_positions)*h + L*(4*h*h + 4*h + 4*h + 2*h*(n_inner if n_inner else 4*h)"
-            f" + (n_inner if n_inner else 4*h) + h) + 2*h + {_HEAD}"
+            f" + (n_inner if n_inner else 4*h) + h) + 2*h + {HEAD}"
         ),
     ),
     Family(
         model_types=("starcoder2",),
         tied=True,
         defaults={"use_bias": 1},
-        parameters=(
-            f"v*h + L*(4*h + {_ATTENTION} + use_bias*(q + 2*k + h) + 2*h*i + use_bias*(i + h)) + 2*h + {_HEAD}"
-        ),
+        parameters=(f"v*h + L*(4*h + {ATTENTION} + use_bias*(q + 2*k + h) + 2*h*i + use_bias*(i + h)) + 2*h + {HEAD}"),
     ),
     Family(
         model_types=("falcon",),
@@ -361,18 +342,18 @@ FAMILIES: tuple[Family, ...] = (
         defaults={"bias": 0, "new_decoder_architecture": 0, "parallel_attn": 1},
         parameters=(
             "v*h + L*((4 if new_decoder_architecture else (2 if parallel_attn else 4))*h"
-            f" + {_ATTENTION} + 8*h*h + bias*(q + 2*k + 6*h)) + 2*h + {_HEAD}"
+            f" + {ATTENTION} + 8*h*h + bias*(q + 2*k + 6*h)) + 2*h + {HEAD}"
         ),
     ),
     Family(
         model_types=("jamba",),
         defaults={"mamba_expand": 2, "mamba_d_state": 16, "mamba_d_conv": 4},
         parameters=(
-            f"v*h + L*2*h + L//attn_layer_period*({_ATTENTION})"
+            f"v*h + L*2*h + L//attn_layer_period*({ATTENTION})"
             " + (L - L//attn_layer_period)*(2*h*mamba_expand*h + mamba_expand*h*(mamba_d_conv + 1)"
             " + mamba_expand*h*(h//16 + 2*mamba_d_state) + (h//16)*mamba_expand*h + mamba_expand*h"
             " + mamba_expand*h*mamba_d_state + mamba_expand*h + mamba_expand*h*h + h//16 + 2*mamba_d_state)"
-            f" + L//expert_layer_period*(h*E + 3*E*h*i) + (L - L//expert_layer_period)*{_GATED} + h + {_HEAD}"
+            f" + L//expert_layer_period*(h*E + 3*E*h*i) + (L - L//expert_layer_period)*{GATED} + h + {HEAD}"
         ),
     ),
     Family(
