@@ -12,7 +12,7 @@ A type is written once. Reading, writing and the CRD's schema all come from it:
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Self, TypeAlias
+from typing import Annotated, ClassVar, Self, TypeAlias, cast
 
 from pydantic import (
     BaseModel,
@@ -99,7 +99,7 @@ class Blank:
         """Whether this value reads like absent."""
         if not isinstance(value, dict):
             return False
-        return not value or (self.nameless and not value.get("name"))  # pyright: ignore[reportUnknownMemberType]
+        return not value or (self.nameless and not cast("JsonObject", value).get("name"))
 
 
 REQUIRED = Required()
@@ -173,7 +173,7 @@ class WireType(BaseModel):
     def _set_blanks_aside(cls, data: object, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         if not isinstance(data, dict):
             return handler(data)
-        given: JsonObject = data  # pyright: ignore[reportUnknownVariableType]
+        given = cast("JsonObject", data)
         rules = _blank_rules(cls)
         blanks = {
             name: value

@@ -2,6 +2,8 @@
 
 import sys
 
+import typer
+
 from omectl.local.assets import Progress
 
 _PLAIN_STEP_S = 30.0
@@ -12,11 +14,11 @@ def build_progress() -> Progress:
     state: dict[str, float] = {}
 
     def changing(what: str, elapsed_s: float) -> None:
-        print(f"\r\x1b[2K{what} ({elapsed_s:.0f} s; only the first time)", end="", file=sys.stderr, flush=True)  # noqa: T201
+        typer.echo(f"\r\x1b[2K{what} ({elapsed_s:.0f} s; only the first time)", nl=False, err=True)
 
     def plain(what: str, elapsed_s: float) -> None:
         if what not in state or elapsed_s - state[what] >= _PLAIN_STEP_S:
             state[what] = elapsed_s
-            print(f"{what} ({elapsed_s:.0f} s; only the first time)", file=sys.stderr, flush=True)  # noqa: T201
+            typer.echo(f"{what} ({elapsed_s:.0f} s; only the first time)", err=True)
 
     return changing if sys.stderr.isatty() else plain

@@ -137,7 +137,7 @@ class Invalid(ApiError):
         return tuple(dict.fromkeys(cause.field for cause in self.details.causes if cause.field))
 
     @property
-    def hint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def hint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] - a constant elsewhere
         """Name the fields unless the message already does."""
         missing = [field for field in self.fields if field not in self.message]
         return f"change {', '.join(missing)}" if missing else ""

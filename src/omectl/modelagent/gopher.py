@@ -152,7 +152,7 @@ class Gopher:
         else:
             self._retries.forget(model.key)
             self._failing.pop(model.key, None)
-            after_s = self._shop.options.resync_interval_s * random.uniform(0.8, 1.2)  # noqa: S311
+            after_s = self._shop.options.resync_interval_s * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
             self._queue.add(model.key, after_s=after_s, priority=LOW_PRIORITY)
 
     def _waits_for_space(self, key: ModelKey) -> bool:

@@ -129,7 +129,7 @@ class NodeState:
                 failures = 0
             except KubeError as error:
                 failures += 1
-                delay = min(_BACKOFF_S[1], _BACKOFF_S[0] * 2 ** (failures - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
+                delay = min(_BACKOFF_S[1], _BACKOFF_S[0] * 2 ** (failures - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
                 _log.warning("node_state_not_written", error=str(error), retry_in_s=round(delay, 1))
                 self._changed.set()
                 await asyncio.sleep(delay)

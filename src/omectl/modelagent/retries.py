@@ -43,7 +43,7 @@ class Retries:
             base, most = self.options.passing_base_s, self.options.passing_max_s
         else:
             base, most = self.options.lasting_base_s, self.options.lasting_max_s
-        delay = min(most, base * 2 ** min(failures, _MOST_DOUBLINGS)) * random.uniform(0.67, 1.0)  # noqa: S311
+        delay = min(most, base * 2 ** min(failures, _MOST_DOUBLINGS)) * random.uniform(0.67, 1.0)  # noqa: S311 - jitter
         return max(delay, problem.retry_after_s or 0.0)
 
     def lasting(self, key: ModelKey, problem: ModelError) -> bool:

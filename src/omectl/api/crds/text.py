@@ -13,9 +13,9 @@ _LONGEST: Final = 300
 
 def yaml_text(definition: JsonObject) -> str:
     """One CRD as a YAML document. Equal definitions give equal text."""
-    node = _Representer().represent_data(definition)  # pyright: ignore[reportUnknownMemberType]
+    node = _Representer().represent_data(definition)  # pyright: ignore[reportUnknownMemberType] - by stubs
     _choose_style(node)
-    return yaml.serialize(node, Dumper=yaml.CSafeDumper, width=_UNBROKEN)  # pyright: ignore[reportUnknownMemberType]
+    return yaml.serialize(node, Dumper=yaml.CSafeDumper, width=_UNBROKEN)  # pyright: ignore[reportUnknownMemberType] - by stubs
 
 
 class _Representer(yaml.representer.SafeRepresenter):

@@ -86,7 +86,7 @@ class SmallReads:
             except PassingError as fault:
                 if attempt == self._options.attempts:
                     raise fault.problem from fault
-                delay = self._options.backoff_base_s * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311
+                delay = self._options.backoff_base_s * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
                 asked = fault.problem.retry_after_s or 0.0
                 if asked > self._options.retry_after_max_s:
                     raise fault.problem from fault

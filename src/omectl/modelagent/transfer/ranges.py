@@ -24,8 +24,6 @@ class IntervalSet:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, IntervalSet) and self._starts == other._starts and self._ends == other._ends
 
-    __hash__ = None  # type: ignore[assignment]
-
     @property
     def total(self) -> int:
         """How many integers are covered."""
