@@ -9,6 +9,9 @@ COPY requirements-dev.lock ./
 RUN pip install --no-cache-dir --no-deps --require-hashes --requirement requirements-dev.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
+# The wheel carries both: the control plane's tool modules and the manifests.
+COPY hack/tools hack/tools
+COPY manifests manifests
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
 # The pinned and hashed packages that the processes run on, then omectl itself.
