@@ -30,8 +30,9 @@ from omectl.clock import Clock
 from omectl.informers import Lister
 from omectl.kube.client import Client
 from omectl.kube.errors import NotFound
-from omectl.manager import Result, TerminalError
+from omectl.manager import EventRecorder, Result, TerminalError
 from omectl.reconcilers.finalizers import add_finalizer, finalizers_of, remove_finalizer
+from omectl.reconcilers.model_events import model_tales
 from omectl.reconcilers.model_facts import fill_patch, filled_fields
 from omectl.reconcilers.model_status import NodeReport, holding_nodes, model_status
 from omectl.reconcilers.node_reports import NodeReports
@@ -75,6 +76,7 @@ class ModelReconciler:
         kind: ModelKind,
         client: Client,
         caches: ModelCaches,
+        recorder: EventRecorder,
         clock: Clock,
         *,
         progress_interval_s: float = PROGRESS_INTERVAL_S,
@@ -82,6 +84,7 @@ class ModelReconciler:
         self._kind = kind
         self._client = client
         self._caches = caches
+        self._recorder = recorder
         self._clock = clock
         self._progress_interval_s = progress_interval_s
         self._progress_written: dict[ObjectKey, float] = {}
@@ -107,18 +110,20 @@ class ModelReconciler:
         model = self._decoded(raw)
         status = self._status(model, reports)
         if status.facts is not None and fill_patch(model.metadata, model.spec, status.facts) is not None:
-            raw = await self._fill(raw, status, status.facts)
+            raw = await self._fill(model, raw, status, status.facts)
             model = self._decoded(raw)
             status = self._status(model, reports)
         return await self._put_status(model, raw, status)
 
-    async def _fill(self, raw: JsonObject, status: ModelStatusSpec, facts: ModelFacts) -> JsonObject:
+    async def _fill(
+        self, model: BaseModel | ClusterBaseModel, raw: JsonObject, status: ModelStatusSpec, facts: ModelFacts
+    ) -> JsonObject:
         """Fill the spec's empty fields, and return the model after that.
 
         The facts are recorded first: whoever sees the filled spec must find the revision that it was read from, or a
         service's pods would be made without it and rolled a moment later.
         """
-        raw = await put_status(self._client, self._kind.resource, raw, _written(status)) or raw
+        raw = await self._write_status(model, raw, status) or raw
         model = self._decoded(raw)
         patch = fill_patch(model.metadata, model.spec, facts)
         if patch is None:
@@ -169,9 +174,19 @@ class ModelReconciler:
             wait_s = self._progress_written.get(model.key, now - self._progress_interval_s) + self._progress_interval_s
             if wait_s > now and model.status != status:
                 return Result(requeue_after_s=wait_s - now)
-        if await put_status(self._client, self._kind.resource, raw, _written(status)) is not None:
+        if await self._write_status(model, raw, status) is not None:
             self._progress_written[model.key] = now
         return Result()
+
+    async def _write_status(
+        self, model: BaseModel | ClusterBaseModel, raw: JsonObject, status: ModelStatusSpec
+    ) -> JsonObject | None:
+        """Put the status; when it differed, tell of the transition and return the model as written."""
+        written = await put_status(self._client, self._kind.resource, raw, _written(status))
+        if written is not None:
+            for tale in model_tales(model.status, status):
+                self._recorder.event(raw, tale.type, tale.reason, tale.message)
+        return written
 
     def _decoded(self, raw: JsonObject) -> BaseModel | ClusterBaseModel:
         try:

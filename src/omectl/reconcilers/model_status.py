@@ -192,6 +192,9 @@ def _deleting(tally: _Tally) -> Verdict:
 
 
 def _facts_known(tally: _Tally, facts: RecordedFacts | None) -> Verdict:
+    incomplete = {node: entry for node, entry in tally.ready.items() if entry.reason}
+    if len(incomplete) == len(tally.ready) > 0:
+        return _failure(incomplete)
     if facts is not None and (facts.architecture or facts.format):
         name = facts.architecture or (facts.format.name if facts.format else "")
         size = f", {facts.parameter_count:,} parameters" if facts.parameter_count else ""

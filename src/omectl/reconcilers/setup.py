@@ -134,7 +134,7 @@ def _add_models(
 
     caches = ModelCaches(models=models.lister, nodes=nodes.lister, reports=reports, placements=placements)
     reconciler = ModelReconciler(
-        kind, manager.client, caches, manager.clock, progress_interval_s=options.progress_interval_s
+        kind, manager.client, caches, manager.events, manager.clock, progress_interval_s=options.progress_interval_s
     )
     manager.add_controller(
         Controller(

@@ -16,7 +16,7 @@ from omectl.clock import FakeClock
 from omectl.kube.client import Client
 from omectl.kube.errors import Conflict, Details, NotFound
 from omectl.kube.resources import NODES
-from omectl.manager import Result
+from omectl.manager import EventRecorder, Result
 from omectl.reconcilers.model import CLUSTER, ModelCaches, ModelReconciler
 from omectl.reconcilers.node_reports import NodeReports
 from omectl.reconcilers.placements import Placements
@@ -81,7 +81,12 @@ class Scene:
             placements=Placements(nodes, lambda: self.reports.nodes),
         )
         client = cast("Client", self.server)
-        self.reconciler = ModelReconciler(CLUSTER, client, caches, FakeClock(), progress_interval_s=10)
+        self.told: list[tuple[str, str, str]] = []
+        recorder = cast("EventRecorder", self)
+        self.reconciler = ModelReconciler(CLUSTER, client, caches, recorder, FakeClock(), progress_interval_s=10)
+
+    def event(self, _about: JsonObject, kind: str, reason: str, message: str) -> None:
+        self.told.append((kind, reason, message))
 
     def cache(self) -> None:
         self._store.put(record(self.server.model))
@@ -198,3 +203,27 @@ async def test_other_finalizers_stay() -> None:
     assert scene.server.model["metadata"]["finalizers"] == ["example.org/a", "example.org/b"]
     await scene.run()
     assert scene.server.writes == []
+
+
+async def test_what_happens_to_a_model_is_told_once() -> None:
+    scene = Scene()
+    scene.say("Failed", reason="DiskFull", message="wanted 2 MiB, found 1 MiB", nextStep="free space")
+    await scene.run()
+    await scene.run()
+    scene.say("Ready", facts={"architecture": "BertModel"})
+    await scene.run()
+    await scene.run()
+    assert scene.told == [
+        ("Warning", "DiskFull", "node a: wanted 2 MiB, found 1 MiB; next: free space"),
+        ("Normal", "ModelReady", "1 of 1 node hold the model"),
+    ]
+
+
+async def test_a_model_that_is_ready_and_could_not_be_read_says_so() -> None:
+    scene = Scene()
+    scene.say("Ready", reason="MetadataInvalid", message="config.json: wanted an object", nextStep="correct it")
+    await scene.run()
+    (facts,) = (one for one in scene.server.model["status"]["conditions"] if one["type"] == "FactsKnown")
+    assert (facts["status"], facts["reason"]) == ("False", "MetadataInvalid")
+    assert facts["message"] == "node a: config.json: wanted an object; next: correct it"
+    assert [told[:2] for told in scene.told] == [("Normal", "ModelReady"), ("Warning", "MetadataInvalid")]
