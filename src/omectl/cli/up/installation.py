@@ -21,6 +21,7 @@ from omectl.local import crds
 
 _RENDER_TIMEOUT_S = 30.0
 _APPLY_TIMEOUT_S = 30.0
+_DEFINITIONS_TIMEOUT_S = 120.0
 _POLL_S = 0.1
 _FIRST = ("Namespace", "ServiceAccount", "ClusterRole", "Role")
 
@@ -51,13 +52,15 @@ async def render(kubectl: Path, directory: Path) -> list[JsonObject]:
     return [document for document in yaml.load_all(printed, Loader=loader) if document]
 
 
-async def install(client: Client, kubectl: Path) -> None:
-    """Install what the manager and the agents need when they run as processes beside the cluster."""
+async def install_definitions(client: Client) -> None:
+    """Install the definitions of omectl's kinds, as the types make them, and wait until they are served."""
     definitions = [custom_resource_definition(cls) for cls in TYPES.values()]
-    async with asyncio.TaskGroup() as group:
-        rendering = group.create_task(render(kubectl, manifests_directory() / "overlays" / "processes"))
-        group.create_task(crds.install(client, definitions, timeout_s=_APPLY_TIMEOUT_S))
-    objects = rendering.result()
+    await crds.install(client, definitions, timeout_s=_DEFINITIONS_TIMEOUT_S)
+
+
+async def install_platform(client: Client, kubectl: Path) -> None:
+    """Install the rest of what the manager and the agents need when they run as processes beside the cluster."""
+    objects = await render(kubectl, manifests_directory() / "overlays" / "processes")
     objects.sort(key=lambda obj: _FIRST.index(str(obj["kind"])) if obj["kind"] in _FIRST else len(_FIRST))
     await apply_all(client, objects)
 

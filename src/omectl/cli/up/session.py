@@ -168,8 +168,7 @@ class Session:
             )
         )
         self.client = await self._stack.enter_async_context(Client(self.control_plane.admin_config))
-        await self._install()
-        await self._start_hub()
+        await self._prepare()
         await self._start_caches()
         self._announce("starting the manager and an agent on each node")
         self._stack.push_async_callback(self._stop_processes)
@@ -186,11 +185,17 @@ class Session:
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="omectl-up-", ignore_cleanup_errors=True))
         )
 
-    async def _install(self) -> None:
-        self._announce("installing omectl's definitions, roles, policies and settings")
+    async def _prepare(self) -> None:
+        """What does not depend on each other, at once: the definitions keep the API server busy for seconds."""
+        self._announce("installing omectl's definitions, roles, policies and settings, and registering the nodes")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(installation.install_definitions(self.client))
+            group.create_task(self._install_platform())
+            group.create_task(self._start_hub())
+
+    async def _install_platform(self) -> None:
         kubectl = (await acquire_cancellable(Binary, self._progress))[Binary.KUBECTL]
-        await installation.install(self.client, kubectl)
-        self._announce(f"registering {len(self.nodes)} simulated GPU nodes")
+        await installation.install_platform(self.client, kubectl)
         for node in self.nodes:
             await self.control_plane.add_node(node)
 
