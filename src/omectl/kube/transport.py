@@ -11,9 +11,10 @@ import re
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 import structlog
@@ -37,6 +38,7 @@ from omectl.kube.status import error_from_status
 
 _log = structlog.stdlib.get_logger(__name__)
 _READ_SIZE = 256 * 1024
+_CLOSING_TURNS = 100
 
 _requests = metrics.counter(
     metrics.REST_CLIENT_REQUESTS, "Requests to the API server, by answer.", ("code", "method", "host")
@@ -97,6 +99,7 @@ class Transport:
         self._watches: aiohttp.ClientSession | None = None
         self._host = URL(self.config.server).authority
         self._warnings: set[str] = set()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
 
     async def open(self) -> None:
         """Make the pools; no connection is opened yet. Raises ConfigError for unusable certificates."""
@@ -110,13 +113,19 @@ class Transport:
             if session is not None:
                 await session.close()
         self._calls = self._watches = None
-        # Aborted connections close their sockets in the loop's next turns.
-        for _ in range(3):
+        # A TLS farewell waits for the server's, and would outlive the client; what is shut down closes in a few turns.
+        for opened in self._sockets:
+            if opened.fileno() >= 0:
+                with suppress(OSError):
+                    opened.shutdown(socket.SHUT_RDWR)
+        for _ in range(_CLOSING_TURNS):
             await asyncio.sleep(0)
+            if all(opened.fileno() < 0 for opened in self._sockets):
+                return
 
     def _session(self, *, limit: int) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=limit, keepalive_timeout=75.0, ttl_dns_cache=30, socket_factory=_keep_alive_socket
+            limit=limit, keepalive_timeout=75.0, ttl_dns_cache=30, socket_factory=self._socket
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -126,6 +135,11 @@ class Transport:
             read_bufsize=_READ_SIZE,
             skip_auto_headers=("User-Agent", "Accept-Encoding"),
         )
+
+    def _socket(self, address: tuple[Any, ...]) -> socket.socket:
+        made = _keep_alive_socket(address)
+        self._sockets.add(made)
+        return made
 
     async def call(
         self, request: Request, *, deadline_s: float | None = None, accept: str = "application/json"
