@@ -205,6 +205,7 @@ class Controller(Generic[K]):
                     return
         finally:
             waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
 
     async def _work(self) -> None:
         queue = self.queue
