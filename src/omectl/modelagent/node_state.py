@@ -9,7 +9,6 @@ or changes is written again. Lives on the event loop; `run` is the writer and en
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Collection
 
 import structlog
@@ -24,6 +23,7 @@ from omectl.kube.client import Client
 from omectl.kube.errors import AlreadyExists, KubeError, NotFound
 from omectl.kube.resource_version import reached
 from omectl.kube.resources import CONFIG_MAPS, NODES
+from omectl.modelagent.backoff import backoff_s
 
 _BACKOFF_S = (1.0, 30.0)
 
@@ -129,7 +129,7 @@ class NodeState:
                 failures = 0
             except KubeError as error:
                 failures += 1
-                delay = min(_BACKOFF_S[1], _BACKOFF_S[0] * 2 ** (failures - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+                delay = backoff_s(failures, *_BACKOFF_S)
                 _log.warning("node_state_not_written", error=str(error), retry_in_s=round(delay, 1))
                 self._changed.set()
                 await asyncio.sleep(delay)

@@ -1,15 +1,14 @@
-"""When a model that failed is tried again. Pure but for the jitter."""
+"""When a model that failed is tried again. Pure but for the jitter of its waits."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 
 from omectl.api.labels import ModelKey
+from omectl.modelagent.backoff import backoff_s
 from omectl.modelagent.problems import ModelError, Reason
 
 _PATIENCE = 3
-_MOST_DOUBLINGS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +42,7 @@ class Retries:
             base, most = self.options.passing_base_s, self.options.passing_max_s
         else:
             base, most = self.options.lasting_base_s, self.options.lasting_max_s
-        delay = min(most, base * 2 ** min(failures, _MOST_DOUBLINGS)) * random.uniform(0.67, 1.0)  # noqa: S311 - jitter
-        return max(delay, problem.retry_after_s or 0.0)
+        return max(backoff_s(failures + 1, base, most), problem.retry_after_s or 0.0)
 
     def lasting(self, key: ModelKey, problem: ModelError) -> bool:
         """Whether the model counts as failed: a fault that needs somebody, or a passing one that doesn't pass."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -12,6 +11,7 @@ from typing import Self, TypeVar
 import aiohttp
 from yarl import URL
 
+from omectl.modelagent.backoff import backoff_s
 from omectl.modelagent.problems import ModelError, Reason
 from omectl.modelagent.transfer.endpoints import Origin, check_origin, follow_redirect, headers_for
 from omectl.modelagent.transfer.faults import PassingError, interrupted, unreachable
@@ -86,7 +86,7 @@ class SmallReads:
             except PassingError as fault:
                 if attempt == self._options.attempts:
                     raise fault.problem from fault
-                delay = self._options.backoff_base_s * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+                delay = backoff_s(attempt, self._options.backoff_base_s, self._options.retry_after_max_s)
                 asked = fault.problem.retry_after_s or 0.0
                 if asked > self._options.retry_after_max_s:
                     raise fault.problem from fault

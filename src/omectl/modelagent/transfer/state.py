@@ -6,11 +6,11 @@ asks for the bytes behind the contiguous prefix of a file. `stop` (from any thre
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from dataclasses import dataclass, field
 
+from omectl.modelagent.backoff import backoff_s
 from omectl.modelagent.problems import ModelError
 from omectl.modelagent.source import RemoteFile
 from omectl.modelagent.transfer.faults import PassingError, TransferCancelledError
@@ -68,7 +68,6 @@ class TransferState:
         self._error: ModelError | None = None
         self._stopped = False
         self._hint = 0
-        self._random = random.Random()  # noqa: S311 - spreads retries, nothing secret
 
     @property
     def ranges_left(self) -> bool:
@@ -130,9 +129,7 @@ class TransferState:
         if failures >= self._options.attempts:
             self.stop(fault.problem)
             return
-        delay = self._random.uniform(0.5, 1.0) * min(
-            self._options.backoff_max_s, self._options.backoff_base_s * 2 ** (failures - 1)
-        )
+        delay = backoff_s(failures, self._options.backoff_base_s, self._options.backoff_max_s)
         if fault.problem.retry_after_s is not None:
             delay = max(delay, min(fault.problem.retry_after_s, self._options.retry_after_max_s))
         with self._condition:
