@@ -7,7 +7,7 @@ from omectl.api.model_status import ModelStatusSpec
 from omectl.reconcilers.model_status import ALL_NODES_READY, FACTS_KNOWN, READY
 from omectl.reconcilers.service_events import Tale
 
-_NO_NEWS: Final = frozenset({"Deleting", "Disabled", "Downloading", "NotReadYet", "WaitingForAgent"})
+_NO_NEWS: Final = frozenset({"Deleting", "Downloading", "NotReadYet", "WaitingForAgent"})
 """Reasons of a model that is on its way, or that somebody wanted so."""
 
 

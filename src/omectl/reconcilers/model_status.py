@@ -24,6 +24,8 @@ FACTS_KNOWN = "FactsKnown"
 
 _REASON = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")
 _NAMES_SHOWN = 3
+_NOBODY_BRINGS = "pvc://"
+"""Models that agents leave alone, because a claim is no node's; every other scheme they answer for themselves."""
 _MESSAGE_LIMIT = 2000
 _PHASES = ("scanning", "downloading", "verifying", "finalizing")
 """From the beginning to the end; a model's phase is that of the node that has the longest way to go."""
@@ -137,8 +139,12 @@ def _ready(model: BaseModel | ClusterBaseModel, tally: _Tally) -> Verdict:
 
 
 def _nowhere(model: BaseModel | ClusterBaseModel, placement: Placement) -> Verdict:
-    if model.spec.disabled:
-        return Verdict(FALSE, "Disabled", "spec.disabled is true; next: set it to false to have the model fetched")
+    if model.spec.storage.storage_uri.startswith(_NOBODY_BRINGS):
+        message = (
+            f"spec.storage.storageUri: no agent brings {model.spec.storage.storage_uri}; "
+            "next: use hf://, or put the files on the nodes and use local://"
+        )
+        return Verdict(FALSE, "StorageNotSupported", message)
     if not placement.matching:
         detail = f" ({placement.mismatch})" if placement.mismatch else ""
         message = (

@@ -158,8 +158,14 @@ def test_no_matching_node_names_one_mismatch() -> None:
     assert "label a node" in found.message
 
 
-def test_a_disabled_model_says_so() -> None:
-    assert condition(status_of(of=model(disabled=True))).reason == "Disabled"
+def test_a_disabled_model_is_fetched_as_any_other_and_says_how_far_it_is() -> None:
+    assert condition(status_of(of=model(disabled=True))).reason == condition(status_of(of=model())).reason
+
+
+def test_a_model_in_a_claim_says_that_no_agent_brings_it() -> None:
+    found = condition(status_of(of=model(storage={"storageUri": "pvc://claim/path"})))
+    assert found.reason == "StorageNotSupported"
+    assert "local://" in found.message
 
 
 def test_progress_adds_the_nodes_up_and_shows_the_phase_of_the_last() -> None:
