@@ -1,12 +1,14 @@
 """From inputs to a plan. Equal inputs, in whatever order, give equal plans, byte for byte."""
 
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.document import as_text, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
 from omectl.api.labels import MODEL_REVISION
+from omectl.api.settings import SETTINGS_NAME, Settings
 from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas
 from omectl.planner.component import Component, components
 from omectl.planner.document import sorted_keys
@@ -33,6 +35,7 @@ def plan(inputs: PlanInputs) -> Plan:
         check_service(service)
         resource = _model(service, inputs.model)
         model = view_model(resource, inputs.settings)
+        _check_path(model, inputs.settings)
         selection = select_runtime(service, model, inputs.runtimes)
         explanation = _explanation(selection, model)
         if service is not inputs.service:
@@ -117,6 +120,16 @@ def _model(service: InferenceService, model: BaseModel | ClusterBaseModel | None
         message = f"{kind} {model.name} is being deleted"
         raise PlanRefused(Reason.MODEL, message, "name another model", failure="BaseModelNotReady")
     return model
+
+
+def _check_path(model: ModelView, settings: Settings) -> None:
+    """A pod mounts the path from its node's disk, so it must be a model's place and no other directory."""
+    path, root = PurePosixPath(model.path), PurePosixPath(settings.models_root)
+    if ".." not in path.parts and path != root and path.is_relative_to(root):
+        return
+    message = f"spec.storage.path of model {model.name}: {model.path} lies outside the models root {root}"
+    step = f"choose a path below {root}, or change modelsRoot under the key omectl of ConfigMap {SETTINGS_NAME}"
+    raise PlanRefused(Reason.MODEL, message, step, failure="BaseModelNotReady")
 
 
 def _live_revision(part: Component, live: LiveState) -> str:

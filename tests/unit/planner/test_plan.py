@@ -61,6 +61,14 @@ def test_a_router_may_watch_the_pods_and_takes_the_services_address() -> None:
     assert found.status["url"] == "http://svc.team.svc.cluster.local:9000"
 
 
+@pytest.mark.parametrize("path", ["/etc", "/raid/models", "/raid/models/../x", "/raid/modelsx/m", "raid/models/m"])
+def test_a_model_outside_the_models_root_is_never_mounted(path: str) -> None:
+    found = made(model=model(storage={"storageUri": "hf://org/m", "path": path}))
+    assert found.objects == ()
+    assert found.problem is not None
+    assert f"{path} lies outside the models root /raid/models" in found.problem.message
+
+
 def test_a_routers_own_service_account_is_used() -> None:
     found = made(service(router={"serviceAccountName": "mine"}), runtime("r", entry(), routerConfig=ROUTER))
     assert pod_of(found, "router")["serviceAccountName"] == "mine"
