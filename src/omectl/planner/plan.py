@@ -6,9 +6,10 @@ from pathlib import PurePosixPath
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.document import as_text, at
 from omectl.api.inference_service import InferenceService
+from omectl.api.installation import SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonObject
 from omectl.api.labels import MODEL_REVISION
-from omectl.api.settings import SETTINGS_NAME, Settings
+from omectl.api.settings import Settings
 from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas
 from omectl.planner.component import Component, components
 from omectl.planner.document import sorted_keys
@@ -128,7 +129,7 @@ def _check_path(model: ModelView, settings: Settings) -> None:
     if ".." not in path.parts and path != root and path.is_relative_to(root):
         return
     message = f"spec.storage.path of model {model.name}: {model.path} lies outside the models root {root}"
-    step = f"choose a path below {root}, or change modelsRoot under the key omectl of ConfigMap {SETTINGS_NAME}"
+    step = f"choose a path below {root}, or change modelsRoot under the key omectl of ConfigMap {SETTINGS_CONFIG_MAP}"
     raise PlanRefused(Reason.MODEL, message, step, failure="BaseModelNotReady")
 
 
