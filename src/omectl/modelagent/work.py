@@ -55,6 +55,8 @@ class HubWork:
             if await self._still_good(record):
                 return
         known = shop.state.entry(model.key)
+        if known is not None and known.uid != model.uid:
+            known = None  # said of another object of this name
         self._quiet = (
             known is not None
             and known.reason is not None
@@ -66,10 +68,10 @@ class HubWork:
         await shop.on_disk(lambda: shop.store.make_way(path))
         async with shop.listings:
             source = await self._resolve(record)
-            record = await self._begin(record, source, path)
+            begun = await self._begin(record, source, path)
         self._report(SCANNING, None)
-        await self._fetch(record, source)
-        await self._publish(record, source)
+        await self._fetch(begun, source, published=record)
+        await self._publish(begun, source)
 
     async def _settle_identity(self, record: ModelRecord | None) -> ModelRecord | None:
         """A record of another object of this name: its files go, unless they were kept on purpose."""
@@ -140,7 +142,8 @@ class HubWork:
             revision=source.revision,
             path=path,
             reserved=model.reserved,
-            files=record.files if record is not None and record.revision == source.revision else None,
+            # Under another fingerprint other files may be wanted: what was published for the old one is not all.
+            files=record.files if record is not None and same else None,
             facts=learnt.facts.model_dump_json(by_alias=True, exclude_unset=True) if learnt.facts else None,
             problem=RecordedProblem.of(learnt.problem),
             previous=self._previous(record, source.revision),
@@ -158,8 +161,10 @@ class HubWork:
             return kept
         return (*kept, Previous(record.revision, self.shop.clock.now().timestamp()))
 
-    async def _fetch(self, record: ModelRecord, source: HubSource) -> None:
+    async def _fetch(self, begun: ModelRecord, source: HubSource, *, published: ModelRecord | None) -> None:
+        """Bring what is missing; files of this revision that were `published` before, and are intact, stay."""
         shop, model = self.shop, self.model
+        record = published if published is not None and published.revision == source.revision else begun
         intact = await shop.on_disk(lambda: shop.store.intact_files(record))
         digests = {file.path: file.digest for file in record.files or ()}
         good = frozenset(

@@ -84,7 +84,10 @@ class TransferJob:
             if contents is None:
                 root.remove_tree(*paths.partial)
                 contents = JournalContents()
-            contents.verified.update(number for number, file in enumerate(source.files) if file.path in good)
+            for number, file in enumerate(source.files):
+                if file.path in good and number not in contents.verified:
+                    contents.verified.add(number)
+                    journal.verified(number)
             _reconcile_with_disk(root, paths, source, journal, contents)
             job = cls(root, paths, source, journal, contents, options)
         except OSError as error:
