@@ -81,6 +81,7 @@ NOT_YET = {
 """Raw services with a request that is refused by name, beside those of other deployment modes."""
 
 REFUSED = {
+    "variants/basemodel-no-kind": ("design: paths", "a model's path outside the models root is never mounted"),
     "variants/pdb-both": ("12.2(8)", "both bounds of a disruption budget are refused before the API server does"),
 }
 """Services that the reference half serves, with errors that reach nobody, and we refuse with a reason."""
