@@ -9,7 +9,8 @@ _ON_THE_NODE: Final = "local:///"
 def default_model_path(models_root: str, storage_uri: str) -> str:
     """The URI below the models root, scheme and all, as plain components.
 
-    `local:///path` lies where it says: its files are on the node already, and whether that is allowed there is for the reader to say.
+    `local:///path` lies where it says: its files are on the node already, and whether that is allowed there is for the
+    reader to say.
     """
     on_the_node = storage_uri.startswith(_ON_THE_NODE)
     parts = storage_uri.removeprefix(_ON_THE_NODE).replace("://", "/").replace("\0", "").split("/")

@@ -14,6 +14,7 @@ from datetime import datetime
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.conditions import FALSE, TRUE, Condition, merge_conditions
 from omectl.api.facts import ModelFacts, RecordedFacts
+from omectl.api.installation import AGENT_DAEMON_SET, AGENT_NAMESPACE
 from omectl.api.labels import FORCE_DELETE
 from omectl.api.model_status import ModelProgress, ModelStatusSpec
 from omectl.api.node_entry import NodeEntry
@@ -155,7 +156,7 @@ def _nowhere(model: BaseModel | ClusterBaseModel, placement: Placement) -> Verdi
     if not placement.wanted:
         message = (
             f"no agent of the {_nodes(placement.matching)} that should hold the model has answered yet; "
-            "next: if it stays so, look at DaemonSet ome-model-agent-daemonset in namespace ome-agents"
+            f"next: if it stays so, look at DaemonSet {AGENT_DAEMON_SET} in namespace {AGENT_NAMESPACE}"
         )
         return Verdict(FALSE, "WaitingForAgent", message)
     return Verdict(FALSE, "WaitingForAgent", f"waiting for the agents of {_names(placement.wanted)}; nothing to do")
