@@ -66,6 +66,8 @@ class LoopWatchdog:
     def _watch(self, loop: asyncio.AbstractEventLoop, watched: int) -> None:
         while not self._stop.wait(_INTERVAL_S):
             self._alive.clear()
+            if self._stop.is_set():
+                return  # else the end's sign of life, just cleared, would be waited for while the loop waits for us
             asked_at = time.perf_counter()
             loop.call_soon_threadsafe(self._alive.set)
             stack: tuple[str, ...] = ()

@@ -37,3 +37,21 @@ async def test_the_thread_ends_with_the_task() -> None:
     task.cancel()
     await asyncio.wait({task})
     assert not any(thread.name == "loop-watchdog" for thread in threading.enumerate())
+
+
+async def test_an_end_that_comes_as_the_thread_asks_is_noticed() -> None:
+    watchdog = LoopWatchdog(0.05)
+    forget = watchdog._alive.clear
+
+    def forget_late() -> None:
+        watchdog._stop.wait(5.0)
+        while not watchdog._alive.is_set():
+            time.sleep(0.001)
+        forget()
+
+    watchdog._alive.clear = forget_late  # type: ignore[method-assign]
+    task = asyncio.ensure_future(watchdog.run())
+    await asyncio.sleep(0.2)
+    task.cancel()
+    await asyncio.wait({task})
+    assert not any(thread.name == "loop-watchdog" for thread in threading.enumerate())
