@@ -25,7 +25,8 @@ async def main() -> None:
         elapsed_s = loop.time() - started
         snapshot = await demo.until(lambda seen: all(held.verified for node in seen.nodes for held in node.models))
     console = Console(record=True, width=132, file=StringIO())
-    advice = next_steps("up/control-plane/kubeconfigs/admin.yaml", "demo", "embeddings")
+    kubeconfig = "up/control-plane/kubeconfigs/admin.yaml"
+    advice = next_steps(kubeconfig, "demo", "embeddings", kubectl="kubectl", omectl="omectl")
     ready = Text(f"Ready after {elapsed_s:.1f} s", style="bold green")
     console.print(Group(live_view(snapshot, ""), ready, advice))
     text = console.export_svg(title="omectl up")

@@ -8,6 +8,8 @@ import typer
 from omectl.cli.failure import CliFailure
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from omectl.cli.up.screen import Screen
     from omectl.cli.up.session import Session, SessionOptions
 
@@ -73,8 +75,6 @@ async def _work(session: "Session", screen: "Screen", *, exit_when_ready: bool) 
     """Start everything and show it; ends only when asked to exit once Ready."""
     import time
 
-    from omectl.cli.up.view import next_steps
-
     started = time.monotonic()
     told = False
     async with session:
@@ -84,8 +84,21 @@ async def _work(session: "Session", screen: "Screen", *, exit_when_ready: bool) 
             if snapshot.all_ready and not told:
                 told = True
                 namespace, _, service = snapshot.services[0].key.rpartition("/")
-                advice = None if exit_when_ready else next_steps(str(session.kubeconfig), namespace, service)
+                advice = None if exit_when_ready else _advice(session, namespace, service)
                 screen.finish(time.monotonic() - started, advice)
             if told and exit_when_ready:
                 return True
     raise AssertionError("snapshots go on until they are cancelled")
+
+
+def _advice(session: "Session", namespace: str, service: str) -> "RenderableType":
+    """What to try next, with programs named so that a shell here finds them."""
+    import shutil
+    import sys
+
+    from omectl.cli.up.view import next_steps
+    from omectl.local.assets import Binary
+
+    kubectl = "kubectl" if shutil.which("kubectl") else str(session.control_plane.binary(Binary.KUBECTL))
+    omectl = "omectl" if shutil.which("omectl") else sys.argv[0]
+    return next_steps(str(session.kubeconfig), namespace, service, kubectl=kubectl, omectl=omectl)

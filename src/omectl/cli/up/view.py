@@ -25,15 +25,16 @@ def live_view(snapshot: Snapshot, doing: str) -> RenderableType:
     )
 
 
-def next_steps(kubeconfig: str, namespace: str, service: str) -> RenderableType:
-    """What to try once everything is Ready."""
-    lines = (
+def next_steps(kubeconfig: str, namespace: str, service: str, *, kubectl: str, omectl: str) -> RenderableType:
+    """What to try once everything is Ready; the last two say how the programs are called here."""
+    lines = [
         f"export KUBECONFIG={kubeconfig}",
+        *([f"alias kubectl={kubectl}"] if kubectl != "kubectl" else []),
         "kubectl get clusterbasemodels",
         f"kubectl get inferenceservices,deployments,pods,services -n {namespace}",
         f"kubectl describe inferenceservice {service} -n {namespace}",
-        "omectl get",
-    )
+        f"{omectl} get",
+    ]
     return Panel(
         "\n".join(lines), title="Everything is Ready. Try, in another terminal", title_align="left", expand=False
     )
