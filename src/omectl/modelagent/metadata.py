@@ -19,6 +19,8 @@ from omectl.modelagent.transfer.faults import interrupted, refused
 from omectl.modelparser import ModelParseError, ModelReading, Request
 
 _PARALLEL_READS = 8
+_WHOLE_FILE_BYTES = 16 << 20
+"""A hub that ignores ranges may send a file of this size whole; a larger one would fill the memory."""
 ReadRange = Callable[[str, int, int], Awaitable[bytes]]
 
 
@@ -58,9 +60,10 @@ async def read_range(source: HubSource, reads: SmallReads, file: RemoteFile, sta
     """Bytes `start` to `end` of a file, with retries."""
     request = source.request(file, start, end)
     headers = {**request.headers, "Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+    whole_bytes = file.size if start == 0 and file.size <= _WHOLE_FILE_BYTES else 0
 
     async def ask() -> bytes:
-        answer = await reads.get(request.url, headers, limit=max(end - start, file.size if start == 0 else 0) + 65536)
+        answer = await reads.get(request.url, headers, limit=max(end - start, whole_bytes) + 65536)
         whole = answer.status == 200 and len(answer.body) == file.size
         if whole:
             return answer.body[start:end]

@@ -42,7 +42,9 @@ class Retries:
             base, most = self.options.passing_base_s, self.options.passing_max_s
         else:
             base, most = self.options.lasting_base_s, self.options.lasting_max_s
-        return max(backoff_s(failures + 1, base, most), problem.retry_after_s or 0.0)
+        # However long the other side asks for: nobody waits longer than for a fault that needs somebody.
+        asked = min(problem.retry_after_s or 0.0, self.options.lasting_max_s)
+        return max(backoff_s(failures + 1, base, most), asked)
 
     def lasting(self, key: ModelKey, problem: ModelError) -> bool:
         """Whether the model counts as failed: a fault that needs somebody, or a passing one that doesn't pass."""

@@ -56,3 +56,7 @@ def test_paths_with_a_common_start_of_letters_do_not_collide() -> None:
     claims = PathClaims()
     claims.claim(A, ("x", "model"))
     claims.claim(B, ("x", "model-2"))
+
+
+def test_nobody_is_made_to_wait_for_years() -> None:
+    assert Retries(RetryOptions()).failed(A, _problem(Reason.RATE_LIMITED, 1e9)) <= 1800

@@ -36,6 +36,8 @@ class SmallReadOptions:
     allow_http: bool = False
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 30.0
+    answer_timeout_s: float = 300.0
+    """For the whole answer: one that drips would else hold its place for ever."""
     attempts: int = 3
     backoff_base_s: float = 0.5
     retry_after_max_s: float = 30.0
@@ -50,7 +52,9 @@ class SmallReads:
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=self._options.connect_timeout_s, sock_read=self._options.read_timeout_s
+            total=self._options.answer_timeout_s,
+            sock_connect=self._options.connect_timeout_s,
+            sock_read=self._options.read_timeout_s,
         )
         self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True)
         return self
@@ -110,7 +114,12 @@ class SmallReads:
                 return Answer(origin.host, response.status, response.headers, bytes(body))
         except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError) as error:
             raise unreachable(origin.host, getattr(error, "os_error", error)) from error
-        except TimeoutError:
+        except aiohttp.ConnectionTimeoutError as error:
+            late = TimeoutError(f"no answer within {self._options.connect_timeout_s:g} s")
+            raise unreachable(origin.host, late) from error
+        except aiohttp.SocketTimeoutError:
             raise interrupted(origin.host, f"sent nothing for {self._options.read_timeout_s:g} s") from None
+        except TimeoutError:
+            raise interrupted(origin.host, f"did not end within {self._options.answer_timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             raise interrupted(origin.host, f"broke the connection ({type(error).__name__})") from error
