@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
+from omectl.api.json import JsonObject
 from omectl.api.kinds import CLUSTER_BASE_MODELS
 from omectl.api.labels import ModelKey, model_entry_key, model_label_key
 from omectl.cli.up.demo import demo_directory
@@ -128,6 +130,20 @@ async def test_model_deleted_while_ready_leaves_nothing_on_the_nodes(demo: Demo)
     assert deployment["status"]["availableReplicas"] == 2
 
 
+async def test_the_same_model_as_files_on_the_nodes_becomes_ready_and_keeps_its_files(demo: Demo) -> None:
+    session, name = demo.session, "minilm-on-the-nodes"
+    for node in session.nodes:
+        shutil.copytree(demo_directory(), session.node_root(node) / "raid/models/by-hand/minilm")
+    await session.apply([_local_model(name, "/raid/models/by-hand/minilm")])
+    ready = await demo.until(lambda snapshot: any(row.key == name and row.nodes_ready == 3 for row in snapshot.models))
+    row = next(row for row in ready.models if row.key == name)
+    assert (row.architecture, row.parameters) == ("BertModel", "22.71M")
+    await session.client.delete(CLUSTER_BASE_MODELS, name)
+    await demo.until(lambda snapshot: all(row.key != name for row in snapshot.models))
+    for node in session.nodes:
+        assert _files(session.node_root(node) / "raid/models/by-hand/minilm") >= ALLOWED
+
+
 async def _assert_only_leases(log: Path) -> None:
     before = line_count(log)
     await asyncio.sleep(QUIET_S)
@@ -150,6 +166,15 @@ async def _kubectl(demo: Demo, *arguments: str) -> str:
     command = [str(program), f"--kubeconfig={demo.session.kubeconfig}", *arguments]
     ran = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True, timeout=60)
     return ran.stdout
+
+
+def _local_model(name: str, path: str) -> JsonObject:
+    return {
+        "apiVersion": "ome.io/v1beta1",
+        "kind": "ClusterBaseModel",
+        "metadata": {"name": name},
+        "spec": {"storage": {"storageUri": f"local://{path}"}},
+    }
 
 
 def _files(root: Path) -> set[str]:
