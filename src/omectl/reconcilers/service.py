@@ -30,7 +30,7 @@ from omectl.planner.plan import plan
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
 from omectl.reconcilers.finalizers import finalizers_of, remove_finalizer
-from omectl.reconcilers.pruning import component_of, describe, may_go
+from omectl.reconcilers.pruning import Child, component_of, describe, may_go
 from omectl.reconcilers.service_events import event_reason, transitions
 from omectl.reconcilers.service_inputs import InputCaches, gather
 from omectl.reconcilers.service_status import (
@@ -105,9 +105,9 @@ class ServiceReconciler:
         failures: list[Failure] = []
         errors: list[KubeError] = []
         if made.problem is None:
-            await self._apply(raw, made, failures, errors)
+            applied = await self._apply(raw, made, failures, errors)
             if not failures:
-                await self._prune(raw, made)
+                await self._prune(raw, applied)
         await self._report(service, raw, made, failures)
         if not errors:
             return Result()
@@ -134,8 +134,11 @@ class ServiceReconciler:
             return Plan(problem=problem, status=unplannable(problem.reason, str(error)))
         return plan(inputs)
 
-    async def _apply(self, owner: JsonObject, made: Plan, failures: list[Failure], errors: list[KubeError]) -> None:
-        """Apply each object; one that cannot be written does not keep the others from it."""
+    async def _apply(
+        self, owner: JsonObject, made: Plan, failures: list[Failure], errors: list[KubeError]
+    ) -> list[Child]:
+        """Apply each object and return them live; one that cannot be written does not keep the others from it."""
+        live: list[Child] = []
         for desired in made.objects:
             component, key = component_of(desired), key_of(desired)
             kind = self._caches.kinds.of(desired)
@@ -145,13 +148,14 @@ class ServiceReconciler:
                 failures.append(Failure(component, "DependencyMissing", message))
                 continue
             try:
-                await self._applier.apply(
+                applied = await self._applier.apply(
                     owner,
                     kind,
                     desired,
                     self._caches.children.get(kind, key),
                     initial_replicas=made.initial_replicas.get((kind.kind, key.name)),
                 )
+                live.append((kind, applied.live))
             except (Conflict, ConnectionFailed):
                 raise
             except KubeError as error:
@@ -159,11 +163,12 @@ class ServiceReconciler:
                     raise TerminalError(str(error)) from error
                 failures.append(failure_of(component, error))
                 errors.append(error)
+        return live
 
-    async def _prune(self, owner: JsonObject, made: Plan) -> None:
+    async def _prune(self, owner: JsonObject, planned: list[Child]) -> None:
+        """Delete what is not planned; `planned` is as the server answered: the caches may not know it yet."""
         children = self._caches.children.of(uid_of(owner))
-        wanted = {(str(obj.get("apiVersion")), str(obj.get("kind")), key_of(obj).name) for obj in made.objects}
-        planned = [child for child in children if _name(*child) in wanted]
+        wanted = {_name(*child) for child in planned}
         stale = [child for child in children if _name(*child) not in wanted and self._applier.is_child(child[1], owner)]
         if not stale:
             return
