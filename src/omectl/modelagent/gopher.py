@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 
+from omectl.api.kinds import BASE_MODELS, CLUSTER_BASE_MODELS
 from omectl.api.labels import ModelKey
 from omectl.api.storage_uri import (
     HuggingFaceUri,
@@ -39,6 +40,7 @@ from omectl.modelagent.workshop import Workshop
 from omectl.workqueue import LOW_PRIORITY, PriorityQueue, QueueShutDown
 
 _log = structlog.stdlib.get_logger(__name__)
+_KINDS = (BASE_MODELS.kind, CLUSTER_BASE_MODELS.kind)
 _FREED_BY_REMOVAL = frozenset({Reason.PATH_IN_USE, Reason.DISK_FULL})
 
 
@@ -91,12 +93,11 @@ class Gopher:
             with contextlib.suppress(ModelError):
                 shop.claims.claim(record.key, shop.options.paths.inside(record.path))
         await shop.on_disk(lambda: shop.store.sweep(shop.records.values()))
-        if not self._scout.complete:
-            return
         known = self._scout.keys()
         for key in shop.records.keys() - known:
             self._queue.add(key)
-        shop.state.keep_only(known | shop.records.keys())
+        if all(self._scout.is_complete(kind) for kind in _KINDS):
+            shop.state.keep_only(known | shop.records.keys())
 
     def _belongs_here(self, model: WantedModel) -> bool:
         return should_hold(model, self._scout.node()).ok
@@ -111,7 +112,11 @@ class Gopher:
         wanted = self._scout.wanted(key)
         if self._scout.node() is None:
             return  # the Node's event queues every model
-        if wanted is None and (self._scout.exists(key) or not self._scout.complete):
+        if wanted is None and not self._scout.is_complete(key.kind):
+            # Nobody tells when the kind comes and this model is not among its objects.
+            self._queue.add(key, after_s=self._shop.options.resync_interval_s, priority=LOW_PRIORITY)
+            return
+        if wanted is None and self._scout.exists(key):
             return  # an object that can't be read is no deleted object
         if wanted is None or not self._belongs_here(wanted):
             await self._remove(key, wanted)

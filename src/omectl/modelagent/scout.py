@@ -47,10 +47,12 @@ class Scout:
             informer.add_handler(self._on_model, name="scout")
         node.add_handler(self._on_node, name="scout")
 
-    @property
-    def complete(self) -> bool:
-        """Whether every model is known: only then does a missing one mean a deleted one."""
-        return all(informer.has_synced for informer in self._informers.values())
+    def is_complete(self, kind: str) -> bool:
+        """Whether every model of the kind is known: only then does a missing one mean a deleted one.
+
+        Each kind for itself: the cluster may serve only one of them.
+        """
+        return self._informers[kind].has_synced
 
     def keys(self) -> set[ModelKey]:
         """Every model in the cluster."""
