@@ -68,16 +68,17 @@ class TransferEngine:
         fetchers = self._options.connections
         calls = [job.hash_files, *[job.fetch_ranges] * fetchers]
         threads = {asyncio.ensure_future(to_thread.run_sync(call, limiter=self._threads)) for call in calls}
-        cancelled: asyncio.CancelledError | None = None
+        ended_by: BaseException | None = None
         pending = set(threads)
         while pending:
             try:
                 _, pending = await asyncio.wait(pending, timeout=_PROGRESS_POLL_S)
-                on_progress(job.progress())
-            except asyncio.CancelledError as error:
-                cancelled = cancelled or error
+                if ended_by is None:
+                    on_progress(job.progress())
+            except BaseException as error:  # whatever it is, the threads end before their files are closed
+                ended_by = ended_by or error
                 job.stop()
-        if cancelled is not None:
-            raise cancelled
+        if ended_by is not None:
+            raise ended_by
         for thread in threads:
             thread.result()

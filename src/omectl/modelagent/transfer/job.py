@@ -6,6 +6,7 @@ verified file is synced and renamed to its name below the artifact. All of it bl
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
@@ -145,7 +146,7 @@ class TransferJob:
         except ModelError as error:
             self.stop(error)
         except OSError as error:
-            self.stop(disk_error(error, self._root, self._missing_bytes()))
+            self.stop(disk_error(error, self._root, self._missed_bytes()))
         except BaseException as error:
             self.stop(_internal(error))
             raise
@@ -192,7 +193,7 @@ class TransferJob:
         except TransferCancelledError:
             pass
         except OSError as error:
-            self.stop(disk_error(error, self._root, self._missing_bytes()))
+            self.stop(disk_error(error, self._root, self._missed_bytes()))
         except BaseException as error:
             self.stop(_internal(error))
             raise
@@ -259,9 +260,8 @@ class TransferJob:
             return descriptor
 
     def _preallocate(self) -> None:
-        wanted = self._missing_bytes()
         free = self._root.free_bytes()
-        needed = wanted - self._allocated_bytes()
+        needed = self._missing_bytes() - self._allocated_bytes()
         if needed > 0 and needed + self._options.disk_headroom_bytes > free:
             raise disk_full(needed + self._options.disk_headroom_bytes, free, self._root)
         try:
@@ -277,7 +277,7 @@ class TransferJob:
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 self._release_untouched()
-            raise disk_error(error, self._root, wanted) from error
+            raise disk_error(error, self._root, self._missed_bytes()) from error
 
     def _release_untouched(self) -> None:
         """Give back the space of files of which nothing was fetched, when not all of them fit."""
@@ -293,6 +293,13 @@ class TransferJob:
             if found is not None:
                 total += max(0, min(found.st_blocks * 512, state.file.size) - state.written.total)
         return total
+
+    def _missed_bytes(self) -> int:
+        """The free space without which the transfer cannot go on; what is reserved already does not count."""
+        reserved = 0
+        with contextlib.suppress(OSError):  # the fault that is being told comes first
+            reserved = self._allocated_bytes()
+        return max(0, self._missing_bytes() - reserved) + self._options.disk_headroom_bytes
 
     def _missing_bytes(self) -> int:
         progress = self._state.progress()

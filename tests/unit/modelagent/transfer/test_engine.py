@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,6 +22,7 @@ from omectl.modelagent.storage.http import SmallReadOptions, SmallReads
 from omectl.modelagent.storage.hub import HubBackend, HubSource
 from omectl.modelagent.transfer.engine import TransferEngine
 from omectl.modelagent.transfer.job import TransferPaths
+from omectl.modelagent.transfer.journal import Journal
 from omectl.modelagent.transfer.options import TransferOptions
 from omectl.modelagent.transfer.state import Progress
 
@@ -281,3 +285,37 @@ async def test_a_token_is_not_sent_to_the_storage_behind_the_hub(tmp_path: Path)
         assert site.is_complete()
         assert site.hub.statistics().tokens_at_links == 0
         assert "hf_secret" not in repr(source)
+
+
+async def test_a_disk_that_fills_up_behind_reserved_files_asks_for_no_more_than_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(Journal, "written", refuse)
+    async with bench(tmp_path) as site:
+        with pytest.raises(ModelError) as caught:
+            await site.fetch()
+    assert caught.value.reason is Reason.DISK_FULL
+    assert caught.value.wanted_bytes is not None
+    assert caught.value.wanted_bytes <= 64 * KIB
+
+
+async def test_threads_end_before_their_files_are_closed_when_a_report_fails(tmp_path: Path) -> None:
+    def fail(_: Progress) -> None:
+        raise RuntimeError("the report failed")
+
+    async with bench(tmp_path, FileFault(path="*.safetensors", stall_after_bytes=32 * KIB, times=9)) as site:
+        with pytest.raises(RuntimeError):
+            await site.fetch(on_progress=fail)
+        assert not [thread for thread in threading.enumerate() if _is_transferring(thread)]
+
+
+def _is_transferring(thread: threading.Thread) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        if frame.f_code.co_name in {"fetch_ranges", "hash_files"}:
+            return True
+        frame = frame.f_back
+    return False
