@@ -27,7 +27,7 @@ _LIST_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "conditions": ("type",),
 }
 _SETS: Final = frozenset({"finalizers"})
-_QUANTITY_PARENTS: Final = frozenset({"limits", "requests", "hard", "capacity", "minAllowed", "maxAllowed"})
+_QUANTITY_PARENTS: Final = frozenset({"limits", "requests", "hard", "capacity", "minAllowed", "maxAllowed", "overhead"})
 _QUANTITY_FIELDS: Final = frozenset({"sizeLimit", "divisor", "averageValue"})
 
 
@@ -134,9 +134,9 @@ def _same_scalar(live: JsonValue, desired: JsonValue, path: str, parent: str) ->
 
 
 def _same_quantity(live: JsonValue, desired: JsonValue) -> bool:
-    if not isinstance(live, str | int) or not isinstance(desired, str | int):
+    if not isinstance(live, str | int | float) or not isinstance(desired, str | int | float):
         return False
     try:
-        return Quantity.parse(live) == Quantity.parse(desired)
+        return Quantity.parse(str(live)) == Quantity.parse(str(desired))
     except QuantityError:
         return False

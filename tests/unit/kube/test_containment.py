@@ -30,6 +30,8 @@ def pod(**container: object) -> JsonObject:
             {"spec": {"ports": [{"port": 80}]}},
         ),
         (pod(resources={"limits": {"cpu": "1"}}), pod(resources={"limits": {"cpu": "1000m"}})),
+        (pod(resources={"limits": {"cpu": "500m"}}), pod(resources={"limits": {"cpu": 0.5}})),
+        ({"spec": {"overhead": {"cpu": "1"}}}, {"spec": {"overhead": {"cpu": "1000m"}}}),
         (pod(resources={"limits": {"nvidia.com/gpu": "8"}}), pod(resources={"limits": {"nvidia.com/gpu": 8}})),
         ({"emptyDir": {"sizeLimit": "1Gi"}}, {"emptyDir": {"sizeLimit": "1024Mi"}}),
         ({"target": {"averageValue": "1"}}, {"target": {"averageValue": "1000m"}}),
