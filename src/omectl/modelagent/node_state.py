@@ -91,7 +91,13 @@ class NodeState:
         """Take in an event of the node's own ConfigMap."""
         gone = event.type is EventType.DELETED
         version = event.header.resource_version
-        if reached(self._entries_version, version) and not (gone and version == self._entries_version):
+        if (
+            reached(self._entries_version, version)
+            # A tombstone's version is the last one cached, maybe older than our own write; if it is wrong, the create
+            # that follows finds the ConfigMap and reads it.
+            and not event.tombstone
+            and not (gone and version == self._entries_version)
+        ):
             return
         self._take_config_map(None if gone else event.object())
         self._changed.set()

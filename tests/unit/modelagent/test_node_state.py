@@ -231,3 +231,17 @@ async def test_a_node_that_vanished_is_never_made_again() -> None:
         await asyncio.sleep(5)
         assert "Node" not in server.objects
         assert server.objects["ConfigMap"]["data"] == {ENTRY: entry().dump()}
+
+
+async def test_a_deletion_that_was_not_seen_is_believed_though_our_last_write_is_newer_than_what_was_cached() -> None:
+    server = Server()
+    async with running(server) as state:
+        state.put(KEY, entry("Updating"))
+        await asyncio.sleep(1)
+        cached = server.event("ConfigMap")
+        state.put(KEY, entry())
+        await asyncio.sleep(1)
+        del server.objects["ConfigMap"]
+        state.on_config_map(ObjectEvent(EventType.DELETED, cached.record, tombstone=True))
+        await asyncio.sleep(1)
+        assert server.objects["ConfigMap"]["data"] == {ENTRY: entry().dump()}
