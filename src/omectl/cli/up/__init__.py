@@ -100,5 +100,6 @@ def _advice(session: "Session", namespace: str, service: str) -> "RenderableType
     from omectl.local.assets import Binary
 
     kubectl = "kubectl" if shutil.which("kubectl") else str(session.control_plane.binary(Binary.KUBECTL))
-    omectl = "omectl" if shutil.which("omectl") else sys.argv[0]
+    called = sys.argv[0] if sys.argv[0].endswith("/omectl") else f"{sys.executable} -m omectl"
+    omectl = "omectl" if shutil.which("omectl") else called
     return next_steps(str(session.kubeconfig), namespace, service, kubectl=kubectl, omectl=omectl)
