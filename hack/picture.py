@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console, Group
 from rich.text import Text
 
+from omectl.cli.logs import set_up_quiet_logging
 from omectl.cli.up.demo import choose_model
 from omectl.cli.up.session import Session, SessionOptions
 from omectl.cli.up.view import live_view, next_steps
@@ -34,4 +35,5 @@ async def main() -> None:
     TARGET.write_text(re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL))
 
 
+set_up_quiet_logging()
 asyncio.run(main())
