@@ -1,15 +1,16 @@
 """One asynchronous client on raw JSON. Objects go in and come out as plain dictionaries."""
 
+import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import msgspec
 
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import FIELD_MANAGER
-from omectl.api.resource import ResourceKind
+from omectl.api.resource import ObjectKey, ResourceKind, key_of
 from omectl.kube import requests
 from omectl.kube.credentials import ClientConfig
 from omectl.kube.errors import Expired, InvalidResponse
@@ -23,6 +24,24 @@ _Operations = list[JsonValue]
 
 _decode_object: Callable[[bytes | msgspec.Raw], JsonObject] = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_list = msgspec.json.Decoder(ListBody).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that the server has done. `verb` is the API verb; `result` is the object, or a Status after a delete."""
+
+    verb: str
+    kind: ResourceKind
+    key: ObjectKey
+    subresource: str
+    result: JsonObject
+
+
+WriteGuard: TypeAlias = Callable[[str], None]
+"""Told what is about to be written ("patch Deployment demo/a"); raises to refuse it."""
+
+WriteObserver: TypeAlias = Callable[[Write], None]
+"""Told of every write that succeeded; must not raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +62,8 @@ class Client:
     def __init__(self, config: ClientConfig, options: ClientOptions | None = None) -> None:
         self._options = options or ClientOptions()
         self._transport = Transport(config, self._options.transport)
+        self._guards: tuple[WriteGuard, ...] = ()
+        self._observers: tuple[WriteObserver, ...] = ()
 
     async def __aenter__(self) -> Self:
         await self._transport.open()
@@ -50,6 +71,16 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         await self._transport.close()
+
+    def view(self, *, guard: WriteGuard | None = None, observer: WriteObserver | None = None) -> Self:
+        """The same client (connections too) whose writes also ask `guard` first and tell `observer` afterwards.
+
+        Dry runs pass both by. A view is open for as long as the client it was made from.
+        """
+        made = copy.copy(self)
+        made._guards = self._guards if guard is None else (*self._guards, guard)
+        made._observers = self._observers if observer is None else (*self._observers, observer)
+        return made
 
     @property
     def config(self) -> ClientConfig:
@@ -131,7 +162,7 @@ class Client:
     ) -> JsonObject:
         """Create and return what the server made of it; `strict` refuses unknown fields."""
         options = WriteOptions(field_manager=field_manager, dry_run=dry_run, strict=strict)
-        return await self._object(requests.create(kind, obj, options))
+        return await self._write(kind, key_of(obj), requests.create(kind, obj, options), dry_run=dry_run)
 
     async def replace(
         self,
@@ -145,7 +176,8 @@ class Client:
     ) -> JsonObject:
         """Put the whole object; Conflict when its resourceVersion is stale."""
         options = WriteOptions(field_manager=field_manager, dry_run=dry_run, strict=strict)
-        return await self._object(requests.replace(kind, obj, options, subresource=subresource))
+        request = requests.replace(kind, obj, options, subresource=subresource)
+        return await self._write(kind, key_of(obj), request, subresource, dry_run=dry_run)
 
     async def replace_status(
         self, kind: ResourceKind, obj: JsonObject, *, field_manager: str = FIELD_MANAGER
@@ -168,7 +200,8 @@ class Client:
         named = requests.key_of(obj)
         key = requests.target_key(kind, named.name, named.namespace)
         options = WriteOptions(field_manager=field_manager, dry_run=dry_run, strict=strict, force=force)
-        return await self._object(requests.patch(kind, key, obj, requests.APPLY_PATCH, options, subresource))
+        request = requests.patch(kind, key, obj, requests.APPLY_PATCH, options, subresource)
+        return await self._write(kind, key, request, subresource, dry_run=dry_run)
 
     async def merge_patch(
         self,
@@ -184,7 +217,8 @@ class Client:
         """JSON merge patch: null removes, lists are replaced whole; a resourceVersion in it is a precondition."""
         key = requests.target_key(kind, name, namespace)
         options = WriteOptions(field_manager=field_manager, dry_run=dry_run)
-        return await self._object(requests.patch(kind, key, patch, MERGE_PATCH, options, subresource))
+        request = requests.patch(kind, key, patch, MERGE_PATCH, options, subresource)
+        return await self._write(kind, key, request, subresource, dry_run=dry_run)
 
     async def json_patch(
         self,
@@ -200,7 +234,8 @@ class Client:
         """JSON patch (RFC 6902); a failing `test` operation is Invalid."""
         key = requests.target_key(kind, name, namespace)
         options = WriteOptions(field_manager=field_manager, dry_run=dry_run)
-        return await self._object(requests.patch(kind, key, operations, JSON_PATCH, options, subresource))
+        request = requests.patch(kind, key, operations, JSON_PATCH, options, subresource)
+        return await self._write(kind, key, request, subresource, dry_run=dry_run)
 
     async def delete(
         self,
@@ -215,16 +250,17 @@ class Client:
         dry_run: bool = False,
     ) -> JsonObject:
         """Delete; returns the object when finalizers keep it, else a Status. Conflict when a precondition fails."""
+        key = requests.target_key(kind, name, namespace)
         request = requests.delete(
             kind,
-            requests.target_key(kind, name, namespace),
+            key,
             uid=uid,
             resource_version=resource_version,
             propagation=propagation,
             grace_period_s=grace_period_s,
             dry_run=dry_run,
         )
-        return await self._object(request)
+        return await self._write(kind, key, request, dry_run=dry_run)
 
     async def get_subresource(self, kind: ResourceKind, name: str, subresource: str, namespace: str = "") -> JsonObject:
         """What `scale` or another subresource says."""
@@ -244,7 +280,8 @@ class Client:
         """Post to `token` (TokenRequest), `eviction` (Eviction) or another subresource."""
         key = requests.target_key(kind, name, namespace)
         options = WriteOptions(dry_run=dry_run)
-        return await self._object(requests.create_subresource(kind, key, subresource, body, options))
+        request = requests.create_subresource(kind, key, subresource, body, options)
+        return await self._write(kind, key, request, subresource, dry_run=dry_run)
 
     @asynccontextmanager
     async def watch(
@@ -286,6 +323,21 @@ class Client:
     async def openapi(self, path: str = "/openapi/v3") -> JsonObject:
         """The OpenAPI index, or one of the documents that it names."""
         return await self.read_object(path)
+
+    async def _write(
+        self, kind: ResourceKind, key: ObjectKey, request: Request, subresource: str = "", *, dry_run: bool
+    ) -> JsonObject:
+        if dry_run:
+            return await self._object(request)
+        for guard in self._guards:
+            guard(request.action)
+        result = await self._object(request)
+        if self._observers:
+            named = key if key.name else key_of(result)
+            write = Write(request.verb, kind, named, subresource, result)
+            for observer in self._observers:
+                observer(write)
+        return result
 
     async def _object(self, request: Request, accept: str = "application/json") -> JsonObject:
         reply = await self._transport.call(request, accept=accept)
