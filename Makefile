@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help up test test-unit lint format lock crds clean binaries
+.PHONY: help up test test-unit lint format lock crds clean binaries mutation
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -48,6 +48,9 @@ lock: ## Write the hashed locks again (needs uv)
 
 crds: $(STAMP) ## Write manifests/crds from the types
 	@$(BIN)/omectl crds --output manifests/crds
+
+mutation: $(STAMP) ## Change the machinery one place at a time and see whether a unit test notices (ARGS=workqueue informers controller election)
+	@$(BIN)/python -m hack.mutation $(ARGS)
 
 bench-%: $(STAMP) ## Measure: bench-up, bench-cache
 	@$(BIN)/python -m hack.bench $*
