@@ -66,6 +66,7 @@ REFLECTOR_SHORT_WATCHES = "reflector_short_watches_total"
 REFLECTOR_WATCH_DURATION = "reflector_watch_duration_seconds"
 REFLECTOR_ITEMS_PER_WATCH = "reflector_items_per_watch"
 REFLECTOR_RELISTS = "reflector_relists_total"
+REFLECTOR_STREAMING_FALLBACKS = "omectl_reflector_streaming_fallbacks_total"
 
 EVENTS_RECORDED = "omectl_events_recorded_total"
 EVENTS_DROPPED = "omectl_events_dropped_total"

@@ -1,4 +1,7 @@
-"""How long to wait between rounds: doubling with jitter, back to the start when the last reset is long ago."""
+"""How long to wait between rounds: doubling with jitter, back to the start when the last reset is long ago.
+
+And for how long not to wait at all: a `RetryWindow` allows a trouble to be met by trying again at once.
+"""
 
 import random
 from collections.abc import Callable
@@ -40,3 +43,26 @@ class Backoff:
         delay = self._next_s
         self._next_s = min(delay * self._options.factor, self._options.cap_s)
         return delay * (1.0 + self._options.jitter * self._uniform())
+
+
+class RetryWindow:
+    """Allows retries for `limit_s` from the first trouble on; 0 allows none. A minute without trouble begins anew."""
+
+    _CALM_S = 60.0
+
+    def __init__(self, limit_s: float, now: Callable[[], float]) -> None:
+        self._limit_s = limit_s
+        self._now = now
+        self._first_at: float | None = None
+        self._last_at = 0.0
+
+    def allows(self) -> bool:
+        """Called at each trouble: may it be tried again at once? After a no the next trouble counts as a first one."""
+        now = self._now()
+        if self._first_at is None or now - self._last_at >= self._CALM_S:
+            self._first_at = now
+        self._last_at = now
+        if self._limit_s > 0 and now - self._first_at <= self._limit_s:
+            return True
+        self._first_at = None
+        return False

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from weakref import WeakSet
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from omectl import metrics
@@ -36,6 +36,11 @@ class InformerCollector(Collector):
         pending = GaugeMetricFamily(
             metrics.INFORMER_LISTENER_PENDING, "Events that wait for a handler.", labels=("informer", "handler")
         )
+        latency = HistogramMetricFamily(
+            metrics.INFORMER_PROCESSING_LATENCY,
+            "Seconds from the arrival of a batch of events until the cache and the handlers' buffers had all of it.",
+            labels=kind_labels,
+        )
         for informer in {informer.name: informer for informer in self._informers}.values():
             kind = informer.kind
             labels = (informer.name, kind.group, kind.version, kind.plural)
@@ -43,9 +48,10 @@ class InformerCollector(Collector):
             versions.add_metric(labels, float(version) if version.isdigit() else 0.0)
             waiting = {registration.name: registration.pending for registration in informer.registrations}
             queued.add_metric(labels, max(waiting.values(), default=0))
+            informer.processing.add_to(latency, labels)
             for handler, count in waiting.items():
                 pending.add_metric((informer.name, handler), count)
-        yield from (versions, queued, pending)
+        yield from (versions, queued, pending, latency)
 
 
 COLLECTOR = InformerCollector()

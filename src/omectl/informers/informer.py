@@ -14,6 +14,7 @@ from omectl.informers.reflector import Reflector
 from omectl.informers.reflector_state import ReflectorOptions, ReflectorState
 from omectl.informers.store import IndexFunction, Store
 from omectl.kube.resource_version import reached
+from omectl.metrics import Tally
 
 
 class InformerStopped(RuntimeError):
@@ -81,6 +82,11 @@ class Informer:
     def last_error(self) -> Exception | None:
         """What ended the last round or watch; None again as soon as the server answers well."""
         return self._reflector.last_error
+
+    @property
+    def processing(self) -> Tally:
+        """Seconds from the arrival of each batch of events until cache and handlers' buffers had all of it."""
+        return self._reflector.processing
 
     @property
     def registrations(self) -> tuple[Registration, ...]:

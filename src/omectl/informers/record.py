@@ -26,6 +26,7 @@ _MARKER_KEY: Final = len(b'"managedFields":')
 _CHANGES: Final = frozenset(("ADDED", "MODIFIED", "DELETED"))
 _ABSENT: Final = Raw()
 _INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
+_METADATA_KIND: Final = "PartialObjectMetadata"
 
 
 class MalformedObject(KubeError):
@@ -102,11 +103,17 @@ _encode = msgspec.json.Encoder().encode
 
 
 class RecordReader:
-    """Reads the records of one kind. Counts what it had to skip or leave untransformed."""
+    """Reads the records of one kind. Counts what it had to skip or leave untransformed, and warns of the first.
 
-    def __init__(self, kind: ResourceKind, transform: Transform | None = None) -> None:
+    With `metadata_only` a record holds type and metadata alone, under the real kind: the server then names another, or
+    did not narrow the object.
+    """
+
+    def __init__(self, kind: ResourceKind, transform: Transform | None = None, *, metadata_only: bool = False) -> None:
         self._kind = kind
         self._transform = transform
+        self._metadata_only = metadata_only
+        self._accepted = frozenset((kind.kind, _METADATA_KIND) if metadata_only else (kind.kind,))
         self._type_of_items = f'{{"apiVersion":"{kind.api_version}","kind":"{kind.kind}",'.encode()
         self.skipped = 0
         self.transform_errors = 0
@@ -137,34 +144,43 @@ class RecordReader:
                 metadata = _decode_bookmark(body).metadata
                 ended = (metadata.annotations or {}).get(_INITIAL_EVENTS_END) == "true"
                 return StreamEvent(event.type, metadata.resource_version, initial_events_end=ended)
-            if event.type not in _CHANGES:
+            if event.type == "ERROR":
                 return StreamEvent(event.type, status=body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             start_of_line = line[:80].decode(errors="replace")
             raise MalformedObject(f"wanted a watch event, found {start_of_line!r} ({error})") from error
+        if event.type not in _CHANGES:
+            self._skip(f"an event of the unknown type {event.type!r}")
+            return StreamEvent(event.type)
         try:
             return self._change(event.type, _decode_object(body), body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            self.skipped += 1
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._skip(f"no object ({error})")
             return StreamEvent(event.type)
 
     def _change(self, event_type: str, wire: _WireObject, body: bytes) -> StreamEvent:
         metadata = wire.metadata
-        if metadata is None or not metadata.name or wire.kind != self._kind.kind:
-            self.skipped += 1
-            return StreamEvent(event_type, metadata.resource_version if metadata is not None else "")
+        if wire.kind not in self._accepted:
+            self._skip(f"the kind {wire.kind!r}")
+            return StreamEvent(event_type)
+        if metadata is None or not metadata.name:
+            self._skip("an object without a name")
+            return StreamEvent(event_type)
         return StreamEvent(event_type, metadata.resource_version, self._record(metadata, body))
 
     def item(self, raw: Raw) -> Record | None:
         """One item of a list; None (and counted) where it is no object with a name. Items may lack kind and version."""
         try:
             wire = _decode_object(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            self.skipped += 1
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._skip(f"no object ({error})")
             return None
         metadata = wire.metadata
+        if wire.kind and wire.kind not in self._accepted:
+            self._skip(f"the kind {wire.kind!r}")
+            return None
         if metadata is None or not metadata.name:
-            self.skipped += 1
+            self._skip("an object without a name")
             return None
         body = bytes(raw)
         if not wire.kind or not wire.api_version:
@@ -176,7 +192,14 @@ class RecordReader:
             body = self._type_of_items + body[1:].lstrip()
         return self._record(metadata, body)
 
+    def _skip(self, found: str) -> None:
+        self.skipped += 1
+        if self.skipped == 1:
+            _log.warning("informer_object_skipped", kind=self._kind.kind, found=found)
+
     def _record(self, metadata: _WireMetadata, body: bytes) -> Record:
+        if self._metadata_only:
+            body = self._type_of_items + b'"metadata":' + bytes(_decode_parts(body)["metadata"]) + b"}"
         if metadata.managed_fields is not _ABSENT:
             body = _without_managed_fields(body, bytes(metadata.managed_fields))
         if self._transform is not None:

@@ -12,30 +12,34 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import NoReturn
 
 import structlog
 
-from omectl.api.resource import ObjectKey
+from omectl import metrics
 from omectl.informers import reflector_metrics as counts
-from omectl.informers.backoff import Backoff
+from omectl.informers.backoff import Backoff, RetryWindow
+from omectl.informers.initial_list import Listed, StreamingList, read_pages, refusal
 from omectl.informers.lister_watcher import ListerWatcher
 from omectl.informers.pacing import Pacer
-from omectl.informers.record import Record, RecordReader, StreamEvent
+from omectl.informers.position import ANY_VERSION, Position, is_lost
+from omectl.informers.record import RecordReader
 from omectl.informers.reflector_state import (
     Ending,
+    InconsistentStream,
     NoMarker,
     ReflectorOptions,
     ReflectorState,
     ReflectorStatistics,
+    StreamCut,
     VeryShortWatch,
 )
 from omectl.informers.sink import Sink
 from omectl.kube.errors import (
     ApiError,
     ConnectionFailed,
-    Expired,
     Forbidden,
-    Invalid,
+    InternalError,
     InvalidResponse,
     KubeError,
     NotFound,
@@ -43,16 +47,21 @@ from omectl.kube.errors import (
     Unauthorized,
     WatchIdle,
 )
-from omectl.kube.listing import DEFAULT_PAGE_SIZE, ListOptions, WatchOptions
-from omectl.kube.status import error_from_status
+from omectl.kube.listing import ListOptions, WatchOptions
 
 _log = structlog.stdlib.get_logger(__name__)
 
 _ABSENT_ROUNDS = 3
+_SLOW_LIST_S = 10.0
+_SHORT_WATCH_S = 1.0
+_LEAST_WATCH_S = 300
 
 
 class Reflector:
-    """One collection's mirror; `run` once. Owned by one event loop."""
+    """One collection's mirror; `run` once. Owned by one event loop.
+
+    `processing` has the seconds that each batch of events took from its arrival until the sink had all of it.
+    """
 
     def __init__(
         self,
@@ -67,22 +76,27 @@ class Reflector:
         self.name = name
         self.state = ReflectorState.EMPTY
         self.last_error: Exception | None = None
-        self.last_sync_resource_version = ""
         self.statistics = ReflectorStatistics()
+        self.processing = metrics.Tally(counts.PROCESSING_BUCKETS)
         self._source = lister_watcher
         self._reader = reader
         self._sink = sink
         self._options = options or ReflectorOptions()
         self._uniform = uniform
+        self._position = Position()
         self._streaming = lister_watcher.streaming_list
         self._markerless = 0
-        self._resource_version_unavailable = False
-        self._paginated = False
+        self._in_order = True
         self._listed_once = False
         self._absent_rounds = 0
         self._idle_in_a_row = 0
         self._warned = ""
         self._pacer = Pacer()
+
+    @property
+    def last_sync_resource_version(self) -> str:
+        """The newest version that is mirrored; "" before the first list."""
+        return self._position.resource_version
 
     # --- the outer loop ---
 
@@ -91,6 +105,7 @@ class Reflector:
         now = asyncio.get_running_loop().time
         self._backoff = Backoff(self._options.backoff, now, self._uniform)
         self._absent_backoff = Backoff(self._options.absent_backoff, now, self._uniform)
+        self._internal_errors = RetryWindow(self._options.internal_error_retry_s, now)
         try:
             while True:
                 await self._round()
@@ -98,13 +113,14 @@ class Reflector:
             self._move(ReflectorState.STOPPED)
 
     async def _round(self) -> None:
-        reason = "ended"
         try:
             await self._list_and_watch()
         except NotFound as error:
             self._note(error)
-            await self._wait_for_kind()
-            return
+            reason = "NotFound"
+            if await self._is_absent():
+                await self._wait_for_kind()
+                return
         except KubeError as error:
             self._note(error)
             reason = error.reason if isinstance(error, ApiError) and error.reason else type(error).__name__
@@ -115,18 +131,28 @@ class Reflector:
         await self._pause()
         counts.RELISTS.labels(self.name, reason).inc()
 
-    async def _list_and_watch(self) -> None:
+    async def _list_and_watch(self) -> NoReturn:
         if not (self._streaming and await self._stream()):
             await self._list()
         while True:
             await self._watch()
 
+    async def _is_absent(self) -> bool:
+        """A 404 alone may be a proxy's, or a server's that is starting: the server's own discovery must confirm it."""
+        try:
+            return not await self._source.is_served()
+        except KubeError as error:
+            _log.debug("reflector_discovery_failed", reflector=self.name, error=str(error))
+        except Exception:
+            _log.exception("reflector_bug", reflector=self.name)
+        return False
+
     async def _wait_for_kind(self) -> None:
         self._absent_rounds += 1
         if self._absent_rounds == _ABSENT_ROUNDS and self._listed_once:
-            # The kind is really gone, and its objects with it; one 404 alone might be a server that is starting.
+            # The kind is really gone, and its objects with it.
             self._sink.replace({}, "")
-            self.last_sync_resource_version = ""
+            self._position = Position()
         self._move(ReflectorState.ABSENT)
         self._sink.absent()
         await asyncio.sleep(self._absent_backoff.next_delay())
@@ -144,7 +170,8 @@ class Reflector:
         log = _log.warning if serious else _log.debug
         log("reflector_round_ended", reflector=self.name, error=text)
         self.last_error = error
-        self.statistics.errors += 1
+        if not isinstance(error, TooManyRequests):  # it is no failure to be asked to come later
+            self.statistics.errors += 1
 
     def _move(self, state: ReflectorState) -> None:
         if state is not self.state:
@@ -158,83 +185,71 @@ class Reflector:
         self._move(ReflectorState.LISTING)
         while True:
             try:
-                await self._list_at(self._list_version())
+                await self._list_once()
             except ApiError as error:
-                if not _version_is_lost(error) or self._resource_version_unavailable:
+                if not self._position.lose(error):
                     raise
                 self._note(error)
-                self._resource_version_unavailable = True
             else:
                 return
 
-    def _list_version(self) -> str:
-        if self._resource_version_unavailable:
-            return ""
-        return self.last_sync_resource_version or "0"
-
-    def _page_size(self, resource_version: str) -> int:
-        if self._options.page_size is not None:
-            return self._options.page_size
-        if self._paginated or resource_version in {"", "0"}:
-            return DEFAULT_PAGE_SIZE
-        return 0  # a limit at a concrete version would go past the server's cache to etcd
-
-    async def _list_at(self, resource_version: str) -> None:
+    async def _list_once(self) -> None:
         self.statistics.lists += 1
         counts.LISTS.labels(self.name).inc()
-        started = time.monotonic()
-        options = ListOptions(resource_version=resource_version, page_size=self._page_size(resource_version))
-        records: dict[ObjectKey, Record] = {}
-        pages = 0
-        found = ""
-        async for page in self._source.pages(options):
-            if page.first:
-                records.clear()
-                pages = 0
-            pages += 1
-            found = page.resource_version
-            for raw in page.items:
-                record = self._reader.item(raw)
-                if record is not None:
-                    records[record.key] = record
-                if self._pacer.step():
-                    await asyncio.sleep(0)
-        if resource_version == "0" and pages > 1:
-            self._paginated = True
-        self._replace(records, found, time.monotonic() - started)
+        started = asyncio.get_running_loop().time()
+        version = self._position.list_version()
+        options = ListOptions(resource_version=version, page_size=self._position.page_size(self._options.page_size))
+        listed = await read_pages(self._source.pages(options), self._reader, self._pacer)
+        if version == ANY_VERSION and listed.pages > 1:
+            self._position.uncached = True
+        self._replace(listed, started)
 
-    def _replace(self, records: dict[ObjectKey, Record], resource_version: str, seconds: float) -> None:
-        self._resource_version_unavailable = False
+    def _replace(self, listed: Listed, started: float) -> None:
+        seconds = asyncio.get_running_loop().time() - started
+        objects = len(listed.records)
+        counts.LIST_SECONDS.labels(self.name).observe(seconds)
+        counts.LIST_ITEMS.labels(self.name).observe(objects)
+        if seconds > _SLOW_LIST_S:
+            _log.info(
+                "reflector_slow_list",
+                reflector=self.name,
+                seconds=round(seconds, 1),
+                objects=objects,
+                pages=listed.pages,
+            )
+        self._position.listed(listed.resource_version)
         self._listed_once = True
         self._absent_rounds = 0
-        self.last_sync_resource_version = resource_version
         self.last_error = None
-        counts.LIST_SECONDS.labels(self.name).observe(seconds)
-        counts.LIST_ITEMS.labels(self.name).observe(len(records))
-        self._sink.replace(records, resource_version)
+        arrived = time.perf_counter()
+        self._sink.replace(listed.records, listed.resource_version)
+        self.processing.observe(time.perf_counter() - arrived)
         self._move(ReflectorState.SYNCED)
 
     # --- streaming ---
 
     async def _stream(self) -> bool:
         """A list as a stream of events, and the watch that it turns into; False says: read pages this time."""
+        cut = False
         while True:
             self._move(ReflectorState.STREAMING)
             try:
                 ending = await self._stream_once()
             except NoMarker as error:
                 self._note(error)
-                if error.waited:
-                    self._markerless = self._options.markerless_streams
+                self._markerless = self._options.markerless_streams if error.waited else self._markerless + 1
                 if self._markerless >= self._options.markerless_streams:
                     self._give_up_streaming(error)
                     return False
+            except StreamCut as error:
+                self._note(error)
+                if cut:
+                    return False
+                cut = True
             except NotFound:
                 raise
-            except Invalid as error:
-                self._give_up_streaming(error)
-                return False
             except TooManyRequests as error:
+                self._note(error)
                 await self._pause(error.retry_after_s)
             except ConnectionFailed as error:
                 self._note(error)
@@ -243,9 +258,8 @@ class Reflector:
                 await self._pause()
             except ApiError as error:
                 self._note(error)
-                if not _version_is_lost(error) or self._resource_version_unavailable:
+                if not self._position.lose(error):
                     return False
-                self._resource_version_unavailable = True
             except KubeError as error:
                 self._note(error)
                 return False
@@ -253,77 +267,73 @@ class Reflector:
                 await self._after(ending)
                 return True
 
-    def _give_up_streaming(self, error: KubeError) -> None:
+    def _give_up_streaming(self, error: NoMarker) -> None:
         self._streaming = False
         self.statistics.fallbacks += 1
-        _log.info("reflector_no_streaming_list", reflector=self.name, error=str(error))
+        counts.STREAMING_FALLBACKS.labels(self.name).inc()
+        _log.warning("reflector_gives_up_streaming", reflector=self.name, error=str(error))
 
     async def _stream_once(self) -> Ending:
         """Open a stream, fill the sink at its marker, then follow it. Raises for anything before the marker only."""
         self.statistics.streaming_lists += 1
         counts.LISTS.labels(self.name).inc()
-        started = time.monotonic()
-        version = "" if self._resource_version_unavailable else self.last_sync_resource_version
-        options = WatchOptions(resource_version=version, timeout_s=self._watch_timeout(), send_initial_events=True)
+        started = asyncio.get_running_loop().time()
+        options = WatchOptions(
+            resource_version=self._position.stream_version(), timeout_s=self._watch_timeout(), send_initial_events=True
+        )
         async with self._source.watch(options) as batches:
-            records: dict[ObjectKey, Record] = {}
-            marked, rest = await self._fill(batches, records)
+            list_part = StreamingList(
+                self.name, self._reader, self._position, self._pacer, self._options.marker_patience_s
+            )
+            listed, rest = await list_part.read(batches)
+            if self._options.check_streaming_list:
+                await self._check(listed)
             self._markerless = 0
-            self._replace(records, marked, time.monotonic() - started)
-            del records
+            self._replace(listed, started)
+            del list_part, listed  # the sink has it now, and lets go of each object in its own time
+            self._in_order = True
             ending = await self._follow(batches, rest)
             return replace(ending, events=ending.events + 1)  # a stream that brought the list was no empty watch
 
-    async def _fill(
-        self, batches: AsyncIterator[list[bytes]], records: dict[ObjectKey, Record]
-    ) -> tuple[str, list[bytes]]:
-        """Fill `records` up to the marker: its resource version, and the lines that came with it. Raises NoMarker."""
-        patience_s = self._options.marker_patience_s
-        clock = asyncio.get_running_loop().time
+    async def _check(self, listed: Listed) -> None:
+        """Raise InconsistentStream unless a plain list at the same version says the same, or can't be had."""
+        version = listed.resource_version
+        options = ListOptions(resource_version=version, resource_version_match="Exact")
         try:
-            async with asyncio.timeout(patience_s) as patience:
-                async for lines in batches:
-                    for number, line in enumerate(lines, 1):
-                        event = self._reader.event(line)
-                        if event.initial_events_end:
-                            return event.resource_version, lines[number:]
-                        self._fill_one(event, records)
-                        if self._pacer.step():
-                            await asyncio.sleep(0)
-                    if not lines[-1].startswith(b'{"type":"BOOKMARK"'):
-                        patience.reschedule(clock() + patience_s)
-        except TimeoutError as error:
-            raise NoMarker(waited=True) from error
-        self._markerless += 1
-        raise NoMarker(waited=False)
-
-    def _fill_one(self, event: StreamEvent, records: dict[ObjectKey, Record]) -> None:
-        if event.type == "ERROR":
-            raise self._refusal(event)
-        if event.type != "ADDED" and event.resource_version:
-            self.last_sync_resource_version = event.resource_version
-        if event.record is None:
+            plain = (await read_pages(self._source.pages(options), self._reader, self._pacer)).records
+        except KubeError as error:
+            _log.warning("reflector_stream_not_checked", reflector=self.name, error=str(error))
             return
-        if event.type == "DELETED":
-            records.pop(event.record.key, None)
-        else:
-            records[event.record.key] = event.record
+        streamed = listed.records
+        differing = [
+            key
+            for key in streamed.keys() | plain.keys()
+            if key not in streamed or key not in plain or streamed[key].decode() != plain[key].decode()
+        ]
+        if differing:
+            raise InconsistentStream(self.name, version, tuple(sorted(map(str, differing))))
 
     # --- watching ---
 
     async def _watch(self) -> None:
         """One watch from where the last one ended. Returns when the next may begin; raises when a list is needed."""
-        options = WatchOptions(resource_version=self.last_sync_resource_version, timeout_s=self._watch_timeout())
+        version = self._position.resource_version
+        options = WatchOptions(resource_version=version, timeout_s=self._watch_timeout())
+        # Without a version the server first tells of what exists, in the order of keys.
+        self._in_order = version not in {"", ANY_VERSION}
         try:
             async with self._source.watch(options) as batches:
                 ending = await self._follow(batches, [])
-        except TooManyRequests as error:
-            self._note(error)
-            await self._pause(error.retry_after_s)
         except ConnectionFailed as error:
             # Nothing says that our version is lost, so no list: the watch is tried again from the same version.
             self._note(error)
             await self._pause()
+        except ApiError as error:
+            busy = isinstance(error, TooManyRequests) or (error.status >= 500 and error.retry_after_s is not None)
+            if not busy or is_lost(error):
+                raise
+            self._note(error)
+            await self._pause(error.retry_after_s)
         else:
             await self._after(ending)
 
@@ -340,11 +350,16 @@ class Reflector:
         try:
             await self._apply(lines)
             async for batch in batches:
+                arrived = time.perf_counter()
                 await self._apply(batch)
+                self.processing.observe(time.perf_counter() - arrived)
         except KubeError as raised:
             error = raised
         events = self.statistics.events + self.statistics.bookmarks - before
-        return Ending(error, events, clock() - started)
+        seconds = clock() - started
+        counts.WATCH_SECONDS.labels(self.name).observe(seconds)
+        counts.WATCH_ITEMS.labels(self.name).observe(events)
+        return Ending(error, events, seconds)
 
     async def _apply(self, lines: list[bytes]) -> None:
         for line in lines:
@@ -356,9 +371,10 @@ class Reflector:
                 self.statistics.bookmarks += 1
                 self._sink.bookmark(event.resource_version)
             elif event.type == "ERROR":
-                raise self._refusal(event)
-            if event.resource_version:
-                self.last_sync_resource_version = event.resource_version
+                raise refusal(event, self.name)
+            if event.resource_version and (self._in_order or event.type != "ADDED"):
+                self._in_order = True
+                self._position.resource_version = event.resource_version
             if self._pacer.step():
                 await asyncio.sleep(0)
 
@@ -376,8 +392,10 @@ class Reflector:
         if isinstance(error, TooManyRequests):
             self._note(error)
             await self._pause(error.retry_after_s)
+        elif isinstance(error, InternalError) and self._internal_errors.allows():
+            self._note(error)
         elif error is None or isinstance(error, ConnectionFailed):
-            if ending.events == 0 and ending.seconds < 1.0:
+            if ending.events == 0 and ending.seconds < _SHORT_WATCH_S:
                 self.statistics.short_watches += 1
                 counts.SHORT_WATCHES.labels(self.name).inc()
                 raise VeryShortWatch
@@ -385,12 +403,5 @@ class Reflector:
             raise error
 
     def _watch_timeout(self) -> int:
-        at_least = max(self._options.watch_timeout_s, 300)
+        at_least = max(self._options.watch_timeout_s, _LEAST_WATCH_S)
         return int(at_least * (1.0 + self._uniform()))
-
-    def _refusal(self, event: StreamEvent) -> ApiError:
-        return error_from_status(event.status, http_status=500, action=f"watch {self.name}", headers={})
-
-
-def _version_is_lost(error: ApiError) -> bool:
-    return isinstance(error, Expired) or error.is_resource_version_too_large

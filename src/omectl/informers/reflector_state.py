@@ -22,12 +22,19 @@ class ReflectorState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReflectorOptions:
-    """Times in seconds; `page_size` None lets the rules for the server's watch cache decide."""
+    """Times in seconds; `page_size` None lets the rules for the server's watch cache decide.
+
+    `internal_error_retry_s`: for how long a watch that ends with InternalError is opened again at once, without a list.
+    `check_streaming_list`: compare every streaming list with a plain one at its version, and refuse it when they
+    differ; for tests, as it doubles the work.
+    """
 
     page_size: int | None = None
     watch_timeout_s: int = 300
     marker_patience_s: float = 60.0
     markerless_streams: int = 2
+    internal_error_retry_s: float = 0.0
+    check_streaming_list: bool = False
     backoff: BackoffOptions = field(default_factory=BackoffOptions)
     absent_backoff: BackoffOptions = field(default_factory=lambda: BackoffOptions(cap_s=10.0))
 
@@ -55,14 +62,38 @@ class VeryShortWatch(KubeError):
 
 
 class NoMarker(KubeError):
-    """A streaming list did not come to its end: it was cut, or (`waited`) it stayed silent."""
+    """A streaming list did not come to its end: the server ended it, or (`waited`) it brought nothing for too long."""
 
     def __init__(self, *, waited: bool) -> None:
         super().__init__(waited)
         self.waited = waited
 
     def __str__(self) -> str:
-        return "the server began a streaming list and did not mark its end; reading pages instead"
+        what = "stayed silent in it" if self.waited else "ended it"
+        return f"the server began a streaming list and {what} without marking the list's end"
+
+
+class StreamCut(KubeError):
+    """The connection was lost in the middle of a streaming list."""
+
+    def __str__(self) -> str:
+        return f"the streaming list was cut off: {self.args[0]}"
+
+
+class InconsistentStream(Exception):
+    """A streaming list and a plain list at the same version differ; found only by `check_streaming_list`."""
+
+    def __init__(self, name: str, resource_version: str, keys: tuple[str, ...]) -> None:
+        super().__init__(name, resource_version, keys)
+        self.name = name
+        self.resource_version = resource_version
+        self.keys = keys
+
+    def __str__(self) -> str:
+        return (
+            f"the streaming list of {self.name} and a list at its version {self.resource_version} differ in "
+            f"{', '.join(self.keys)}; the server or a proxy before it is broken: set streaming_list False"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,8 @@ class Client:
         token = ""
         while True:
             try:
-                page = await self._page(requests.collection(kind, namespace, query), first=not token)
+                request = requests.collection(kind, namespace, query)
+                page = await self._page(request, wanted.accept, first=not token)
             except Expired:
                 if not token or not wanted.full_list_if_expired:
                     raise
@@ -144,8 +145,8 @@ class Client:
                 return
             query = wanted.next_query(token)
 
-    async def _page(self, request: Request, *, first: bool) -> RawPage:
-        reply = await self._transport.call(request, deadline_s=self._options.transport.list_s)
+    async def _page(self, request: Request, accept: str, *, first: bool) -> RawPage:
+        reply = await self._transport.call(request, accept=accept, deadline_s=self._options.transport.list_s)
         body = self._decoded(_decode_list, reply, request, "a list")
         if body.kind == "Table":
             raise InvalidResponse(self.config.server, "a list of objects", "a Table", action=request.action)
@@ -292,9 +293,10 @@ class Client:
         Ends when the server ends it. Raises as every method does, WatchIdle when nothing came for the idle limit, and
         never retries. A last line without its newline was cut off and is dropped.
         """
-        query = (options or WatchOptions()).query()
-        request = requests.collection(kind, namespace, query, verb="watch")
-        async with self._transport.stream(request) as chunks, aclosing(self._batches(chunks, request)) as batches:
+        wanted = options or WatchOptions()
+        request = requests.collection(kind, namespace, wanted.query(), verb="watch")
+        chunks_of = self._transport.stream(request, accept=wanted.accept)
+        async with chunks_of as chunks, aclosing(self._batches(chunks, request)) as batches:
             yield batches
 
     async def _batches(self, chunks: AsyncIterator[bytes], request: Request) -> AsyncGenerator[Lines]:

@@ -7,7 +7,7 @@ from omectl.api.document import as_list, as_object
 from omectl.api.json import JsonObject
 from omectl.api.resource import ResourceKind
 from omectl.kube.client import Client
-from omectl.kube.errors import NotFound
+from omectl.kube.errors import InvalidResponse, NotFound
 
 _AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 
@@ -65,13 +65,37 @@ class Discovery:
         return None
 
     async def has(self, kind: ResourceKind) -> bool:
-        """The server serves this very kind and version now; one small request."""
-        path = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
+        """The server serves this very kind and version now.
+
+        Raises KubeError when discovery itself does not answer well or contradicts itself: a 404 alone is no answer, as
+        any proxy gives it.
+        """
+        group_version = f"{kind.group}/{kind.version}" if kind.group else kind.version
         try:
-            document = await self._client.read_object(path)
+            served = await self._document(f"/{'apis' if kind.group else 'api'}/{group_version}", "APIResourceList")
         except NotFound:
+            if group_version in await self._group_versions(kind.group):
+                raise
             return False
-        return any(found.plural == kind.plural for found in read_resource_list(document))
+        return any(found.plural == kind.plural for found in read_resource_list(served))
+
+    async def _group_versions(self, group: str) -> list[str]:
+        if not group:
+            index = await self._document("/api", "APIVersions")
+            return [str(version) for version in as_list(index.get("versions"))]
+        index = await self._document("/apis", "APIGroupList")
+        return [
+            str(as_object(version).get("groupVersion"))
+            for found in map(as_object, as_list(index.get("groups")))
+            for version in as_list(found.get("versions"))
+        ]
+
+    async def _document(self, path: str, wanted: str) -> JsonObject:
+        document = await self._client.read_object(path)
+        if document.get("kind") != wanted:
+            found = f"a document of kind {document.get('kind')!r}"
+            raise InvalidResponse(self._client.config.server, f"an {wanted}", found, action=f"get {path}")
+        return document
 
     async def _read_each(self, path: str, document: JsonObject) -> list[ResourceKind]:
         """Discovery of servers without the aggregated form: one document per group."""

@@ -7,6 +7,7 @@ import msgspec
 from omectl.api.json import JsonObject
 
 DEFAULT_PAGE_SIZE = 500
+_METADATA = "application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1,application/json"
 Query = dict[str, str | int | bool | None]
 Lines = list[bytes]
 
@@ -34,13 +35,24 @@ class RawPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOptions:
-    """What a list asks for; `page_size` 0 asks for one page of everything."""
+    """What a list asks for; `page_size` 0 asks for one page of everything.
+
+    `resource_version_match` is "Exact", "NotOlderThan" or "". `metadata_only` asks for the objects' metadata alone; a
+    server that can't narrow them sends them whole.
+    """
 
     resource_version: str = ""
+    resource_version_match: str = ""
     page_size: int = DEFAULT_PAGE_SIZE
     label_selector: str = ""
     field_selector: str = ""
     full_list_if_expired: bool = True
+    metadata_only: bool = False
+
+    @property
+    def accept(self) -> str:
+        """The media types that may answer."""
+        return _METADATA.format(list="List") if self.metadata_only else "application/json"
 
     def first_query(self) -> Query:
         """Parameters of the first page."""
@@ -48,12 +60,13 @@ class ListOptions:
             "labelSelector": self.label_selector,
             "fieldSelector": self.field_selector,
             "resourceVersion": self.resource_version,
+            "resourceVersionMatch": self.resource_version_match,
             "limit": self.page_size or None,
         }
 
     def next_query(self, token: str) -> Query:
         """Parameters of a later page: the token stands for the resource version."""
-        return {**self.first_query(), "resourceVersion": None, "continue": token}
+        return {**self.first_query(), "resourceVersion": None, "resourceVersionMatch": None, "continue": token}
 
     def full_query(self) -> Query:
         """Parameters of the list that follows an expired page: everything at once."""
@@ -70,6 +83,12 @@ class WatchOptions:
     send_initial_events: bool = False
     label_selector: str = ""
     field_selector: str = ""
+    metadata_only: bool = False
+
+    @property
+    def accept(self) -> str:
+        """The media types that may answer."""
+        return _METADATA.format(list="") if self.metadata_only else "application/json"
 
     def query(self) -> Query:
         """As parameters of a request."""

@@ -194,7 +194,9 @@ class Transport:
         return Reply(response.status, response.content_type, body)
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[bytes]]:
+    async def stream(
+        self, request: Request, *, accept: str = "application/json"
+    ) -> AsyncGenerator[AsyncIterator[bytes]]:
         """Open a stream of chunks, for as long as the server sends.
 
         The answer must start within the call's deadline; afterwards iterating raises WatchIdle when nothing came for
@@ -205,7 +207,7 @@ class Transport:
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(self.options.call_s):
-                    opened = self._send(self._watches, request, "application/json", read_s=idle_s)
+                    opened = self._send(self._watches, request, accept, read_s=idle_s)
                     response = await stack.enter_async_context(opened)
             except TimeoutError as error:
                 raise DeadlineExceeded(self.config.server, self.options.call_s, action=request.action) from error

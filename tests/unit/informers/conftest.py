@@ -38,6 +38,7 @@ class FakeCollection:
     """Objects with versions and a history; `requests` has what was asked: ("list"|"stream"|"watch", version)."""
 
     streaming_list: bool = True
+    served: bool | Exception = True
     marker: bool = True
     prefetch_marker_value: str = "true"
     version: int = 1
@@ -134,6 +135,11 @@ class FakeCollection:
         finally:
             if queue in self.open:
                 self.open.remove(queue)
+
+    async def is_served(self) -> bool:
+        if isinstance(self.served, Exception):
+            raise self.served
+        return self.served
 
     async def _lines(self, queue: "asyncio.Queue[Line]") -> AsyncIterator[list[bytes]]:
         while (line := await queue.get()) is not None:

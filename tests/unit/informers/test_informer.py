@@ -305,7 +305,9 @@ async def test_informers_that_are_made_while_the_factory_runs_start_too(factory:
 
 async def test_a_kind_that_is_absent_holds_up_nobody(factory: InformerFactory, sources: Sources, run) -> None:
     present, absent = factory.informer(CONFIG_MAPS), factory.informer(SECRETS)
-    sources.made["secrets", ""].failures["stream"] += [NotFound(404, "", "404 page not found")] * 3
+    secrets = sources.made["secrets", ""]
+    secrets.failures["stream"] += [NotFound(404, "", "404 page not found")] * 3
+    secrets.served = False
     await run(factory)
     await factory.wait_for_sync(1)
     assert present.has_synced

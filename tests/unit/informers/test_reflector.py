@@ -13,7 +13,8 @@ from omectl.kube.errors import (
     Forbidden,
     InternalError,
     Invalid,
-    NotFound,
+    InvalidResponse,
+    KubeError,
     ServerTimeout,
     ServiceUnavailable,
     TooManyRequests,
@@ -71,21 +72,19 @@ async def test_a_source_without_streaming_is_listed_then_watched_from_the_lists_
     assert running.agrees()
 
 
-async def test_a_server_that_refuses_streaming_is_not_asked_again(source, start) -> None:
-    source.failures["stream"].append(Invalid(422, "Invalid", "sendInitialEvents is forbidden"))
-    running = start()
-    await running.settle()
-    source.forget()
-    source.version += 1
-    source.forgotten = source.version
-    source.drop()
-    await running.settle(5)
-    assert [request for request, _ in source.requests].count("stream") == 1
-    assert running.reflector.statistics.fallbacks == 1
-
-
-async def test_any_other_failure_of_the_stream_lists_for_this_round_only(source, start, expired) -> None:
-    source.failures["stream"].append(InternalError(500, "InternalError", "boom"))
+@pytest.mark.parametrize(
+    "error",
+    [
+        InternalError(500, "InternalError", "boom"),
+        Invalid(422, "Invalid", "sendInitialEvents: Forbidden: not supported"),
+        CUT,
+        Forbidden(403, "Forbidden", "no watch"),
+        InvalidResponse("https://server", "events", "<html>"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_server_that_refuses_the_stream_is_listed_for_this_round_only(source, start, error: KubeError) -> None:
+    source.failures["stream"].append(error)
     running = start()
     await running.settle()
     assert [request for request, _ in source.requests] == ["stream", "list", "watch"]
@@ -279,36 +278,6 @@ async def test_pauses_double_up_to_their_cap(source, start) -> None:
     lists = [at for (request, _), at in zip(source.requests, source.times, strict=True) if request == "list"]
     gaps = [later - earlier for earlier, later in pairwise(lists)]
     assert gaps[:7] == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0], abs=0.01)
-
-
-async def test_a_kind_that_is_not_served_is_asked_for_again_until_it_is(source, start) -> None:
-    missing = NotFound(404, "", "404 page not found")
-    source.failures["stream"] += [missing] * 4
-    source.put("a")
-    running = start()
-    await running.settle(1)
-    assert running.reflector.state is ReflectorState.ABSENT
-    assert running.reflector.last_error is missing
-    await running.settle(40)
-    assert running.agrees()
-    assert running.reflector.last_error is None
-    assert [request for request, _ in source.requests] == ["stream"] * 5
-
-
-async def test_a_kind_that_vanishes_empties_the_cache_only_after_it_was_missed_again_and_again(
-    source, start, make_status
-) -> None:
-    source.put("a")
-    running = start()
-    await running.settle(10)
-    source.failures["stream"] += [NotFound(404, "", "404 page not found")] * 3
-    source.send(make_status(500, "InternalError"))
-    await running.settle(1.7)
-    assert running.sink.versions() == {"a": "2"}
-    await running.settle(3)
-    assert running.sink.versions() == {}
-    await running.settle(10)
-    assert running.agrees()
 
 
 async def test_a_forbidden_collection_is_tried_again_and_says_why(source, start) -> None:
