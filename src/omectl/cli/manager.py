@@ -24,6 +24,22 @@ def manager(
     metrics_address: Annotated[
         str, typer.Option("--metrics-bind-address", help='Metrics: host:port, :port, or "0" for nowhere.')
     ] = ":8080",
+    metrics_secure: Annotated[
+        bool,
+        typer.Option(
+            "--metrics-secure", help="Metrics by TLS, and only to those whom the API server lets `get` /metrics."
+        ),
+    ] = False,
+    metrics_cert_path: Annotated[
+        str,
+        typer.Option("--metrics-cert-path", help="Folder of the metrics server's certificate; else it is self-signed."),
+    ] = "",
+    metrics_cert_name: Annotated[
+        str, typer.Option("--metrics-cert-name", help="The certificate's file in that folder.")
+    ] = "tls.crt",
+    metrics_cert_key: Annotated[
+        str, typer.Option("--metrics-cert-key", help="The key's file in that folder.")
+    ] = "tls.key",
     probe_address: Annotated[
         str, typer.Option("--health-probe-addr", help='Probes /healthz and /readyz: host:port, :port, or "0".')
     ] = ":8081",
@@ -58,10 +74,17 @@ def manager(
         set_up_logging(LogFormat(log_format), LogLevel(log_level))
     except ValueError as error:
         raise CliFailure(f"--log-level or --log-format: {error}", exit_code=2) from error
+    if metrics_cert_path and not metrics_secure:
+        wanted = "--metrics-cert-path: wanted --metrics-secure with it, found metrics that are served without TLS"
+        raise CliFailure(f"{wanted}; add --metrics-secure, or leave the path out", exit_code=2)
     options = ManagerOptions(
         leader_election=leader_elect,
         namespace=election_namespace or namespace,
         metrics_address=metrics_address,
+        metrics_secure=metrics_secure,
+        metrics_cert_dir=metrics_cert_path,
+        metrics_cert_name=metrics_cert_name,
+        metrics_cert_key=metrics_cert_key,
         probe_address=probe_address,
     )
     config = cluster_config(kubeconfig, context)

@@ -1,5 +1,6 @@
 """The runtime that hosts controllers and other runnables of one process."""
 
+from omectl.manager.access import AccessFilter, AccessLimits, Refusal, ReviewClient
 from omectl.manager.controller import Controller, ControllerFailed, ControllerState, ControllerStatistics
 from omectl.manager.elector import LeaderElector, LeadershipLost
 from omectl.manager.errors import ManagerError
@@ -29,14 +30,26 @@ from omectl.manager.probes import Check, Checks
 from omectl.manager.recorder import EventRecorder
 from omectl.manager.result import Result, TerminalError
 from omectl.manager.runnable import Group, Runnable
-from omectl.manager.server import AddressUnavailable, BadAddress, HttpServer
+from omectl.manager.server import AddressUnavailable, BadAddress, HttpServer, RequestHandler
+from omectl.manager.serving_certificate import (
+    CertificateFiles,
+    CertificateSource,
+    CertificateUnavailable,
+    SelfSignedCertificate,
+    ServingCertificate,
+)
 from omectl.manager.signals import stop_on_signals
 from omectl.manager.source import ChannelSource, KindSource, PollingSource, Source
 from omectl.manager.statistics import ManagerStatistics
 
 __all__ = [
+    "AccessFilter",
+    "AccessLimits",
     "AddressUnavailable",
     "BadAddress",
+    "CertificateFiles",
+    "CertificateSource",
+    "CertificateUnavailable",
     "ChannelSource",
     "Check",
     "Checks",
@@ -61,9 +74,14 @@ __all__ = [
     "ManagerStatistics",
     "PollingSource",
     "Predicate",
+    "Refusal",
+    "RequestHandler",
     "Result",
+    "ReviewClient",
     "Runnable",
     "RunnableFailed",
+    "SelfSignedCertificate",
+    "ServingCertificate",
     "Source",
     "StopTimeout",
     "Subject",

@@ -23,11 +23,12 @@ from omectl.manager.controller import Controller
 from omectl.manager.elector import LeaderElector, LeadershipLost
 from omectl.manager.errors import ManagerError
 from omectl.manager.lease import LeaseLock
+from omectl.manager.metrics_server import metrics_server
 from omectl.manager.options import ManagerOptions
 from omectl.manager.probes import Checks
 from omectl.manager.recorder import EventRecorder
 from omectl.manager.runnable import Group, Runnable, RunnableGroup, group_of
-from omectl.manager.server import HttpServer
+from omectl.manager.server import HttpServer, RequestHandler
 from omectl.manager.signals import stop_on_signals
 from omectl.manager.source import KindSource
 from omectl.manager.statistics import ManagerStatistics
@@ -103,7 +104,7 @@ class Manager:
             lock = LeaseLock(client, election.namespace, election.lease_name)
             self._elector = LeaderElector(lock, election, self.clock)
             self.healthz.add("leader-election", self._elector.problem)
-        self._metrics_server = HttpServer("metrics", options.metrics_address, options.metrics_flag)
+        self._metrics_server = metrics_server(options, client, self.clock)
         self._probe_server = HttpServer("probes", options.probe_address, options.probe_flag)
         self.healthz.add("ping", lambda: None)
         self.readyz.add("caches", self._caches_problem)
@@ -111,7 +112,7 @@ class Manager:
 
     @property
     def metrics_url(self) -> str:
-        """`http://host:port` of the metrics server while it listens, else ""."""
+        """`http://host:port` of the metrics server while it listens (`https` when it is secure), else ""."""
         return self._metrics_server.url
 
     @property
@@ -134,6 +135,10 @@ class Manager:
             raise ValueError(f"wanted a new name for a runnable, found {runnable.name!r} for the second time")
         self._names.add(runnable.name)
         self._groups[group_of(runnable)].add(runnable)
+
+    def add_metrics_handler(self, path: str, handler: RequestHandler) -> None:
+        """Answer a path beside the metrics, under the same protection; call it before `run`."""
+        self._metrics_server.serve(path, handler)
 
     def add_controller(self, controller: Controller[K]) -> Controller[K]:
         """Add a controller; answers it, to be kept."""
@@ -198,6 +203,8 @@ class Manager:
         self._probe_server.serve_probe("/readyz", self.readyz)
         await self._probe_server.start()
         await self._metrics_server.start()
+        if self._metrics_server.certificate is not None and not self._metrics_server.is_off:
+            self._groups[Group.SERVERS].add(self._metrics_server.certificate)
         if self.options.loop_stall_s > 0:
             self._groups[Group.SERVERS].add(LoopWatchdog(self.options.loop_stall_s))
         self._groups[Group.SERVERS].start()

@@ -59,6 +59,8 @@ class ManagerOptions:
     """Set-up of a manager. Addresses are `host:port`, `:port`, or "0" for off; port 0 takes a free one.
 
     `graceful_shutdown_s`: 0 does not wait for runnables at stop, a negative number waits for ever.
+    `metrics_secure` serves metrics by TLS, and only to those whom the API server lets read them. The certificate and
+    its key are files in `metrics_cert_dir`, read again when they change; without a folder it is self-signed.
     `loop_stall_s`: how long the event loop may be held up before the log says by what; 0 looks for nothing.
     The two `..._flag` names are those that a clear error should mention.
     """
@@ -75,6 +77,10 @@ class ManagerOptions:
     probe_address: str = OFF
     metrics_flag: str = "--metrics-bind-address"
     probe_flag: str = "--health-probe-addr"
+    metrics_secure: bool = False
+    metrics_cert_dir: str = ""
+    metrics_cert_name: str = "tls.crt"
+    metrics_cert_key: str = "tls.key"
     graceful_shutdown_s: float = 30.0
     sync_timeout_s: float = 120.0
     event_component: str = EVENT_COMPONENT

@@ -1,24 +1,33 @@
-"""The manager's HTTP servers: probes, metrics, statistics."""
+"""HTTP servers of a manager: probes, metrics, statistics, and what others put on them.
+
+With a `ServingCertificate` a server speaks TLS (HTTP/1.1), with an `AccessFilter` it answers only who may read.
+"""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
 from omectl import metrics
 from omectl.api.json import JsonObject
+from omectl.manager.access import AccessFilter
 from omectl.manager.errors import ManagerError
 from omectl.manager.probes import Answer, Checks
+from omectl.manager.serving_certificate import ServingCertificate
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from aiohttp.typedefs import Handler, Middleware
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_SHUTDOWN_S = 2.0
+SHUTDOWN_S = 2.0
+IDLE_S = 90.0
+
+RequestHandler: TypeAlias = "Callable[[web.Request], Awaitable[web.Response]]"
 
 
 class BadAddress(ManagerError, ValueError):
@@ -61,13 +70,32 @@ def parse_address(address: str, flag: str) -> tuple[str | None, int] | None:
 
 
 class HttpServer:
-    """One listener with a few fixed paths. `start` raises AddressUnavailable; `url` is readable after it."""
+    """One listener with a few fixed paths. `start` raises AddressUnavailable, and CertificateUnavailable with a
+    certificate that has none; `url` is readable after it.
 
-    def __init__(self, name: str, address: str, flag: str) -> None:
+    `idle_s` ends connections on which no request comes; `shutdown_s` is what running requests get at the stop.
+    The owner of the server runs `certificate`. `guard` protects every path, also those that do not exist.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        flag: str,
+        *,
+        certificate: ServingCertificate | None = None,
+        guard: AccessFilter | None = None,
+        idle_s: float = IDLE_S,
+        shutdown_s: float = SHUTDOWN_S,
+    ) -> None:
         self.name = name
+        self.certificate = certificate
+        self._guard = guard
+        self._idle_s = idle_s
+        self._shutdown_s = shutdown_s
         self._wanted = address
         self._flag = flag
-        self._routes: list[tuple[str, Callable[[web.Request], web.Response]]] = []
+        self._routes: dict[tuple[str, str], RequestHandler] = {}
         self._runner: web.AppRunner | None = None
         self._bound: tuple[str, int] | None = None
         self._listens_at = parse_address(address, flag)
@@ -83,49 +111,58 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        """`http://host:port` while listening, else ""."""
+        """`http://host:port` (`https` with a certificate) while listening, else ""."""
         if self._bound is None:
             return ""
         host, port = self._bound
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self.certificate is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def serve(self, path: str, handler: RequestHandler, method: str = "GET") -> None:
+        """Answer `path` by `handler`; call it before the start. ValueError for a path that is served already."""
+        if (method, path) in self._routes:
+            raise ValueError(f"{self.name}: wanted a path that nothing serves yet, found {method} {path} twice")
+        self._routes[method, path] = handler
 
     def serve_probe(self, path: str, checks: Checks) -> None:
         """Answer `path` and `path/<check>`."""
         from aiohttp import web
 
-        def all_of(request: web.Request) -> web.Response:
+        async def all_of(request: web.Request) -> web.Response:
             query = request.query
             return _plain(checks.answer(verbose="verbose" in query, exclude=query.getall("exclude", [])))
 
-        def one_of(request: web.Request) -> web.Response:
+        async def one_of(request: web.Request) -> web.Response:
             answer = checks.answer_one(request.match_info["check"])
             if answer is None:
                 raise web.HTTPNotFound
             return _plain(answer)
 
-        self._routes += [(path, all_of), (path + "/", all_of), (path + "/{check}", one_of)]
+        self.serve(path, all_of)
+        self.serve(path + "/", all_of)
+        self.serve(path + "/{check}", one_of)
 
     def serve_metrics(self, path: str = "/metrics") -> None:
         """Answer `path` with the process's metrics."""
         from aiohttp import web
 
-        def answer(request: web.Request) -> web.Response:
+        async def answer(request: web.Request) -> web.Response:
             body, content_type = metrics.exposition(request.headers.get("Accept", ""))
             return web.Response(body=body, headers={"Content-Type": content_type})
 
-        self._routes.append((path, answer))
+        self.serve(path, answer)
 
     def serve_json(self, path: str, read: Callable[[], JsonObject]) -> None:
         """Answer `path` with what `read` gives at that moment."""
         import msgspec
         from aiohttp import web
 
-        def answer(request: web.Request) -> web.Response:
+        async def answer(request: web.Request) -> web.Response:
             del request
             body = msgspec.json.format(msgspec.json.encode(read()), indent=2)
             return web.Response(body=body, content_type="application/json")
 
-        self._routes.append((path, answer))
+        self.serve(path, answer)
 
     async def start(self) -> None:
         """Listen; does nothing when the address is off."""
@@ -133,14 +170,22 @@ class HttpServer:
             return
         from aiohttp import web
 
-        app = web.Application()
-        for path, answer in self._routes:
-            app.router.add_get(path, _handler(answer))
+        context = None
+        if self.certificate is not None:
+            await self.certificate.require()
+            context = self.certificate.context
+        app = web.Application(middlewares=[_guarded(self._guard)] if self._guard is not None else ())
+        for (method, path), handler in self._routes.items():
+            app.router.add_route(method, path, handler)
+            if method == "GET":
+                app.router.add_head(path, handler)
         host, port = self._listens_at
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=self._shutdown_s, keepalive_timeout=self._idle_s
+        )
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            await web.TCPSite(self._runner, host, port, ssl_context=context).start()
         except OSError as error:
             await self.stop()
             raise AddressUnavailable(self._wanted, self._flag, error) from error
@@ -155,11 +200,19 @@ class HttpServer:
             await runner.cleanup()
 
 
-def _handler(answer: Callable[[web.Request], web.Response]) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(request: web.Request) -> web.Response:
-        return answer(request)
+def _guarded(guard: AccessFilter) -> Middleware:
+    """A middleware, so that what is not there needs the same right to be found missing."""
+    from aiohttp import web
 
-    return handle
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        refusal = await guard.refusal(request.headers.get("Authorization", ""), request.method.lower(), request.path)
+        if refusal is None:
+            return await handler(request)
+        headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
+        return web.Response(text=refusal.text, status=refusal.status, headers=headers)
+
+    return check
 
 
 def _plain(answer: Answer) -> web.Response:

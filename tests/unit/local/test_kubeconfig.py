@@ -3,13 +3,13 @@
 import stat
 from pathlib import Path
 
+from omectl.certificates import CertificateAuthority
 from omectl.kube.credentials import ClientConfig, load_config
-from omectl.local.certificates import CertificateAuthority
 from omectl.local.kubeconfig import kubeconfig_text, write_kubeconfig
 
 
 def test_certificate_survives_writing_and_reading(tmp_path: Path) -> None:
-    authority = CertificateAuthority()
+    authority = CertificateAuthority.made()
     pair = authority.client("ann", ("team-a",))
     config = ClientConfig(
         server="https://127.0.0.1:6443",

@@ -2,12 +2,25 @@
 
 import asyncio
 import socket
+import ssl
+from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from omectl import metrics
-from omectl.manager import AddressUnavailable, BadAddress, Checks, HttpServer
+from omectl.certificates import CertificateAuthority, KeyPair
+from omectl.manager import (
+    AccessFilter,
+    AddressUnavailable,
+    BadAddress,
+    CertificateUnavailable,
+    Checks,
+    HttpServer,
+    Refusal,
+    ServingCertificate,
+)
 from omectl.manager.server import parse_address
 
 
@@ -111,3 +124,187 @@ async def test_an_open_connection_does_not_hold_up_the_stop() -> None:
     async with asyncio.timeout(5.0):
         await server.stop()
     writer.close()
+
+
+class Given:
+    """A source of one pair."""
+
+    def __init__(self, pair: KeyPair) -> None:
+        self.pair = pair
+
+    async def read(self) -> KeyPair:
+        return self.pair
+
+
+class Guard(AccessFilter):
+    """Lets nobody in, or those who ask for `/open`; writes down who came."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str]] = []
+        self.status = 401
+
+    async def refusal(self, authorization: str, verb: str, path: str) -> Refusal | None:
+        self.asked.append((authorization, verb, path))
+        return None if path.startswith("/open") else Refusal(self.status, "stay out\n")
+
+
+async def hello(request: web.Request) -> web.Response:
+    return web.Response(text=f"hello by {request.method}")
+
+
+async def test_a_server_with_a_certificate_speaks_tls_and_follows_its_changes() -> None:
+    authority = CertificateAuthority.made()
+    first, second = authority.server(["127.0.0.1"]), authority.server(["127.0.0.1"])
+    source = Given(first)
+    certificate = ServingCertificate("test", source)
+    server = HttpServer("test", "127.0.0.1:0", "--flag", certificate=certificate)
+    server.serve("/hello", hello)
+    trusting = ssl.create_default_context(cadata=authority.certificate.decode())
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        assert server.address is not None
+        return await asyncio.open_connection(*server.address, ssl=trusting)
+
+    async def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert (await reader.readuntil(b"hello by GET")).endswith(b"hello by GET")
+        return bytes(writer.get_extra_info("ssl_object").getpeercert(binary_form=True))
+
+    await server.start()
+    assert server.url.startswith("https://127.0.0.1:")
+    kept = await connect()
+    assert await met(*kept) == ssl.PEM_cert_to_DER_cert(first.certificate.decode())
+    source.pair = second
+    await certificate.check()
+    # An open connection stays as it is; a new one meets the new certificate.
+    assert await met(*kept) == ssl.PEM_cert_to_DER_cert(first.certificate.decode())
+    fresh = await connect()
+    assert await met(*fresh) == ssl.PEM_cert_to_DER_cert(second.certificate.decode())
+    for _, writer in (kept, fresh):
+        writer.close()
+        await writer.wait_closed()
+    await server.stop()
+
+
+async def test_a_server_without_a_usable_certificate_does_not_start() -> None:
+    certificate = ServingCertificate("test", Given(KeyPair(b"", b"")))
+    server = HttpServer("test", "127.0.0.1:0", "--flag", certificate=certificate)
+    with pytest.raises(CertificateUnavailable, match="wanted a certificate in PEM"):
+        await server.start()
+    assert server.address is None
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+async def test_a_guard_protects_every_path_also_one_that_is_not_there(status: int) -> None:
+    guard = Guard()
+    guard.status = status
+    server = HttpServer("test", "127.0.0.1:0", "--flag", guard=guard)
+    server.serve_metrics()
+    server.serve("/extra", hello)
+    server.serve("/open", hello)
+    await server.start()
+    try:
+        for path in ("/metrics", "/extra", "/nothing"):
+            found, text, headers = await get(server.url + path)
+            assert (found, text) == (status, "stay out\n")
+            assert headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+        assert (await get(server.url + "/open"))[:2] == (200, "hello by GET")
+        assert (await get(server.url + "/open/nothing"))[0] == 404
+        async with aiohttp.ClientSession(headers={"Authorization": "Bearer x"}) as session:
+            await session.head(server.url + "/open")
+    finally:
+        await server.stop()
+    assert guard.asked == [
+        ("", "get", "/metrics"),
+        ("", "get", "/extra"),
+        ("", "get", "/nothing"),
+        ("", "get", "/open"),
+        ("", "get", "/open/nothing"),
+        ("Bearer x", "head", "/open"),
+    ]
+
+
+async def test_a_path_is_served_by_its_method_only() -> None:
+    server = HttpServer("test", "127.0.0.1:0", "--flag")
+    server.serve("/hello", hello)
+    server.serve("/post", hello, method="POST")
+    await server.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            assert (await session.head(server.url + "/hello")).status == 200
+            assert (await session.post(server.url + "/hello")).status == 405
+            assert (await session.get(server.url + "/post")).status == 405
+            async with session.post(server.url + "/post") as response:
+                assert await response.text() == "hello by POST"
+    finally:
+        await server.stop()
+
+
+def test_a_path_is_served_once() -> None:
+    server = HttpServer("test", "127.0.0.1:0", "--flag")
+    server.serve("/hello", hello)
+    server.serve("/hello", hello, method="POST")
+    with pytest.raises(ValueError, match="test: wanted a path that nothing serves yet, found GET /hello twice"):
+        server.serve("/hello", hello)
+
+
+async def test_a_running_request_is_answered_within_the_shutdown_time() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        begun.set()
+        await go_on.wait()
+        return web.Response(text="done")
+
+    server = HttpServer("test", "127.0.0.1:0", "--flag", shutdown_s=10.0)
+    server.serve("/slow", slow)
+    await server.start()
+    asked = asyncio.ensure_future(get(server.url + "/slow"))
+    await begun.wait()
+    stopped = asyncio.ensure_future(server.stop())
+    await asyncio.sleep(0)
+    go_on.set()
+    assert (await asked)[:2] == (200, "done")
+    await stopped
+
+
+async def test_a_request_that_takes_longer_than_the_shutdown_time_is_cut_off() -> None:
+    begun = asyncio.Event()
+
+    async def endless(request: web.Request) -> web.Response:
+        begun.set()
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    server = HttpServer("test", "127.0.0.1:0", "--flag", shutdown_s=0.05)
+    server.serve("/endless", endless)
+    await server.start()
+    asked = asyncio.ensure_future(get(server.url + "/endless"))
+    await begun.wait()
+    async with asyncio.timeout(5.0):
+        await server.stop()
+    with pytest.raises(aiohttp.ClientError):
+        await asked
+
+
+@pytest.mark.parametrize("sent", [b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /hello HT", b""])
+async def test_a_connection_on_which_no_whole_request_comes_is_closed_when_the_idle_time_is_over(sent: bytes) -> None:
+    server = HttpServer("test", "127.0.0.1:0", "--flag", idle_s=0.05)
+    server.serve("/hello", hello)
+    await server.start()
+    assert server.address is not None
+    reader, writer = await asyncio.open_connection(*server.address)
+    try:
+        writer.write(sent)
+        async with asyncio.timeout(5.0):
+            rest = await reader.read()
+        assert rest.startswith(b"HTTP/1.1 200" if sent.endswith(b"\r\n\r\n") else b"")
+    finally:
+        writer.close()
+        await server.stop()
+
+
+def test_the_times_of_a_server_are_bounded_unless_told_otherwise() -> None:
+    server: Any = HttpServer("test", "127.0.0.1:0", "--flag")
+    assert (server._idle_s, server._shutdown_s) == (90.0, 2.0)

@@ -13,13 +13,13 @@ import anyio
 import anyio.to_thread
 
 from omectl.api.json import JsonObject
+from omectl.certificates import CertificateAuthority, KeyPair, signing_key
 from omectl.kube.client import Client
 from omectl.kube.credentials import ClientConfig
 from omectl.kube.errors import AlreadyExists, NotFound
 from omectl.kube.resources import NAMESPACES, NODES, SERVICE_ACCOUNTS
 from omectl.local import crds, webhooks
 from omectl.local.assets import Assets, Binary, Progress, acquire, acquire_cancellable
-from omectl.local.certificates import CertificateAuthority, KeyPair, signing_key
 from omectl.local.child import Child, ChildExited
 from omectl.local.control_plane import commands
 from omectl.local.control_plane.commands import Files
@@ -46,7 +46,7 @@ class ControlPlane:
         self._progress = progress
         self._temporary: Path | None = None
         self._files = Files(Path())
-        self._authority = CertificateAuthority()
+        self._authority = CertificateAuthority.made()
         self._server: ApiServer | None = None
         self._others: list[Child] = []
 
