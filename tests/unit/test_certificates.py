@@ -136,9 +136,9 @@ def test_what_is_no_pair_is_refused_by_name(authority: CertificateAuthority, bro
 
 def test_keys_of_other_kinds_are_refused(authority: CertificateAuthority) -> None:
     key = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with pytest.raises(CertificateInvalid, match="wanted an RSA or elliptic-curve key, found .*Ed25519"):
+    with pytest.raises(CertificateInvalid, match=r"wanted an RSA or elliptic-curve key, found .*Ed25519"):
         check_pair(KeyPair(authority.certificate, key))
-    with pytest.raises(CertificateInvalid, match="wanted an elliptic-curve key of an authority, found .*RSA"):
+    with pytest.raises(CertificateInvalid, match=r"wanted an elliptic-curve key of an authority, found .*RSA"):
         CertificateAuthority(KeyPair(authority.certificate, signing_key()))
 
 

@@ -39,6 +39,18 @@ def test_a_port_in_use_ends_the_manager_and_names_the_flag(nowhere: Path, taken_
     ended.failed(1, flag, str(taken_port), "another process listens there already")
 
 
+def test_certificates_for_metrics_without_tls_are_refused(nowhere: Path, tmp_path: Path) -> None:
+    ended = omectl("manager", "--kubeconfig", nowhere, "--metrics-cert-path", tmp_path)
+    ended.failed(2, "--metrics-cert-path", "add --metrics-secure")
+
+
+def test_a_folder_without_certificates_ends_the_manager_and_is_named(nowhere: Path, tmp_path: Path) -> None:
+    secure = ["--metrics-secure", "--metrics-cert-path", tmp_path, "--metrics-cert-name", "c.pem"]
+    addresses = ["--metrics-bind-address=127.0.0.1:0", "--health-probe-addr=0"]
+    ended = omectl("manager", "--kubeconfig", nowhere, *addresses, *secure, "--metrics-cert-key", "k.pem")
+    ended.failed(1, f"{tmp_path}/c.pem", f"{tmp_path}/k.pem", "No such file or directory")
+
+
 def test_a_port_in_use_ends_the_agent_and_names_the_flag(nowhere: Path, taken_port: int, tmp_path: Path) -> None:
     address = f"--metrics-bind-address=127.0.0.1:{taken_port}"
     ended = omectl("agent", "--node-name=n", f"--host-prefix={tmp_path}", address, "--kubeconfig", nowhere)

@@ -1,6 +1,7 @@
 """Who may read: reviews, what is remembered of them and for how long, and a server that fails."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -232,7 +233,7 @@ async def test_the_waits_grow_by_half_and_are_jittered_by_a_fifth(
     reviews.failures = [InternalError(500, "", "no")] * 4
     await status(access)
     asked = reviews.moments[:5]
-    waits = [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(asked)]
     assert waits == pytest.approx([wait * stretch for wait in (0.5, 0.75, 1.125, 1.6875)])
 
 

@@ -27,11 +27,30 @@ def rules(path: str) -> list[JsonObject]:
     return [rule for document in documents(path) if "rules" in document for rule in document["rules"]]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("path", ["rbac/manager.yaml", "rbac/agent.yaml", "rbac/users.yaml"])
+@pytest.mark.parametrize("path", ["rbac/manager.yaml", "rbac/agent.yaml", "rbac/users.yaml", "rbac/metrics.yaml"])
 def test_no_role_has_a_wildcard(path: str) -> None:
     for rule in rules(path):
-        for part in ("apiGroups", "resources", "verbs"):
-            assert "*" not in rule[part]
+        for part in rule.values():
+            assert not any("*" in value for value in part)  # type: ignore[union-attr]
+
+
+def test_the_manager_may_ask_for_reviews_and_nothing_else_for_its_metrics() -> None:
+    roles = {document["metadata"]["name"]: document for document in documents("rbac/metrics.yaml")}
+    asking = [(rule["apiGroups"], rule["resources"], rule["verbs"]) for rule in roles["ome-metrics-auth-role"]["rules"]]
+    assert asking == [
+        (["authentication.k8s.io"], ["tokenreviews"], ["create"]),
+        (["authorization.k8s.io"], ["subjectaccessreviews"], ["create"]),
+    ]
+    binding = roles["ome-metrics-auth-rolebinding"]
+    assert binding["roleRef"]["name"] == "ome-metrics-auth-role"
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "ome-controller-manager", "namespace": "ome"}]
+
+
+def test_a_role_to_read_metrics_is_shipped_and_bound_to_nobody() -> None:
+    shipped = documents("rbac/metrics.yaml")
+    (reader,) = (document for document in shipped if document["metadata"]["name"] == "ome-metrics-reader")
+    assert reader["rules"] == [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+    assert "ome-metrics-reader" not in [document.get("roleRef", {}).get("name") for document in shipped]
 
 
 def test_the_manager_has_no_right_to_secrets() -> None:
@@ -49,7 +68,7 @@ def test_the_agent_may_only_get_secrets_and_only_in_the_operators_namespace() ->
     assert rule["verbs"] == ["get"]
 
 
-@pytest.mark.parametrize("path", ["rbac/manager.yaml", "rbac/agent.yaml"])
+@pytest.mark.parametrize("path", ["rbac/manager.yaml", "rbac/agent.yaml", "rbac/metrics.yaml"])
 def test_every_verb_has_its_reason_beside_it(path: str) -> None:
     for number, line in enumerate((MANIFESTS / path).read_text().splitlines(), start=1):
         verb = line.strip().removeprefix("- ").split(" ")[0]
