@@ -31,7 +31,7 @@ class EventLimits:
     spam_refill_s: float = 300.0
     series_refresh_s: float = 300.0
     series_finish_s: float = 360.0
-    workers: int = 4
+    workers: int = 8
     attempts: int = 12
     retry_s: float = 10.0
     request_timeout_s: float = 10.0

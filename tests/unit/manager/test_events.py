@@ -1,6 +1,6 @@
 """Repeats, similar events and floods."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -138,6 +138,81 @@ def test_memory_is_bounded() -> None:
         teller.tell(subject=Subject("v1", "Pod", "ns", f"pod-{number}", ""))
     correlator = teller.correlator
     assert len(correlator) == len(correlator._groups) == len(correlator._buckets) == 50
+
+
+def test_the_oldest_is_forgotten_first() -> None:
+    teller = Teller(EventLimits(known_series=2))
+
+    def tell(name: str) -> Series | None:
+        return teller.tell(subject=Subject("v1", "Pod", "ns", name, ""))
+
+    first, second = tell("a"), tell("b")
+    assert tell("a") is first
+    tell("c")
+    assert tell("a") is first
+    assert tell("b") is not second
+
+
+def test_a_folded_series_counts_on_under_its_first_note_and_ends_like_any_other() -> None:
+    teller = Teller()
+    for number in range(10):
+        teller.tell(f"attempt {number}")
+    folded = teller.tell("attempt 10")
+    assert folded is not None
+    assert teller.tell("attempt 11") is folded
+    assert (folded.happening.note, folded.count) == (COMBINED_PREFIX + "attempt 10", 2)
+    teller.now = 360.0
+    later = teller.tell("attempt 12")
+    assert later is not None
+    assert later is not folded
+    assert later.happening.note == COMBINED_PREFIX + "attempt 12"
+
+
+def test_forgetting_ends_a_series_but_not_the_one_that_took_its_place() -> None:
+    teller = Teller()
+    first = teller.tell()
+    assert first is not None
+    teller.now = 360.0
+    second = teller.tell()
+    assert second is not None
+    teller.correlator.forget(first)
+    assert teller.tell() is second
+    teller.correlator.forget(second)
+    assert teller.tell() is not second
+
+
+def test_a_repeat_takes_the_moment_and_the_time_of_day_of_the_latest() -> None:
+    teller = Teller()
+    series = teller.tell()
+    assert series is not None
+    teller.now = 7.0
+    later = WALL + timedelta(seconds=7)
+    assert teller.correlator.add(happening(), 7.0, later) is series
+    assert (series.first, series.last, series.last_at, series.count) == (WALL, later, 7.0, 2)
+
+
+def test_the_limits_are_those_of_the_field() -> None:
+    limits = EventLimits()
+    assert (limits.known_series, limits.pending, limits.workers) == (4096, 1000, 8)
+    assert (limits.similar_most, limits.similar_window_s) == (10, 600.0)
+    assert (limits.spam_burst, limits.spam_refill_s) == (25, 300.0)
+    assert (limits.series_refresh_s, limits.series_finish_s) == (300.0, 360.0)
+    assert (limits.attempts, limits.retry_s, limits.request_timeout_s) == (12, 10.0, 10.0)
+
+
+def test_a_note_of_just_the_longest_length_is_not_cut() -> None:
+    teller = Teller()
+    series, longer = teller.tell("x" * LONGEST_NOTE), teller.tell("x" * (LONGEST_NOTE + 1))
+    assert series is not None
+    assert longer is not None
+    assert series.happening.note == "x" * LONGEST_NOTE
+    assert longer.happening.note == "x" * (LONGEST_NOTE - 3) + "…"
+
+
+def test_a_core_event_names_what_it_is_related_to() -> None:
+    series = Teller().tell(related=Subject("v1", "Node", "", "n", ""))
+    assert series is not None
+    assert core_event_object(series, "tester", "host")["related"] == {"apiVersion": "v1", "kind": "Node", "name": "n"}
 
 
 def test_a_long_note_is_cut_to_what_the_server_takes() -> None:
