@@ -10,7 +10,7 @@ import structlog
 pytest_plugins = ["omectl.testing.plugin"]
 
 _HERE = Path(__file__).parent
-_LIMITS_S = {"unit": 20, "envtest": 120, "compat": 120, "cluster": 300}
+_LIMITS_S = {"unit": 20, "simulation": 20, "envtest": 120, "compat": 120, "cluster": 300}
 _OTHERS_S = 120
 
 

@@ -1,1 +1,4 @@
-"""Servers on this machine: a real control plane, and a hub of models. Nothing in production imports it."""
+"""Servers on this machine: a real control plane, an embedded API server, a hub of models.
+
+Nothing in production imports it.
+"""

@@ -1,4 +1,4 @@
-"""The pytest plugin: control planes, clients, namespaces, and the check for leaks."""
+"""The pytest plugin: control planes, the embedded server, clients, namespaces, and the check for leaks."""
 
 import asyncio
 import inspect
@@ -10,11 +10,13 @@ from typing import TypedDict, Unpack
 import pytest
 
 from omectl.api.json import JsonObject
+from omectl.api.resource import ResourceKind
 from omectl.kube.client import Client
 from omectl.kube.resources import NAMESPACES
 from omectl.local.assets import Assets, BinariesMissing, Binary, StagesMissing, acquire
 from omectl.local.control_plane import ControlPlane, ControlPlaneOptions, Profile
 from omectl.local.control_plane.commands import needed
+from omectl.local.embedded import EmbeddedOptions, EmbeddedServer, ServedKind
 from omectl.testing.clock import LoopClock
 from omectl.testing.leaks import Residents, leaked_tasks
 
@@ -100,6 +102,34 @@ async def namespace(client: Client) -> str:
     obj: JsonObject = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     await client.create(NAMESPACES, obj)
     return name
+
+
+@pytest.fixture
+def embedded_kinds() -> tuple[ResourceKind | ServedKind, ...]:
+    """The kinds that `embedded_server` serves beside the built-in ones; override it where a test needs some."""
+    return ()
+
+
+@pytest.fixture
+def embedded_options() -> EmbeddedOptions:
+    """Those of `embedded_server`: bookmarks every 0.2 s, no wait of more than that; override them as you like."""
+    return EmbeddedOptions(bookmark_interval_s=0.2, bookmark_before_timeout_s=0.1, future_version_wait_s=0.1)
+
+
+@pytest.fixture
+async def embedded_server(
+    embedded_kinds: tuple[ResourceKind | ServedKind, ...], embedded_options: EmbeddedOptions
+) -> AsyncIterator[EmbeddedServer]:
+    """An API server in this process, one for each test, that can misbehave."""
+    async with EmbeddedServer(embedded_kinds, embedded_options) as server:
+        yield server
+
+
+@pytest.fixture
+async def embedded_client(embedded_server: EmbeddedServer) -> AsyncIterator[Client]:
+    """A client of `embedded_server`."""
+    async with Client(embedded_server.config) as opened:
+        yield opened
 
 
 @pytest.fixture

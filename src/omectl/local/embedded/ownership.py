@@ -1,0 +1,277 @@
+"""Who owns which field: `managedFields`, and server-side apply on top of it. Pure.
+
+Coarser than the real server, which knows each kind's schema: here objects are followed key by key, and a list is one
+field, owned and replaced as a whole; but for finalizers (a set of texts) and owner references (by `uid`), which every
+kind has. So two managers can't each own some containers of one pod template.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, TypeAlias
+
+import msgspec
+
+from omectl.api.document import as_list, as_object, as_objects, as_text
+from omectl.api.json import JsonObject, JsonValue
+from omectl.clock import format_time
+from omectl.kube.owners import metadata_of
+from omectl.local.embedded import statuses
+
+Path: TypeAlias = tuple[str, ...]
+"""Steps in the form of FieldsV1 (`f:spec`, `v:"x"`, `k:{"uid":"1"}`); a last step "." is the object itself."""
+
+_SERVERS: Final = frozenset(
+    {
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "managedFields",
+        "name",
+        "namespace",
+        "selfLink",
+    }
+)
+
+
+@dataclass(slots=True)
+class Manager:
+    """One entry of `managedFields`."""
+
+    name: str
+    operation: str
+    api_version: str
+    subresource: str
+    time: str
+    paths: set[Path] = field(default_factory=set[Path])
+
+    @property
+    def who(self) -> str:
+        """As a conflict names it."""
+        return f'"{self.name}"' if self.operation == "Apply" else f'"{self.name}" using {self.api_version}'
+
+    def is_same(self, name: str, operation: str, api_version: str, subresource: str) -> bool:
+        """Whether a write by this manager goes to this entry."""
+        mine = (self.name, self.operation, self.api_version, self.subresource)
+        return mine == (name, operation, api_version, subresource)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes: manager, and the subresource by which."""
+
+    name: str
+    api_version: str
+    now: datetime
+    subresource: str = ""
+
+
+def tracked(old: JsonObject | None, new: JsonObject, writer: Writer) -> None:
+    """Record in `new` that the writer changed what differs from `old`, and that who owned it owns it no longer."""
+    asked = metadata_of(new).get("managedFields")
+    if isinstance(asked, list) and asked == [{}]:
+        metadata_of(new)["managedFields"] = []
+        return
+    managers = _read(asked or metadata_of(old or {}).get("managedFields"))
+    before, after = _leaves(old or {}), _leaves(new)
+    changed = {path for path, value in after.items() if path not in before or before[path] != value}
+    gone = before.keys() - after.keys()
+    for manager in managers:
+        if not manager.is_same(writer.name, "Update", writer.api_version, writer.subresource):
+            manager.paths -= changed
+        manager.paths -= gone
+    if changed:
+        _entry(managers, writer, "Update").paths |= changed
+    _write(new, managers, writer.now, touched=bool(changed or gone), writer=writer, operation="Update")
+
+
+def applied(old: JsonObject | None, wanted: JsonObject, writer: Writer, *, force: bool) -> JsonObject:
+    """What an apply makes of an object. Raises Refusal (409) with every field that another manager owns."""
+    base: JsonObject = copy.deepcopy(old) if old is not None else {}
+    managers = _read(metadata_of(base).get("managedFields"))
+    intended = _leaves(wanted)
+    live = _leaves(base)
+    mine = _entry(managers, writer, "Apply")
+    conflicts: list[tuple[str, str]] = []
+    for path, value in sorted(intended.items()):
+        if path in live and live[path] == value:
+            continue
+        owners = [manager for manager in managers if manager is not mine and path in manager.paths]
+        if path[-1] == ".":
+            continue
+        if not force:
+            conflicts += [(owner.who, _dotted(path)) for owner in owners]
+        for owner in owners:
+            owner.paths.discard(path)
+    if conflicts:
+        raise statuses.manager_conflicts(conflicts)
+    result = as_object(_laid_over(base, wanted))
+    abandoned = mine.paths - intended.keys()
+    mine.paths = set(intended)
+    owned = set[Path]().union(*(manager.paths for manager in managers))
+    for path in sorted(abandoned - owned, key=len, reverse=True):
+        _remove(result, path)
+    _write(result, managers, writer.now, touched=True, writer=writer, operation="Apply")
+    return result
+
+
+def _entry(managers: list[Manager], writer: Writer, operation: str) -> Manager:
+    for manager in managers:
+        if manager.is_same(writer.name, operation, writer.api_version, writer.subresource):
+            return manager
+    made = Manager(writer.name, operation, writer.api_version, writer.subresource, "")
+    managers.append(made)
+    return made
+
+
+def _read(value: JsonValue) -> list[Manager]:
+    return [
+        Manager(
+            as_text(entry.get("manager")),
+            as_text(entry.get("operation")),
+            as_text(entry.get("apiVersion")),
+            as_text(entry.get("subresource")),
+            as_text(entry.get("time")),
+            _paths(as_object(entry.get("fieldsV1")), ()),
+        )
+        for entry in as_objects(value)
+    ]
+
+
+def _write(
+    obj: JsonObject, managers: list[Manager], now: datetime, *, touched: bool, writer: Writer, operation: str
+) -> None:
+    listed: list[JsonValue] = []
+    for manager in sorted(managers, key=lambda found: (found.operation != "Apply", found.name)):
+        if not manager.paths:
+            continue
+        if touched and manager.is_same(writer.name, operation, writer.api_version, writer.subresource):
+            manager.time = format_time(now)
+        entry: JsonObject = {
+            "manager": manager.name,
+            "operation": manager.operation,
+            "apiVersion": manager.api_version,
+            "time": manager.time,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": _tree(manager.paths),
+        }
+        if manager.subresource:
+            entry["subresource"] = manager.subresource
+        listed.append(entry)
+    if listed:
+        metadata_of(obj)["managedFields"] = listed
+    else:
+        metadata_of(obj).pop("managedFields", None)
+
+
+def _leaves(obj: JsonObject) -> dict[Path, JsonValue]:
+    """Every field that somebody can own, and what is in it."""
+    found: dict[Path, JsonValue] = {}
+    for name, value in obj.items():
+        if name == "metadata":
+            for part, inner in as_object(value).items():
+                if part not in _SERVERS:
+                    _collect(("f:metadata", f"f:{part}"), inner, found)
+        elif name not in {"apiVersion", "kind"}:
+            _collect((f"f:{name}",), value, found)
+    return found
+
+
+def _collect(path: Path, value: JsonValue, found: dict[Path, JsonValue]) -> None:
+    if isinstance(value, dict):
+        found[*path, "."] = None
+        for name, inner in value.items():
+            _collect((*path, f"f:{name}"), inner, found)
+    elif path == ("f:metadata", "f:finalizers"):
+        found[*path, "."] = None
+        for item in as_list(value):
+            found[*path, f"v:{_json(item)}"] = item
+    elif path == ("f:metadata", "f:ownerReferences"):
+        found[*path, "."] = None
+        for item in as_objects(value):
+            found[*path, f"k:{_json({'uid': item.get('uid')})}"] = item
+    else:
+        found[path] = value
+
+
+def _json(value: JsonValue) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _laid_over(base: JsonValue, wanted: JsonValue, path: Path = ()) -> JsonValue:
+    if isinstance(wanted, dict) and isinstance(base, dict):
+        result = dict(base)
+        for name, value in wanted.items():
+            result[name] = _laid_over(base.get(name), value, (*path, name))
+        return result
+    if path == ("metadata", "finalizers") and isinstance(base, list):
+        return [*base, *(item for item in as_list(wanted) if item not in base)]
+    if path == ("metadata", "ownerReferences") and isinstance(base, list):
+        given = {item.get("uid"): item for item in as_objects(wanted)}
+        kept: list[JsonValue] = [given.pop(item.get("uid"), item) for item in as_objects(base)]
+        return [*kept, *given.values()]
+    return copy.deepcopy(wanted)
+
+
+def _remove(obj: JsonObject, path: Path) -> None:
+    """Take a field out; an object whose "." is abandoned goes only when it is empty."""
+    parent: JsonValue = obj
+    *way, last = path
+    if last == ".":
+        *way, last = way
+        for step in way:
+            parent = as_object(parent).get(step[2:])
+        holder = as_object(parent)
+        if holder.get(last[2:]) in ({}, []):
+            holder.pop(last[2:], None)
+        return
+    for step in way:
+        parent = as_object(parent).get(step[2:]) if not isinstance(parent, list) else None
+    if isinstance(parent, list):
+        wanted = msgspec.json.decode(last[2:])
+        parent[:] = [
+            item
+            for item in parent
+            if item != wanted and not (isinstance(item, dict) and last[:2] == "k:" and item.get("uid") == wanted["uid"])
+        ]
+    elif isinstance(parent, dict):
+        parent.pop(last[2:], None)
+
+
+def _paths(tree: JsonObject, path: Path) -> set[Path]:
+    found: set[Path] = set()
+    for step, inner in tree.items():
+        children = as_object(inner)
+        if step == "." or not children:
+            found.add((*path, step))
+        else:
+            found |= _paths(children, (*path, step))
+    return found
+
+
+def _tree(paths: set[Path]) -> JsonObject:
+    tree: JsonObject = {}
+    for path in sorted(paths):
+        place = tree
+        for step in path:
+            inner = place.setdefault(step, {})
+            assert isinstance(inner, dict)
+            place = inner
+    return tree
+
+
+def _dotted(path: Path) -> str:
+    text = ""
+    for step in path:
+        kind, rest = step[:2], step[2:]
+        if kind == "f:":
+            text += f".{rest}"
+        elif kind == "v:":
+            text += f"[={rest}]"
+        else:
+            key = as_object(msgspec.json.decode(rest))
+            text += "[" + ",".join(f"{name}={_json(value)}" for name, value in key.items()) + "]"
+    return text
