@@ -23,7 +23,8 @@ class ObjectEvent(msgspec.Struct, gc=False, frozen=True):
 
     `initial`: part of what existed when the handler began. `resync`: nothing changed, the store was replayed or
     relisted.
-    `tombstone`: the delete was not seen, only that the object is gone; the object is the last one known.
+    `tombstone`: the delete was not seen, only that the object is gone; the object is the last one known. A handler that
+    coalesces also has in the `old_record` of a delete what it had heard before, where a change was swallowed by it.
     """
 
     type: EventType
@@ -45,7 +46,7 @@ class ObjectEvent(msgspec.Struct, gc=False, frozen=True):
 
     @property
     def old_header(self) -> Header | None:
-        """The header before an update; None for anything else."""
+        """The header before an update (or a coalesced delete); None for anything else."""
         return self.old_record.header if self.old_record is not None else None
 
     def object(self) -> JsonObject:
@@ -53,5 +54,5 @@ class ObjectEvent(msgspec.Struct, gc=False, frozen=True):
         return self.record.decode()
 
     def old_object(self) -> JsonObject | None:
-        """The object before an update; None for anything else."""
+        """The object before an update (or a coalesced delete); None for anything else."""
         return self.old_record.decode() if self.old_record is not None else None

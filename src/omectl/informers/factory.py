@@ -30,10 +30,7 @@ class CacheNotSynced(TimeoutError):
         self.timeout_s = timeout_s
 
     def __str__(self) -> str:
-        each = "; ".join(
-            f"{informer.name} ({informer.state.value}{f': {informer.last_error}' if informer.last_error else ''})"
-            for informer in self.waiting
-        )
+        each = "; ".join(informer.describe() for informer in self.waiting)
         return f"not synced after {self.timeout_s:g} s: {each}"
 
 

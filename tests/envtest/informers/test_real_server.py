@@ -88,7 +88,7 @@ async def test_a_cache_holds_what_exists_and_follows_what_happens(client: Client
         (EventType.UPDATED, "a", False),
         (EventType.DELETED, "b", False),
     ]
-    assert informer.statistics()["reflector"]["streaming_lists"] == 1
+    assert informer.statistics()["mirrors"][0]["reflector"]["streaming_lists"] == 1
 
 
 async def test_pages_give_the_same_cache_as_a_stream(client: Client, namespace: str) -> None:

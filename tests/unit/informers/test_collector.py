@@ -17,8 +17,9 @@ async def test_versions_and_waiting_events_are_shown_per_informer_and_handler(so
         .record
     )
     assert isinstance(record, Record)
-    informer.change("ADDED", record)
-    informer.bookmark("123456789012345678")
+    (mirror,) = informer.mirrors
+    mirror.change("ADDED", record)
+    mirror.bookmark("123456789012345678")
     collector = InformerCollector()
     collector.add(informer)
     families = [family for family in collector.collect() if family.type == "gauge"]

@@ -242,7 +242,19 @@ async def test_statistics_say_what_is_going_on(source, informer: Informer, run) 
     statistics = informer.statistics()
     assert statistics["state"] == "watching"
     assert (statistics["objects"], statistics["synced"]) == (1, True)
-    assert statistics["handlers"] == [{"name": "told", "pending": 0, "handled": 1, "errors": 0, "synced": True}]
+    assert statistics["handlers"] == [
+        {
+            "name": "told",
+            "pending": 0,
+            "high_water": 1,
+            "handled": 1,
+            "errors": 0,
+            "synced": True,
+            "degraded": False,
+            "coalesce": False,
+            "resync_s": 0.0,
+        }
+    ]
 
 
 async def test_a_long_list_leaves_the_loop_time_for_others(source, informer: Informer, run) -> None:

@@ -43,9 +43,9 @@ async def test_a_model_that_is_gone_is_removed_though_the_other_kind_is_not_serv
     raw = b'{"kind":"Node","metadata":{"name":"n1","uid":"u","resourceVersion":"1"}}'
     found = RecordReader(NODES).item(raw)
     assert found is not None
-    node.replace({found.key: found}, "1")
-    models[CLUSTER_BASE_MODELS.kind].replace({}, "1")
-    models[BASE_MODELS.kind].absent()
+    node.mirrors[0].replace({found.key: found}, "1")
+    models[CLUSTER_BASE_MODELS.kind].mirrors[0].replace({}, "1")
+    models[BASE_MODELS.kind].mirrors[0].absent()
     queue: PriorityQueue[ModelKey] = PriorityQueue("test-gopher")
     scout = Scout("n1", models, node, queue, lambda _: None)
     gopher = Gopher(bench.shop, queue, scout, (*models.values(), node))

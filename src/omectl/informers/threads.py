@@ -1,0 +1,85 @@
+"""Between the loop and threads: handlers that block run in a thread, and threads reach what the loop owns.
+
+A cache, its handlers and a work queue belong to one event loop and hold no locks. `InThread` takes a handler out of the
+loop; `on_loop` is the way back in.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import ParamSpec
+
+from anyio import CapacityLimiter, to_thread
+
+from omectl.informers.events import ObjectEvent
+
+_P = ParamSpec("_P")
+
+RUNNING_IN_THREAD: ContextVar[object] = ContextVar("RUNNING_IN_THREAD", default=None)
+"""The `InThread` whose handler is being called, seen from its thread and from what that starts."""
+
+
+class InThread:
+    """A handler that may block: called in a worker thread, one event at a time and in order.
+
+    Events are immutable and decode private copies, so they may be read in the thread. `limiter` bounds the threads that
+    several handlers share. A stop waits for the call that runs, as a thread can't be ended from outside.
+    """
+
+    def __init__(self, handler: Callable[[ObjectEvent], None], limiter: CapacityLimiter | None = None) -> None:
+        self._handler = handler
+        self._limiter = limiter
+        self.__qualname__ = getattr(handler, "__qualname__", "handler")
+
+    async def call(self, event: ObjectEvent) -> None:
+        """Call the handler in a thread and wait for its end. Raises what it raises."""
+        await to_thread.run_sync(self._enter, event, limiter=self._limiter)
+
+    def _enter(self, event: ObjectEvent) -> None:
+        token = RUNNING_IN_THREAD.set(self)
+        try:
+            self._handler(event)
+        finally:
+            RUNNING_IN_THREAD.reset(token)
+
+
+def on_loop(function: Callable[_P, object]) -> Callable[_P, None]:
+    """`function` of the running loop, callable from any thread: it is called soon, in the loop; its answer is lost."""
+    loop = asyncio.get_running_loop()
+
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        loop.call_soon_threadsafe(lambda: function(*args, **kwargs))
+
+    return call
+
+
+class WrongThread(RuntimeError):
+    """Something that one event loop owns was called from elsewhere."""
+
+
+class LoopOwner:
+    """Remembers the loop that owns something, and holds callers against it."""
+
+    __slots__ = ("_loop", "_name")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def claim(self) -> None:
+        """The running loop is the owner from now on."""
+        self._loop = asyncio.get_running_loop()
+
+    def check(self) -> None:
+        """Raises WrongThread when another loop, or a thread without one, calls."""
+        if self._loop is None:
+            return
+        try:
+            if asyncio.get_running_loop() is self._loop:
+                return
+        except RuntimeError:
+            pass
+        raise WrongThread(
+            f"{self._name} belongs to the event loop that runs it and was called from elsewhere;"
+            " wrap what a thread calls by on_loop(...)"
+        )
