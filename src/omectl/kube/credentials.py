@@ -35,6 +35,10 @@ class CredentialPlugin(Protocol):
         """The current credential; `rejected` says that the server refused the last one. Raises ConfigError."""
         ...
 
+    def for_another_loop(self) -> "CredentialPlugin":
+        """The same plugin, sharing nothing that belongs to an event loop."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConfig:
@@ -75,6 +79,10 @@ class ClientConfig:
                 f"a client certificate needs both parts, and the {missing} is missing; add it to the user"
             )
         return replace(self, server=self.server.rstrip("/"))
+
+    def for_another_loop(self) -> "ClientConfig":
+        """Self for a client that another event loop owns, in another thread too."""
+        return replace(self, plugin=self.plugin.for_another_loop()) if self.plugin is not None else self
 
 
 def load_config(

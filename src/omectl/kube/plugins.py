@@ -44,6 +44,10 @@ class LoaderPlugin:
                 raise ConfigError(f"{self._name()} gave no credentials: {error}; run it by hand to see why") from error
             return self._credential
 
+    def for_another_loop(self) -> "LoaderPlugin":
+        """The same user, with credentials of its own."""
+        return LoaderPlugin(self._user)
+
     def _may_expire(self) -> bool:
         return "auth-provider" in self._user or isinstance(getattr(self._loader, "exec_plugin_expiry", None), datetime)
 

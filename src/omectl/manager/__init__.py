@@ -1,9 +1,10 @@
 """The runtime that hosts controllers and other runnables of one process."""
 
 from omectl.manager.access import AccessFilter, AccessLimits, Refusal, ReviewClient
+from omectl.manager.campaign import BLOCKED_EXIT_CODE
 from omectl.manager.controller import Controller, ControllerFailed, ControllerState, ControllerStatistics
 from omectl.manager.elector import LeaderElector, LeadershipLost
-from omectl.manager.errors import ManagerError
+from omectl.manager.errors import ManagerError, NotLeading
 from omectl.manager.events import EventLimits, Subject
 from omectl.manager.gate import WriteGate
 from omectl.manager.handler import Handler, enqueue_mapped, enqueue_object, enqueue_owner
@@ -29,7 +30,7 @@ from omectl.manager.predicate import (
 from omectl.manager.probes import Check, Checks
 from omectl.manager.recorder import EventRecorder
 from omectl.manager.result import Result, TerminalError
-from omectl.manager.runnable import Group, Runnable
+from omectl.manager.runnable import Group, Preparing, Runnable
 from omectl.manager.server import AddressUnavailable, BadAddress, HttpServer, RequestHandler
 from omectl.manager.serving_certificate import (
     CertificateFiles,
@@ -43,6 +44,7 @@ from omectl.manager.source import ChannelSource, KindSource, PollingSource, Sour
 from omectl.manager.statistics import ManagerStatistics
 
 __all__ = [
+    "BLOCKED_EXIT_CODE",
     "AccessFilter",
     "AccessLimits",
     "AddressUnavailable",
@@ -72,8 +74,10 @@ __all__ = [
     "ManagerOptions",
     "ManagerState",
     "ManagerStatistics",
+    "NotLeading",
     "PollingSource",
     "Predicate",
+    "Preparing",
     "Refusal",
     "RequestHandler",
     "Result",

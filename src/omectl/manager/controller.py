@@ -21,7 +21,7 @@ from typing_extensions import TypeVar
 
 from omectl.api.resource import ObjectKey
 from omectl.kube.errors import Conflict
-from omectl.manager.errors import ManagerError
+from omectl.manager.errors import ManagerError, NotLeading
 from omectl.manager.gate import LOOK_AGAIN_S
 from omectl.manager.reconcile_metrics import ReconcileMetrics
 from omectl.manager.result import (
@@ -271,6 +271,9 @@ class Controller(Generic[K]):
         metrics = self._metrics
         if isinstance(error, Conflict):
             _log.debug("reconcile_conflicted", error=str(error))
+            return CONFLICTED
+        if isinstance(error, NotLeading):
+            _log.debug("reconcile_fenced_off", error=str(error))
             return CONFLICTED
         metrics.errors.inc()
         if timed_out:

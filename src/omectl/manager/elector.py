@@ -1,14 +1,15 @@
 """A candidate for leadership: acquire the Lease, hold it, give it up.
 
-`valid_until` is the soft fence: a moment of the loop's clock after which this process must not act as leader, whatever
-it believes. It is the start of the last renewal that succeeded plus the renew deadline, and so always earlier than the
-moment at which another candidate may take over.
+`valid_until` is the soft fence: a moment of the monotonic clock after which this process must not act as leader,
+whatever it believes. It is the start of the last renewal that succeeded plus the renew deadline, and so always earlier
+than the moment at which another candidate may take over.
 """
 
 from __future__ import annotations
 
 import asyncio
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import random
 
@@ -18,7 +19,7 @@ from omectl import metrics
 from omectl.clock import Clock, SystemClock, format_micro_time
 from omectl.kube.errors import KubeError
 from omectl.manager.election import Create, Observation, Update, Wait, decide, observe, released
-from omectl.manager.errors import ManagerError
+from omectl.manager.errors import ManagerError, NotLeading
 from omectl.manager.lease import LeaseLock, LostRace
 from omectl.manager.options import JITTER_FACTOR, ElectionOptions
 
@@ -63,12 +64,27 @@ class ElectionStatistics:
 
 
 class LeaderElector:
-    """One candidate; used once: `acquire`, then `hold`, then `release`."""
+    """One candidate; used once: `campaign`, or its steps `acquire`, `hold` and `release`.
 
-    def __init__(self, lock: LeaseLock, options: ElectionOptions, clock: Clock | None = None) -> None:
+    The steps run in one loop, any loop. The properties, `guard`, `problem` and `statistics` only read, and may be asked
+    from other threads when `time` may (the default, the running loop's clock, may not). While `may_release` is false a
+    cancelled campaign keeps the Lease: set it when nobody acts as leader any more.
+    """
+
+    def __init__(
+        self,
+        lock: LeaseLock,
+        options: ElectionOptions,
+        clock: Clock | None = None,
+        *,
+        time: Callable[[], float] | None = None,
+    ) -> None:
+        self.may_release = False
         self._options = options.validated()
         self._lock = lock
         self._clock = clock or SystemClock()
+        self._time = time or _loop_time
+        self._may_hold = False
         self._seen: Observation | None = None
         self._state = ElectionState.CANDIDATE
         self._renewed_at = 0.0
@@ -81,7 +97,7 @@ class LeaderElector:
     @property
     def is_leader(self) -> bool:
         """Whether this process may act as leader at this moment."""
-        return self._state is ElectionState.LEADER and asyncio.get_running_loop().time() < self.valid_until
+        return self._state is ElectionState.LEADER and self._time() < self.valid_until
 
     @property
     def valid_until(self) -> float:
@@ -89,13 +105,32 @@ class LeaderElector:
 
     @property
     def epoch(self) -> int:
-        """Changes of leader so far; grows with every new leader, so it can fence writes to other systems."""
+        """Changes of leader so far; grows with every new leader, so it can fence writes to other systems.
+
+        It begins again at 0 when somebody deletes the Lease.
+        """
         return self._seen.record.transitions if self._seen is not None else 0
 
     @property
     def holder(self) -> str:
         """Who leads, as far as is known; "" for nobody."""
         return self._seen.record.holder if self._seen is not None else ""
+
+    def guard(self, action: str) -> None:
+        """For `Client.view`: raises NotLeading when this process may not write as leader at this moment."""
+        if not self.is_leader:
+            raise NotLeading(action, self._why_not())
+
+    async def campaign(self, lead: Callable[[], None]) -> None:
+        """Acquire, tell `lead` once, and hold until cancelled, or until LeadershipLost."""
+        try:
+            await self.acquire()
+            lead()
+            await self.hold()
+        except asyncio.CancelledError:
+            if self.may_release:
+                await self.release()
+            raise
 
     async def acquire(self) -> None:
         """Return as soon as this process leads; tries for ever."""
@@ -112,11 +147,11 @@ class LeaderElector:
 
     async def hold(self) -> None:
         """Renew until cancelled; LeadershipLost when that failed for the renew deadline."""
-        options, time = self._options, asyncio.get_running_loop().time
+        options, time = self._options, self._time
         while True:
             await asyncio.sleep(min(options.retry_period_s, self.valid_until - time()))
             try:
-                async with asyncio.timeout_at(self.valid_until):
+                async with asyncio.timeout(self.valid_until - time()):
                     renewed = await self._attempt()
             except TimeoutError:
                 renewed = False
@@ -129,8 +164,13 @@ class LeaderElector:
                 raise LeadershipLost(options.identity, self._lease, why)
 
     async def release(self) -> None:
-        """Give the Lease up if it is ours, so that another candidate takes over at once; gives up quietly in time."""
-        if self._state is not ElectionState.LEADER or not self._options.release_on_stop:
+        """Give the Lease up if it is ours, so that another candidate takes over at once; gives up quietly in time.
+
+        A candidate that was cancelled while it wrote may hold it without knowing, so it looks too.
+        """
+        leads = self._state is ElectionState.LEADER
+        unsure = self._state is ElectionState.CANDIDATE and self._may_hold
+        if not (leads or unsure) or not self._options.release_on_stop:
             return
         self._move(ElectionState.RELEASED)
         try:
@@ -144,13 +184,13 @@ class LeaderElector:
 
     def problem(self) -> str | None:
         """For a liveness check: what is wrong when a leader has not renewed for longer than its lease."""
-        late_s = asyncio.get_running_loop().time() - self._renewed_at
+        late_s = self._time() - self._renewed_at
         if self._state is ElectionState.LEADER and late_s > self._options.lease_duration_s + _HEALTH_GRACE_S:
             return f"lease {self._lease} was not renewed for {late_s:.0f} s"
         return None
 
     def statistics(self) -> ElectionStatistics:
-        remaining_s = self.valid_until - asyncio.get_running_loop().time()
+        remaining_s = self.valid_until - self._time()
         return ElectionStatistics(
             identity=self._options.identity,
             lease=self._lease,
@@ -167,9 +207,9 @@ class LeaderElector:
 
     async def _attempt(self) -> bool:
         """One try to become or stay leader; no error of the API server comes out."""
-        started = asyncio.get_running_loop().time()
+        started = self._time()
         try:
-            async with asyncio.timeout(max(1.0, self._options.renew_deadline_s / 2)):
+            async with asyncio.timeout(self._options.request_timeout_s):
                 won = await self._renew_unread() or await self._take()
         except (KubeError, LostRace, TimeoutError) as error:
             text = str(error) or "the API server did not answer in time"
@@ -180,7 +220,7 @@ class LeaderElector:
         self._last_error = ""
         if won:
             self._renewed_at = started
-            self._renewal.observe(asyncio.get_running_loop().time() - started)
+            self._renewal.observe(self._time() - started)
         return won
 
     async def _renew_unread(self) -> bool:
@@ -195,22 +235,22 @@ class LeaderElector:
 
     async def _take(self) -> bool:
         found = await self._lock.read()
-        now = asyncio.get_running_loop().time()
-        self._seen = observe(self._seen, found, now) if found is not None else None
+        self._seen = observe(self._seen, found, self._time()) if found is not None else None
         return await self._write()
 
     async def _write(self) -> bool:
-        time = asyncio.get_running_loop().time
         wall = format_micro_time(self._clock.now())
-        decision = decide(self._options.identity, self._seen, time(), wall, self._options.lease_duration_s)
+        decision = decide(self._options.identity, self._seen, self._time(), wall, self._options.lease_duration_s)
         match decision:
             case Wait():
                 return False
             case Create(record):
+                self._may_hold = True
                 await self._lock.create(record)
             case Update(record):
+                self._may_hold = True
                 await self._lock.write(record)
-        self._seen = Observation(record, time())
+        self._seen = Observation(record, self._time())
         return True
 
     async def _try_release(self) -> bool:
@@ -225,7 +265,17 @@ class LeaderElector:
         _log.info("lease_released", lease=self._lease, identity=self._options.identity)
         return True
 
+    def _why_not(self) -> str:
+        if self._state is not ElectionState.LEADER:
+            return f"Lease {self._lease} is held by {self.holder or 'nobody'}"
+        late_s, allowed_s = self._time() - self._renewed_at, self._options.renew_deadline_s
+        return f"Lease {self._lease} was last renewed {late_s:.1f} s ago, and {allowed_s:g} s are allowed"
+
     def _move(self, state: ElectionState) -> None:
         _log.debug("election_state", lease=self._lease, old=self._state.value, new=state.value)
         self._state = state
         self._status.set(1 if state is ElectionState.LEADER else 0)
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()

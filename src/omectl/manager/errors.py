@@ -1,5 +1,13 @@
-"""The base of what ends a manager."""
+"""What goes wrong with a manager, and what a process that does not lead is refused."""
 
 
 class ManagerError(Exception):
     """A manager could not start, go on, or stop; the text says why and what to do."""
+
+
+class NotLeading(Exception):
+    """A write for leaders only was refused before it was sent; the controller tries the key again, quietly."""
+
+    def __init__(self, action: str, found: str) -> None:
+        super().__init__(f"{action}: wanted to lead, found that {found}; it is tried again once this process leads")
+        self.action = action

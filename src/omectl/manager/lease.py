@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from omectl.api.document import as_number, as_object, as_text
@@ -28,11 +29,15 @@ class LostRace(Exception):
 
 
 class LeaseLock:
-    """One Lease. Remembers the object it last saw, so that a write is refused when anyone wrote in between."""
+    """One Lease. Remembers the object it last saw, so that a write is refused when anyone wrote in between.
 
-    def __init__(self, client: LeaseClient, namespace: str, name: str) -> None:
+    Every write also sets `labels`; labels of others stay.
+    """
+
+    def __init__(self, client: LeaseClient, namespace: str, name: str, labels: Mapping[str, str] | None = None) -> None:
         self.namespace = namespace
         self.name = name
+        self._labels = dict(labels or {})
         self._client = client
         self._live: JsonObject | None = None
 
@@ -55,7 +60,7 @@ class LeaseLock:
         lease: JsonObject = {
             "apiVersion": LEASES.api_version,
             "kind": LEASES.kind,
-            "metadata": {"name": self.name, "namespace": self.namespace},
+            "metadata": self._labelled({"name": self.name, "namespace": self.namespace}),
             "spec": spec_of(record),
         }
         try:
@@ -68,13 +73,18 @@ class LeaseLock:
         if self._live is None:
             raise LostRace(f"Lease {self.namespace}/{self.name} was not read yet")
         spec = as_object(self._live.get("spec")) | spec_of(record)
+        metadata = self._labelled(as_object(self._live.get("metadata")))
+        lease: JsonObject = {**self._live, "metadata": metadata, "spec": spec}
         try:
-            self._live = await self._client.replace(
-                LEASES, {**self._live, "spec": spec}, field_manager=ELECTION_MANAGER
-            )
+            self._live = await self._client.replace(LEASES, lease, field_manager=ELECTION_MANAGER)
         except (Conflict, NotFound) as error:
             self._live = None
             raise LostRace(str(error)) from error
+
+    def _labelled(self, metadata: JsonObject) -> JsonObject:
+        if not self._labels:
+            return metadata
+        return {**metadata, "labels": as_object(metadata.get("labels")) | self._labels}
 
 
 def record_of(lease: JsonObject) -> LeaseRecord:

@@ -1,15 +1,18 @@
 """The manager: one process's controllers and other runnables, started and stopped in order.
 
 Start: HTTP servers (so that probes answer while caches fill), events, webhooks, caches, others, and the elected ones
-once this process leads. Nothing waits for all caches: a controller starts when its own sources are synced, and what
-is missing is named in readiness and in the log while the rest goes on. Stop is the reverse, under one deadline.
+once this process leads; each group when the one before is ready. Nothing waits for all caches, though: a controller
+starts when its own sources are synced, and what is missing is named in readiness and in the log while the rest goes on.
+Stop is the reverse, under one deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
 import enum
+import os
 from collections.abc import Callable, Hashable
+from time import monotonic
 from typing import TypeVar, cast
 
 import msgspec
@@ -18,13 +21,15 @@ import structlog
 from omectl.api.json import JsonObject
 from omectl.clock import Clock, SystemClock
 from omectl.informers import InformerFactory
-from omectl.kube.client import Client
+from omectl.kube.client import Client, ClientOptions
+from omectl.kube.transport import TransportOptions
+from omectl.manager.campaign import Campaign, CampaignThread
 from omectl.manager.controller import Controller
 from omectl.manager.elector import LeaderElector, LeadershipLost
 from omectl.manager.errors import ManagerError
 from omectl.manager.lease import LeaseLock
 from omectl.manager.metrics_server import metrics_server
-from omectl.manager.options import ManagerOptions
+from omectl.manager.options import ElectionOptions, ManagerOptions
 from omectl.manager.probes import Checks
 from omectl.manager.recorder import EventRecorder
 from omectl.manager.runnable import Group, Runnable, RunnableGroup, group_of
@@ -38,6 +43,9 @@ from omectl.manager.watchdog import LoopWatchdog
 _log = structlog.stdlib.get_logger(__name__)
 
 _EVENT_DRAIN_S = 5.0
+_HAND_OVER_S = 1.0
+# Events start with the servers: what was told early is written even when the manager ends at once.
+_BEFORE_ELECTION = ((Group.SERVERS, Group.EVENTS), (Group.WEBHOOKS,), (Group.CACHES,), (Group.OTHERS,))
 
 K = TypeVar("K", bound=Hashable)
 
@@ -72,7 +80,8 @@ class StopTimeout(ManagerError, TimeoutError):
 class Manager:
     """Owns informers, events, election, servers and every runnable added; `run` it once.
 
-    `client` outlives the manager. Everything happens in the loop that runs it.
+    `client` outlives the manager. Everything happens in the loop that runs it, but for the renewal of the Lease (see
+    `campaign`); `leave` ends the process when a leader's loop is blocked for too long.
     """
 
     def __init__(
@@ -82,6 +91,7 @@ class Manager:
         *,
         clock: Clock | None = None,
         informers: InformerFactory | None = None,
+        leave: Callable[[int], object] = os._exit,
     ) -> None:
         self.options = options = options or ManagerOptions()
         self.client = client
@@ -98,17 +108,29 @@ class Manager:
         self._names: set[str] = set()
         self._needs = Needs(self.informers)
         self._groups = {group: RunnableGroup(group, self._failed) for group in Group}
+        self._watchdog = LoopWatchdog(options.loop_stall_s) if options.loop_stall_s > 0 else None
         self._elector: LeaderElector | None = None
+        self._leader_client = client
         if options.leader_election:
-            election = options.election()
-            lock = LeaseLock(client, election.namespace, election.lease_name)
-            self._elector = LeaderElector(lock, election, self.clock)
+            self._elector, campaign = self._candidate(leave)
+            self._groups[Group.ELECTION].add(campaign)
+            self._leader_client = client.view(guard=self._elector.guard)
             self.healthz.add("leader-election", self._elector.problem)
         self._metrics_server = metrics_server(options, client, self.clock)
         self._probe_server = HttpServer("probes", options.probe_address, options.probe_flag)
         self.healthz.add("ping", lambda: None)
         self.readyz.add("caches", self._caches_problem)
         self.readyz.add("running", self._running_problem)
+        if self._watchdog is not None:
+            self.readyz.add("event-loop", self._watchdog.problem)
+
+    @property
+    def leader_client(self) -> Client:
+        """For the writes of what needs leadership: `client`, but a write past the fence raises NotLeading.
+
+        Without election it is `client`.
+        """
+        return self._leader_client
 
     @property
     def metrics_url(self) -> str:
@@ -194,7 +216,21 @@ class Manager:
             controllers={controller.name: controller.statistics() for controller in self.controllers},
             election=None if self._elector is None else self._elector.statistics(),
             events=self.events.statistics(),
+            informers=self.informers.statistics(),
+            event_loop=None if self._watchdog is None else self._watchdog.statistics(),
         )
+
+    def _candidate(self, leave: Callable[[int], object]) -> tuple[LeaderElector, Runnable]:
+        """The elector, and what runs it."""
+        election = self.options.election()
+        if not self.options.renew_in_thread:
+            elector = LeaderElector(_lock(self.client, election), election, self.clock)
+            return elector, Campaign(elector, self._lead)
+        transport = TransportOptions(call_s=election.request_timeout_s, connections=1)
+        connection = Client(self.client.config.for_another_loop(), ClientOptions(transport=transport))
+        elector = LeaderElector(_lock(connection, election), election, self.clock, time=monotonic)
+        deadline_s = election.renew_deadline_s
+        return elector, CampaignThread(elector, connection, self._lead, deadline_s=deadline_s, leave=leave)
 
     async def _start(self) -> None:
         self._metrics_server.serve_metrics()
@@ -205,22 +241,46 @@ class Manager:
         await self._metrics_server.start()
         if self._metrics_server.certificate is not None and not self._metrics_server.is_off:
             self._groups[Group.SERVERS].add(self._metrics_server.certificate)
-        if self.options.loop_stall_s > 0:
-            self._groups[Group.SERVERS].add(LoopWatchdog(self.options.loop_stall_s))
-        self._groups[Group.SERVERS].start()
+        if self._watchdog is not None:
+            self._groups[Group.SERVERS].add(self._watchdog)
         self._groups[Group.EVENTS].add(self.events)
-        self._groups[Group.EVENTS].start()
-        self._groups[Group.WEBHOOKS].start()
         self._groups[Group.CACHES].add(_Caches(self.informers))
-        self._groups[Group.CACHES].start()
         self._groups[Group.OTHERS].add(SyncReport(self._needs, self.options.sync_timeout_s))
-        self._groups[Group.OTHERS].start()
-        self._groups[Group.ELECTION].add(_Election(self._elector, self._lead))
+        for step in _BEFORE_ELECTION:
+            for group in step:
+                self._groups[group].start()
+            for group in step:
+                await self._until_ready(self._groups[group])
+            if self._ending.is_set():
+                return
         self._groups[Group.ELECTION].start()
+        if self._elector is None:
+            self._lead()
         self._move(ManagerState.RUNNING)
 
+    async def _until_ready(self, group: RunnableGroup) -> None:
+        """Wait until the group is ready or the manager ends; past the time-out, say who is not and wait on."""
+        timeout_s = self.options.sync_timeout_s
+        waits = {asyncio.ensure_future(group.ready()), asyncio.ensure_future(self._until_ending())}
+        try:
+            while not (await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED))[0]:
+                _log.error(
+                    "group_not_ready",
+                    group=group.group.value,
+                    after_s=timeout_s,
+                    waiting_for=group.preparing,
+                    next_step="the groups after it start as soon as it is ready",
+                )
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    async def _until_ending(self) -> None:
+        await self._ending.wait()
+
     def _lead(self) -> None:
-        if self._state is not ManagerState.STOPPING:
+        if self._state not in (ManagerState.STOPPING, ManagerState.STOPPED):
             self.elected.set()
             self._groups[Group.ELECTED].start()
 
@@ -240,12 +300,12 @@ class Manager:
         await stop(Group.ELECTED, Group.OTHERS)
         await stop(Group.CACHES)
         await stop(Group.WEBHOOKS)
-        await stop(Group.ELECTION)
-        if self._elector is not None and not self._groups[Group.ELECTED].running:
-            await self._elector.release()
+        if self._elector is not None:
+            self._elector.may_release = not self._groups[Group.ELECTED].running
+        late.extend(await self._groups[Group.ELECTION].stop(self.options.renew_deadline_s + _HAND_OVER_S))
         late.extend(await self._groups[Group.EVENTS].stop(_EVENT_DRAIN_S))
         await stop(Group.SERVERS)
-        return [] if lost else late
+        return [] if lost or grace_s == 0 else late
 
     async def _cut_off(self) -> None:
         """Leave nothing behind, whatever came before."""
@@ -277,7 +337,10 @@ class Manager:
         return "waiting for " + ", ".join(missing) if missing else None
 
     def _running_problem(self) -> str | None:
-        return None if self._state is ManagerState.RUNNING else self._state.value
+        if self._state is ManagerState.RUNNING:
+            return None
+        preparing = [name for group in Group for name in self._groups[group].preparing]
+        return self._state.value + (f", waiting for {', '.join(preparing)}" if preparing else "")
 
     def _statistics_json(self) -> JsonObject:
         return msgspec.to_builtins(self.statistics(), str_keys=True)
@@ -300,20 +363,5 @@ class _Caches:
         await self._informers.run()
 
 
-class _Election:
-    """The candidate as a runnable; without one this process leads at once."""
-
-    name = "leader-election"
-    needs_leader = False
-
-    def __init__(self, elector: LeaderElector | None, lead: Callable[[], None]) -> None:
-        self._elector = elector
-        self._lead = lead
-
-    async def run(self) -> None:
-        if self._elector is None:
-            self._lead()
-            return
-        await self._elector.acquire()
-        self._lead()
-        await self._elector.hold()
+def _lock(client: Client, election: ElectionOptions) -> LeaseLock:
+    return LeaseLock(client, election.namespace, election.lease_name, election.labels)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from omectl.api.installation import LEADER_LEASE, OPERATOR_NAMESPACE
+from omectl.kube.credentials import SERVICE_ACCOUNT_DIRECTORY
 
 EVENT_COMPONENT = "v1beta1Controllers"
 OFF = "0"
@@ -18,17 +22,35 @@ def default_identity() -> str:
     return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
+def default_namespace(service_account: Path = SERVICE_ACCOUNT_DIRECTORY) -> str:
+    """The namespace of this pod as its service account says, or the operator's usual one outside a cluster."""
+    try:
+        return (service_account / "namespace").read_text().strip() or OPERATOR_NAMESPACE
+    except OSError:
+        return OPERATOR_NAMESPACE
+
+
+def _no_labels() -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElectionOptions:
-    """The Lease that leaders hold, and its times (seconds)."""
+    """The Lease that leaders hold, its labels, and its times (seconds)."""
 
     lease_name: str = LEADER_LEASE
-    namespace: str = OPERATOR_NAMESPACE
+    namespace: str = field(default_factory=default_namespace)
+    labels: Mapping[str, str] = field(default_factory=_no_labels)
     identity: str = field(default_factory=default_identity)
     lease_duration_s: float = 15.0
     renew_deadline_s: float = 10.0
     retry_period_s: float = 2.0
     release_on_stop: bool = True
+
+    @property
+    def request_timeout_s(self) -> float:
+        """How long one request of the election may take: half the renew deadline, a second at least."""
+        return max(1.0, self.renew_deadline_s / 2)
 
     def validated(self) -> ElectionOptions:
         """These options, or ValueError naming the first rule they break."""
@@ -45,6 +67,7 @@ class ElectionOptions:
                 self.lease_duration_s,
             ),
             (self.lease_duration_s >= 1, "lease_duration_s >= 1", self.lease_duration_s),
+            (self.lease_duration_s < math.inf, "a finite lease_duration_s", self.lease_duration_s),
             (bool(self.identity), "an identity", self.identity),
             (bool(self.lease_name and self.namespace), "a lease name and namespace", self.lease_name),
         )
@@ -62,17 +85,20 @@ class ManagerOptions:
     `metrics_secure` serves metrics by TLS, and only to those whom the API server lets read them. The certificate and
     its key are files in `metrics_cert_dir`, read again when they change; without a folder it is self-signed.
     `loop_stall_s`: how long the event loop may be held up before the log says by what; 0 looks for nothing.
+    `renew_in_thread`: false renews the Lease in the manager's loop, for tests in virtual time.
     The two `..._flag` names are those that a clear error should mention.
     """
 
     leader_election: bool = False
     identity: str = field(default_factory=default_identity)
-    namespace: str = OPERATOR_NAMESPACE
+    namespace: str = field(default_factory=default_namespace)
     lease_name: str = LEADER_LEASE
+    lease_labels: Mapping[str, str] = field(default_factory=_no_labels)
     lease_duration_s: float = 15.0
     renew_deadline_s: float = 10.0
     retry_period_s: float = 2.0
     release_on_stop: bool = True
+    renew_in_thread: bool = True
     metrics_address: str = OFF
     probe_address: str = OFF
     metrics_flag: str = "--metrics-bind-address"
@@ -91,6 +117,7 @@ class ManagerOptions:
         return ElectionOptions(
             lease_name=self.lease_name,
             namespace=self.namespace,
+            labels=self.lease_labels,
             identity=self.identity,
             lease_duration_s=self.lease_duration_s,
             renew_deadline_s=self.renew_deadline_s,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Protocol, runtime_checkable
 
 import structlog
@@ -39,6 +39,13 @@ class Grouped(Protocol):
     def group(self) -> Group: ...
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """A runnable that needs a while before it is of use: the groups after its own begin when `ready` returns."""
+
+    async def ready(self) -> None: ...
+
+
 class Group(enum.Enum):
     """Start order, from top. Stop order: ELECTED with OTHERS, CACHES, WEBHOOKS, ELECTION, EVENTS, SERVERS."""
 
@@ -69,6 +76,7 @@ class RunnableGroup:
         self._on_failure = on_failure
         self._waiting: list[Runnable] = []
         self._tasks: dict[asyncio.Task[None], Runnable] = {}
+        self._preparing: set[str] = set()
         self._started = False
         self._stopped = False
         self._hurried = False
@@ -89,6 +97,27 @@ class RunnableGroup:
         waiting, self._waiting = self._waiting, []
         for runnable in waiting:
             self._launch(runnable)
+
+    async def ready(self) -> None:
+        """Until every runnable that prepares itself is ready or has ended."""
+        async with asyncio.TaskGroup() as waiting:
+            for task, runnable in self._tasks.items():
+                if isinstance(runnable, Preparing):
+                    self._preparing.add(runnable.name)
+                    waiting.create_task(self._await_one(runnable, runnable.ready(), task))
+
+    async def _await_one(
+        self, runnable: Runnable, ready: Coroutine[object, object, None], task: asyncio.Task[None]
+    ) -> None:
+        waiter = asyncio.ensure_future(ready)
+        try:
+            await asyncio.wait({waiter, task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiter.cancel()
+            (result,) = await asyncio.gather(waiter, return_exceptions=True)
+            self._preparing.discard(runnable.name)
+        if isinstance(result, Exception):
+            self._on_failure(runnable, result)
 
     async def stop(self, grace_s: float | None) -> list[str]:
         """Cancel all, wait `grace_s` (None: for ever), then insist; answer the names of those that were late.
@@ -134,9 +163,9 @@ class RunnableGroup:
         return sorted(runnable.name for runnable in self._tasks.values())
 
     @property
-    def members(self) -> list[Runnable]:
-        """Every runnable that waits or runs."""
-        return [*self._waiting, *self._tasks.values()]
+    def preparing(self) -> list[str]:
+        """Names of the runnables that `ready` waits for."""
+        return sorted(self._preparing)
 
     def _launch(self, runnable: Runnable) -> None:
         task = asyncio.get_running_loop().create_task(runnable.run(), name=f"{self.group.value}/{runnable.name}")

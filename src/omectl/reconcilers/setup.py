@@ -91,7 +91,7 @@ def _add_node_cleanup(manager: Manager, options: ReconcilerOptions, nodes: Infor
     def config_map_of(event: ObjectEvent) -> Iterable[ObjectKey]:
         yield ObjectKey(options.namespace, event.key.name)
 
-    cleanup = NodeCleanup(manager.client, config_maps.lister, nodes.lister)
+    cleanup = NodeCleanup(manager.leader_client, config_maps.lister, nodes.lister)
     manager.add_controller(
         Controller(
             "node-cleanup",
@@ -134,7 +134,12 @@ def _add_models(
 
     caches = ModelCaches(models=models.lister, nodes=nodes.lister, reports=reports, placements=placements)
     reconciler = ModelReconciler(
-        kind, manager.client, caches, manager.events, manager.clock, progress_interval_s=options.progress_interval_s
+        kind,
+        manager.leader_client,
+        caches,
+        manager.events,
+        manager.clock,
+        progress_interval_s=options.progress_interval_s,
     )
     manager.add_controller(
         Controller(
@@ -209,7 +214,7 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
         kinds=capabilities,
         settings=lambda: settings.current,
     )
-    reconciler = ServiceReconciler(manager.client, caches, manager.events, manager.clock)
+    reconciler = ServiceReconciler(manager.leader_client, caches, manager.events, manager.clock)
     owned = [
         KindSource(informer, enqueue_owner(INFERENCE_SERVICES), [resource_version_changed])
         for informer in children.informers.values()

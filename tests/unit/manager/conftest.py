@@ -26,6 +26,7 @@ class FakeApi:
     def __init__(self) -> None:
         self.objects: dict[tuple[ResourceKind, ObjectKey], dict[str, Any]] = {}
         self.calls: list[str] = []
+        self.guard: Callable[[str], None] = lambda action: None
         self.fault: Fault = lambda verb, kind, name: None
         self.late_fault: Fault = lambda verb, kind, name: None
         self.latency_s: Callable[[], float] = lambda: 0.0
@@ -69,10 +70,18 @@ class FakeApi:
             raise NotFound(404, "NotFound", f"{kind.plural} {name!r} not found", _details(name))
         return await self._store("patch", place, {**live, **patch})
 
+    def view(self, *, guard: Callable[[str], None]) -> "FakeApi":
+        """The same objects, by a client whose writes ask `guard` first."""
+        made = copy.copy(self)
+        made.guard = guard
+        return made
+
     def of(self, kind: ResourceKind) -> list[dict[str, Any]]:
         return [obj for (found, _), obj in self.objects.items() if found == kind]
 
     async def _enter(self, verb: str, kind: ResourceKind, name: str) -> None:
+        if verb != "get":
+            self.guard(f"{verb} {kind.kind} {name}")
         self.calls.append(f"{verb} {kind.plural}")
         await asyncio.sleep(self.latency_s())
         error = self.fault(verb, kind, name)
@@ -182,6 +191,9 @@ class FakeFactory:
 
     async def run(self) -> None:
         await asyncio.get_running_loop().create_future()
+
+    def statistics(self) -> list[JsonObject]:
+        return [{"name": informer.name, "state": informer.state.value} for informer in self.informers]
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ def make(api: Any, make_factory: Any) -> Any:
     """Makes managers over `api` with the given fake informers."""
 
     def make_manager(*informers: Any, **options: Any) -> Manager:
+        options = {"renew_in_thread": False, **options}
         return Manager(api, ManagerOptions(**options), informers=make_factory(*informers))
 
     return make_manager

@@ -1,0 +1,224 @@
+"""A candidate in a thread. Real time, kept short: threads know no other."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import pytest
+from structlog.testing import capture_logs
+
+from omectl.api.resource import ObjectKey
+from omectl.kube.errors import ConnectionFailed
+from omectl.kube.resources import LEASES
+from omectl.manager import BLOCKED_EXIT_CODE, ElectionOptions, LeaderElector, LeadershipLost, LeaseLock
+from omectl.manager.campaign import CampaignThread
+
+PLACE = (LEASES, ObjectKey("ome", "lock"))
+PATIENT: dict[str, float] = {"lease_duration_s": 6.0, "renew_deadline_s": 5.0, "retry_period_s": 0.05}
+HASTY: dict[str, float] = {"lease_duration_s": 2.0, "renew_deadline_s": 1.0, "retry_period_s": 0.05}
+
+
+class Connection:
+    """Notes in which thread it is opened and closed."""
+
+    def __init__(self) -> None:
+        self.opened_in = ""
+        self.closed_in = ""
+
+    async def __aenter__(self) -> Self:
+        self.opened_in = threading.current_thread().name
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.closed_in = threading.current_thread().name
+
+
+class Campaigner:
+    """A campaign and what it told."""
+
+    def __init__(self, api: Any, times: dict[str, float] = PATIENT) -> None:
+        self.connection = Connection()
+        self.led_in: list[str] = []
+        self.left: list[int] = []
+        options = ElectionOptions(lease_name="lock", namespace="ome", identity="me", **times)
+        self.elector = LeaderElector(LeaseLock(api, "ome", "lock"), options, time=time.monotonic)
+        self.thread = CampaignThread(
+            self.elector, self.connection, self._lead, deadline_s=options.renew_deadline_s, leave=self.left.append
+        )
+
+    def _lead(self) -> None:
+        self.led_in.append(threading.current_thread().name)
+
+
+@pytest.fixture
+def campaigner(api: Any) -> Campaigner:
+    return Campaigner(api)
+
+
+@pytest.fixture
+def hasty(api: Any) -> Campaigner:
+    """One whose renew deadline, a second, is worth waiting for."""
+    return Campaigner(api, HASTY)
+
+
+async def until(happened: Callable[[], Any]) -> None:
+    async with asyncio.timeout(5.0):
+        while not happened():
+            await asyncio.sleep(0.005)
+
+
+async def cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def election_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "leader-election"]
+
+
+def renewed(api: Any) -> str:
+    return api.objects[PLACE]["spec"]["renewTime"]
+
+
+def block_the_loop(seconds: float, until: Callable[[], Any] = lambda: False) -> None:
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends and not until():
+        time.sleep(0.01)
+
+
+async def test_it_leads_in_the_loop_and_talks_in_the_thread(api: Any, campaigner: Campaigner) -> None:
+    task = asyncio.ensure_future(campaigner.thread.run())
+    await until(lambda: campaigner.led_in)
+    assert campaigner.led_in == [threading.current_thread().name]
+    assert campaigner.connection.opened_in == "leader-election"
+    assert campaigner.elector.is_leader
+    assert election_threads() == ["leader-election"]
+    await cancelled(task)
+    assert task.cancelled()
+    assert campaigner.connection.closed_in == "leader-election"
+    assert election_threads() == []
+
+
+async def test_a_blocked_loop_keeps_the_lease_for_a_while(api: Any, campaigner: Campaigner) -> None:
+    task = asyncio.ensure_future(campaigner.thread.run())
+    await until(lambda: campaigner.led_in)
+    before = renewed(api)
+    block_the_loop(4.0, until=lambda: renewed(api) > before)
+    assert renewed(api) > before
+    assert campaigner.elector.is_leader
+    assert campaigner.left == []
+    await cancelled(task)
+
+
+async def test_a_loop_that_is_blocked_past_the_deadline_ends_the_process(hasty: Campaigner) -> None:
+    with capture_logs() as logs:
+        task = asyncio.ensure_future(hasty.thread.run())
+        await until(lambda: hasty.led_in)
+        block_the_loop(5.0, until=lambda: hasty.left)
+        await cancelled(task)
+    assert hasty.left == [BLOCKED_EXIT_CODE] == [70]
+    (said,) = [entry for entry in logs if entry["event"] == "leader_blocked"]
+    assert said["log_level"] == "critical"
+    assert said["exit_code"] == 70
+    assert 1.0 <= said["seconds"] <= 1.1
+    assert any("block_the_loop" in line for line in said["blocked_at"])
+    assert len(said["blocked_at"]) <= 12
+
+
+async def test_a_log_that_is_blocked_too_does_not_keep_the_process(
+    hasty: Campaigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from omectl.manager import campaign
+
+    log_moves_again = threading.Event()
+
+    class Stuck:
+        def critical(self, *_: object, **__: object) -> None:
+            log_moves_again.wait(5.0)
+
+    monkeypatch.setattr(campaign, "_LAST_WORDS_S", 0.05)
+    monkeypatch.setattr(campaign, "_log", Stuck())
+    task = asyncio.ensure_future(hasty.thread.run())
+    await until(lambda: hasty.led_in)
+    block_the_loop(5.0, until=lambda: hasty.left)
+    assert hasty.left == [70]
+    log_moves_again.set()
+    await cancelled(task)
+
+
+async def test_a_candidate_whose_loop_is_blocked_harms_nobody(api: Any, hasty: Campaigner) -> None:
+    api.fault = lambda verb, kind, name: ConnectionFailed("https://server", "no route to host")
+    task = asyncio.ensure_future(hasty.thread.run())
+    await until(lambda: api.calls)
+    block_the_loop(1.3)
+    assert hasty.left == []
+    await cancelled(task)
+    assert hasty.led_in == []
+
+
+async def test_a_lost_lease_reaches_the_loop(api: Any, hasty: Campaigner) -> None:
+    task = asyncio.ensure_future(hasty.thread.run())
+    await until(lambda: hasty.led_in)
+    api.fault = lambda verb, kind, name: ConnectionFailed("https://server", "no route to host")
+    with pytest.raises(LeadershipLost, match="no route to host"):
+        await task
+    assert not hasty.elector.is_leader
+    assert election_threads() == []
+
+
+async def test_an_error_of_the_thread_reaches_the_loop(api: Any, campaigner: Campaigner) -> None:
+    api.fault = lambda verb, kind, name: RuntimeError("a bug")
+    with pytest.raises(RuntimeError, match="a bug"):
+        await campaigner.thread.run()
+    assert election_threads() == []
+
+
+async def test_a_cancellation_releases_the_lease_only_when_that_is_allowed(api: Any, make_api: Any) -> None:
+    for allowed, holder in ((False, "me"), (True, "")):
+        server = make_api()
+        campaigner = Campaigner(server)
+        task = asyncio.ensure_future(campaigner.thread.run())
+        await until(lambda campaigner=campaigner: campaigner.led_in)
+        campaigner.elector.may_release = allowed
+        await cancelled(task)
+        assert task.cancelled()
+        assert server.objects[PLACE]["spec"]["holderIdentity"] == holder
+
+
+async def test_a_second_cancellation_ends_a_release_that_hangs(api: Any, campaigner: Campaigner) -> None:
+    task = asyncio.ensure_future(campaigner.thread.run())
+    await until(lambda: campaigner.led_in)
+    campaigner.elector.may_release = True
+    api.latency_s = lambda: 60.0
+    task.cancel()
+    await asyncio.sleep(0.1)
+    assert not task.done()
+    task.cancel()
+    await asyncio.wait({task}, timeout=2.0)
+    assert task.cancelled()
+    assert election_threads() == []
+
+
+async def test_a_cancellation_before_the_thread_has_begun_ends_it(api: Any, campaigner: Campaigner) -> None:
+    task = asyncio.ensure_future(campaigner.thread.run())
+    await asyncio.sleep(0)
+    await cancelled(task)
+    assert task.cancelled()
+    assert election_threads() == []
+
+
+async def test_a_thread_that_was_cancelled_before_its_first_step_opens_nothing(campaigner: Campaigner) -> None:
+    campaigner.thread._cancel()
+    await campaigner.thread.run()
+    assert campaigner.connection.opened_in == ""
+
+
+async def test_the_wall_time_is_written_in_utc(api: Any, campaigner: Campaigner) -> None:
+    task = asyncio.ensure_future(campaigner.thread.run())
+    await until(lambda: campaigner.led_in)
+    written = datetime.fromisoformat(renewed(api))
+    assert abs((datetime.now(UTC) - written).total_seconds()) < 5.0
+    await cancelled(task)
