@@ -27,6 +27,7 @@ WORKQUEUE_QUEUE_DURATION = "workqueue_queue_duration_seconds"
 WORKQUEUE_WORK_DURATION = "workqueue_work_duration_seconds"
 WORKQUEUE_UNFINISHED_WORK = "workqueue_unfinished_work_seconds"
 WORKQUEUE_LONGEST_RUNNING = "workqueue_longest_running_processor_seconds"
+WORKQUEUE_TRACKED = "omectl_workqueue_tracked_keys"
 
 RECONCILE_TOTAL = "controller_runtime_reconcile_total"
 RECONCILE_ERRORS = "controller_runtime_reconcile_errors_total"

@@ -52,6 +52,7 @@ class QueueCollector(Collector):
         longest = GaugeMetricFamily(
             metrics.WORKQUEUE_LONGEST_RUNNING, "Age of the oldest key in processing.", labels=_LABELS
         )
+        tracked = GaugeMetricFamily(metrics.WORKQUEUE_TRACKED, "Keys whose failures are remembered.", labels=_LABELS)
         for name in names:
             found = [queue.statistics() for queue in by_name[name]]
             labels = (name, name)
@@ -59,7 +60,8 @@ class QueueCollector(Collector):
             retries.add_metric(labels, sum(one.retries for one in found))
             unfinished.add_metric(labels, sum(one.unfinished_work_s for one in found))
             longest.add_metric(labels, max(one.longest_running_s for one in found))
-        yield from (adds, retries, unfinished, longest)
+            tracked.add_metric(labels, sum(one.tracked for one in found))
+        yield from (adds, retries, unfinished, longest, tracked)
 
         waited = HistogramMetricFamily(metrics.WORKQUEUE_QUEUE_DURATION, "From ready to handed out.", labels=_LABELS)
         worked = HistogramMetricFamily(metrics.WORKQUEUE_WORK_DURATION, "From handed out to done.", labels=_LABELS)

@@ -26,6 +26,9 @@ K = TypeVar("K", bound=Hashable)
 LOW_PRIORITY = -100
 """For work that nobody waits for: the initial list, resyncs, changed settings."""
 
+LONGEST_NAP_S = 10.0
+"""How long the timer of the delayed keys sleeps at most: a clock that jumps (suspend) delays nothing for longer."""
+
 
 class QueueShutDown(Exception):
     """`get` was called on, or was waiting in, a queue that hands out nothing any more."""
@@ -66,6 +69,8 @@ class PriorityQueue(Generic[K]):
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._time = self._first_time
+        self._wakeups = 0
+        self._alarms = 0
         if name:
             publish(self)
 
@@ -92,7 +97,11 @@ class PriorityQueue(Generic[K]):
         Cancellation loses nothing: a key is taken only by a getter that is running.
         """
         while True:
-            entry = self._schedule.pop(self._time())
+            now = self._time()
+            if self._getters:
+                # Before the timer rings: keys that this getter finds due are keys for those who sleep, too.
+                self._release(now)
+            entry = self._schedule.pop(now)
             if entry is not None:
                 return entry.key, entry.priority
             if self._phase is not _OPEN and not self._schedule.ready:
@@ -165,6 +174,8 @@ class PriorityQueue(Generic[K]):
             adds=schedule.adds,
             retries=schedule.retries,
             getters=len(self._getters),
+            wakeups=self._wakeups,
+            alarms=self._alarms,
             tracked=len(self._limiter),
             unfinished_work_s=sum(now - moment for moment in started),
             longest_running_s=now - min(started, default=now),
@@ -197,24 +208,32 @@ class PriorityQueue(Generic[K]):
             waiter = self._getters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
+                self._wakeups += 1
                 return
 
     def _arm(self) -> None:
+        """Let the timer ring when the first waiting key is due, or after the longest nap."""
         due = self._schedule.next_due()
         if due is None or self._loop is None:
             return
+        moment = min(due, self._time() + LONGEST_NAP_S)
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._timer.when() <= moment:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._on_timer)
+        self._timer = self._loop.call_at(moment, self._on_timer, moment)
 
-    def _on_timer(self) -> None:
-        timer, self._timer = self._timer, None
-        now = max(self._time(), timer.when() if timer is not None else 0.0)
+    def _on_timer(self, moment: float) -> None:
+        # A loop may ring a little early: what was due at that moment is due now.
+        self._timer = None
+        self._alarms += 1
+        self._release(max(self._time(), moment))
+        self._arm()
+
+    def _release(self, now: float) -> None:
+        """Make what is due ready, and wake a getter for each such key."""
         for _ in range(min(self._schedule.release(now), len(self._getters))):
             self._wake()
-        self._arm()
 
     def _is_idle(self) -> bool:
         return not self._schedule.processing and not self._schedule.ready

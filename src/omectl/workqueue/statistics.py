@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStatistics:
-    """One moment of a queue. `tracked` counts keys whose failures the limiter remembers."""
+    """One moment of a queue.
+
+    `adds` counts keys that became ready, `retries` adds with a delay. `wakeups` counts how often a waiting getter was
+    woken, `alarms` how often the timer of the delayed keys rang: both stand still while there is nothing to do.
+    `tracked` is the number of keys whose failures the limiter remembers.
+    """
 
     name: str
     phase: str
@@ -19,6 +24,8 @@ class QueueStatistics:
     adds: int
     retries: int
     getters: int
+    wakeups: int
+    alarms: int
     tracked: int
     unfinished_work_s: float
     longest_running_s: float

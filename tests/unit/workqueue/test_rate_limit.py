@@ -111,3 +111,62 @@ def test_delays_never_shrink_without_forgetting(keys: list[str]) -> None:
         delay = limiter.when(key, 0.0)
         assert last[key] <= delay <= 1000.0
         last[key] = delay
+
+
+def test_a_bucket_knows_no_keys() -> None:
+    bucket: BucketLimiter[str] = BucketLimiter()
+    bucket.when("a", 0.0)
+    bucket.forget("a")
+    assert (bucket.num_requeues("a"), len(bucket)) == (0, 0)
+
+
+def test_a_bucket_starts_with_a_burst_of_a_hundred_and_ten_a_second() -> None:
+    bucket: BucketLimiter[str] = BucketLimiter()
+    assert [bucket.when("a", 5.0) for _ in range(102)] == pytest.approx([0.0] * 100 + [0.1, 0.2])
+    bucket = BucketLimiter(rate=10.0, burst=1)
+    assert [bucket.when("a", 0.0), bucket.when("a", 0.0), bucket.when("a", 0.1)] == pytest.approx([0.0, 0.1, 0.1])
+
+
+def test_a_bucket_does_not_refill_when_time_goes_back() -> None:
+    bucket: BucketLimiter[str] = BucketLimiter(rate=1.0, burst=1)
+    assert bucket.when("a", 100.0) == 0.0
+    assert bucket.when("a", 50.0) == 1.0
+
+
+def test_a_wrapped_limiter_is_asked_forgotten_and_counted() -> None:
+    limiter = MaxWaitLimiter[str](exponential(0.001, 1000.0), 0.003)
+    for _ in range(3):
+        limiter.when("a", 0.0)
+    assert limiter.when("b", 0.0) == 0.001
+    assert (limiter.num_requeues("a"), limiter.num_requeues("b"), limiter.num_requeues("c"), len(limiter)) == (
+        *(3, 1, 0),
+        2,
+    )
+    limiter.forget("a")
+    assert (limiter.num_requeues("a"), len(limiter)) == (0, 1)
+    bucket = MaxWaitLimiter[str](MaxOfLimiter[str]([BucketLimiter[str](rate=1.0, burst=1)]), 5.0)
+    assert [bucket.when("a", 10.0), bucket.when("a", 10.0), bucket.when("a", 12.0)] == [0.0, 1.0, 0.0]
+
+
+def test_a_maximum_is_of_all_in_whatever_order_and_every_one_counts() -> None:
+    slow, fast = FastSlowLimiter[str](3.0, 3.0, 0), exponential(0.001, 1.0)
+    for limiters in ((slow, fast), (fast, slow)):
+        assert MaxOfLimiter[str](limiters).when("a", 0.0) == 3.0
+    assert slow.num_requeues("a") == fast.num_requeues("a") == 2
+    slow.when("a", 0.0)
+    slow.when("b", 0.0)
+    both = MaxOfLimiter[str]((fast, slow))
+    assert (both.num_requeues("a"), len(both)) == (3, 2)
+
+
+def test_fast_attempts_end_exactly_after_their_number() -> None:
+    limiter: FastSlowLimiter[str] = FastSlowLimiter(1.0, 9.0, 1)
+    assert [limiter.when("a", 0.0) for _ in range(3)] == [1.0, 9.0, 9.0]
+    limiter.forget("a")
+    limiter.forget("unknown")
+    assert limiter.when("a", 0.0) == 1.0
+
+
+def test_the_text_of_a_maximum_of_nothing_says_what_is_missing() -> None:
+    with pytest.raises(ValueError, match=r"^wanted at least one limiter, found none$"):
+        MaxOfLimiter[str](())

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from omectl.workqueue.schedule import NotProcessingError, Schedule
 
@@ -127,5 +127,7 @@ class ScheduleMachine(RuleBasedStateMachine):
             assert self.schedule.depth()[entry.priority] >= 1
 
 
-TestSchedule = ScheduleMachine.TestCase
-TestSchedule.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+def test_any_history_agrees_with_the_model() -> None:
+    run_state_machine_as_test(
+        ScheduleMachine, settings=settings(max_examples=150, stateful_step_count=60, deadline=None)
+    )
