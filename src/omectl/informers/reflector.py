@@ -210,7 +210,7 @@ class Reflector:
         counts.LIST_SECONDS.labels(self.name).observe(seconds)
         counts.LIST_ITEMS.labels(self.name).observe(objects)
         if seconds > _SLOW_LIST_S:
-            _log.info(
+            _log.warning(
                 "reflector_slow_list",
                 reflector=self.name,
                 seconds=round(seconds, 1),

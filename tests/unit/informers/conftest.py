@@ -18,7 +18,7 @@ from omectl.kube.errors import Expired
 from omectl.kube.listing import ListOptions, RawPage, WatchOptions
 from omectl.kube.resources import CONFIG_MAPS
 
-Line = bytes | Exception | None
+Line = bytes | list[bytes] | Exception | None
 
 
 def raw(obj: JsonObject) -> bytes:
@@ -35,7 +35,10 @@ def status_event(code: int, reason: str, message: str = "") -> bytes:
 
 @dataclass
 class FakeCollection:
-    """Objects with versions and a history; `requests` has what was asked: ("list"|"stream"|"watch", version)."""
+    """Objects with versions and a history; `requests` has what was asked: ("list"|"stream"|"watch", version).
+
+    A request of a kind in `hold` waits for the event; `failures` are raised in order, one a request.
+    """
 
     streaming_list: bool = True
     served: bool | Exception = True
@@ -51,6 +54,9 @@ class FakeCollection:
     failures: dict[str, list[Exception]] = field(default_factory=lambda: {"list": [], "stream": [], "watch": []})
     times: list[float] = field(default_factory=list)
     open: list["asyncio.Queue[Line]"] = field(default_factory=list)
+    hold: dict[str, asyncio.Event] = field(default_factory=dict)
+    open_lists: int = 0
+    on_page: Callable[[RawPage], RawPage] = field(default=lambda page: page)
 
     # --- what a test does ---
 
@@ -82,10 +88,10 @@ class FakeCollection:
 
     def bookmark(self) -> None:
         self.version += 1
-        self.send(self._bookmark({}))
+        self.send(self.bookmark_line({}))
 
     def send(self, line: Line) -> None:
-        """A line, an error, or the end (None) to every open watch."""
+        """A line, a batch of lines, an error, or the end (None) to every open watch."""
         for queue in self.open:
             queue.put_nowait(line)
 
@@ -94,16 +100,37 @@ class FakeCollection:
         self.send(None)
         self.open.clear()
 
+    def mark(self, value: str = "true") -> None:
+        """The marker of a streaming list, to every open watch."""
+        self.send(self.bookmark_line({"k8s.io/initial-events-end": value}))
+
     def forget(self) -> None:
         """Answer every older version with 410."""
         self.forgotten = self.version
         self.history.clear()
 
+    def kinds(self) -> list[str]:
+        """What was asked, without versions."""
+        return [request for request, _ in self.requests]
+
+    def versions(self, request: str) -> list[str]:
+        """The versions at which one kind of request was made."""
+        return [version for asked, version in self.requests if asked == request]
+
     # --- what a reflector asks ---
 
     async def pages(self, options: ListOptions) -> AsyncIterator[RawPage]:
-        self._note("list", options.resource_version)
         self.list_options.append(options)
+        self.open_lists += 1
+        try:
+            await self._note("list", options.resource_version)
+            async for page in self._pages(options):
+                yield self.on_page(page)
+                del page
+        finally:
+            self.open_lists -= 1
+
+    async def _pages(self, options: ListOptions) -> AsyncIterator[RawPage]:
         items = [msgspec.Raw(raw(obj)) for obj in self.objects.values()]
         size = options.page_size or max(len(items), 1)
         version = str(self.version)
@@ -114,14 +141,17 @@ class FakeCollection:
 
     @asynccontextmanager
     async def watch(self, options: WatchOptions) -> AsyncGenerator[AsyncIterator[list[bytes]]]:
-        self._note("stream" if options.send_initial_events else "watch", options.resource_version)
         self.watch_options.append(options)
+        await self._note("stream" if options.send_initial_events else "watch", options.resource_version)
         queue: asyncio.Queue[Line] = asyncio.Queue()
         if options.send_initial_events:
             for obj in self.objects.values():
                 queue.put_nowait(event("ADDED", obj))
             if self.marker:
-                queue.put_nowait(self._bookmark({"k8s.io/initial-events-end": self.prefetch_marker_value}))
+                queue.put_nowait(self.bookmark_line({"k8s.io/initial-events-end": self.prefetch_marker_value}))
+        elif options.resource_version in {"", "0"}:
+            for obj in self.objects.values():
+                queue.put_nowait(event("ADDED", obj))
         elif int(options.resource_version) < self.forgotten:
             queue.put_nowait(status_event(410, "Expired", "too old resource version"))
             queue.put_nowait(None)
@@ -145,11 +175,13 @@ class FakeCollection:
         while (line := await queue.get()) is not None:
             if isinstance(line, Exception):
                 raise line
-            yield [line]
+            yield line if isinstance(line, list) else [line]
 
-    def _note(self, request: str, version: str) -> None:
+    async def _note(self, request: str, version: str) -> None:
         self.requests.append((request, version))
         self.times.append(asyncio.get_running_loop().time())
+        if request in self.hold:
+            await self.hold[request].wait()
         if self.failures[request]:
             raise self.failures[request].pop(0)
 
@@ -157,7 +189,7 @@ class FakeCollection:
         self.history.append((self.version, line))
         self.send(line)
 
-    def _bookmark(self, annotations: dict[str, str]) -> bytes:
+    def bookmark_line(self, annotations: dict[str, str]) -> bytes:
         metadata: JsonObject = {"resourceVersion": str(self.version), "annotations": dict(annotations)}
         return event("BOOKMARK", {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata})
 
@@ -224,10 +256,10 @@ async def start(source: FakeCollection) -> AsyncIterator[Start]:
     """Start a reflector (with options) that ends with the test."""
     tasks: list[asyncio.Task[None]] = []
 
-    def begin(options: ReflectorOptions | None = None, uniform: float = 0.0) -> Running:
+    def begin(options: ReflectorOptions | None = None, uniform: float = 0.0, name: str = "test") -> Running:
         sink = MemorySink()
         reader = RecordReader(CONFIG_MAPS)
-        reflector = Reflector("test", source, reader, sink, options, uniform=lambda: uniform)
+        reflector = Reflector(name, source, reader, sink, options, uniform=lambda: uniform)
         tasks.append(asyncio.create_task(reflector.run()))
         return Running(source, sink, reflector)
 

@@ -1,10 +1,12 @@
 """From the server's bytes to records: the fast path and the careful one agree, whatever comes."""
 
 import json
+import sys
 from contextlib import suppress
 
 import msgspec
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -139,20 +141,105 @@ def test_an_error_carries_its_status() -> None:
 
 
 @pytest.mark.parametrize(
-    "obj",
+    ("obj", "found"),
     [
-        {"kind": "Pod", "metadata": {"name": "p"}},
-        {"kind": "ConfigMap"},
-        {"kind": "ConfigMap", "metadata": None},
-        {"kind": "ConfigMap", "metadata": {}},
-        {"kind": "ConfigMap", "metadata": {"name": 7}},
-        {"kind": "ConfigMap", "metadata": {"name": "a", "labels": {"x": 1}}},
+        ({"kind": "Pod", "metadata": {"name": "p", "resourceVersion": "9"}}, "the kind 'Pod'"),
+        ({"kind": "Table", "columnDefinitions": [], "rows": []}, "the kind 'Table'"),
+        ({"metadata": {"name": "p"}}, "the kind ''"),
+        ({"kind": "PartialObjectMetadata", "metadata": {"name": "p"}}, "the kind 'PartialObjectMetadata'"),
+        ({"kind": "ConfigMap"}, "an object without a name"),
+        ({"kind": "ConfigMap", "metadata": None}, "an object without a name"),
+        ({"kind": "ConfigMap", "metadata": {"resourceVersion": "9"}}, "an object without a name"),
+        ({"kind": "ConfigMap", "metadata": {"name": 7}}, "no object ("),
+        ({"kind": "ConfigMap", "metadata": {"name": "a", "labels": {"x": 1}}}, "no object ("),
     ],
 )
-def test_what_is_no_object_of_the_kind_is_skipped_and_counted(obj: JsonObject) -> None:
+def test_what_is_no_object_of_the_kind_is_skipped_counted_and_told_once(obj: JsonObject, found: str) -> None:
+    for separators in ((",", ":"), (", ", ": ")):
+        reader = RecordReader(CONFIG_MAPS)
+        line = json.dumps({"type": "ADDED", "object": obj}, separators=separators).encode()
+        with structlog.testing.capture_logs() as logs:
+            for number in (1, 2):
+                event = reader.event(line)
+                assert (event.type, event.resource_version, event.record) == ("ADDED", "", None)
+                assert reader.skipped == number
+        assert [(entry["event"], entry["kind"]) for entry in logs] == [("informer_object_skipped", "ConfigMap")]
+        assert str(logs[0]["found"]).startswith(found)
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (b'{"kind":"Pod","metadata":{"name":"p"}}', "the kind 'Pod'"),
+        (b'{"metadata":{}}', "an object without a name"),
+        (b"{}", "an object without a name"),
+        (b"[1]", "no object ("),
+        (b'{"metadata":{"name":"\xff"}}', "no object ("),
+    ],
+)
+def test_items_that_are_no_objects_of_the_kind_are_skipped_counted_and_told_once(raw: bytes, found: str) -> None:
     reader = RecordReader(CONFIG_MAPS)
-    assert reader.event(msgspec.json.encode({"type": "ADDED", "object": obj})).record is None
+    with structlog.testing.capture_logs() as logs:
+        assert reader.item(msgspec.Raw(raw)) is None
+        assert reader.item(msgspec.Raw(raw)) is None
+    assert reader.skipped == 2
+    assert [entry["event"] for entry in logs] == ["informer_object_skipped"]
+    assert str(logs[0]["found"]).startswith(found)
+
+
+def test_an_event_of_an_unknown_type_is_skipped_and_counted() -> None:
+    reader = RecordReader(CONFIG_MAPS)
+    with structlog.testing.capture_logs() as logs:
+        event = reader.event(b'{"type":"SURPRISE","object":{"kind":"ConfigMap","metadata":{"name":"x"}}}')
+    assert (event.type, event.record, event.status, event.resource_version) == ("SURPRISE", None, b"", "")
     assert reader.skipped == 1
+    assert logs[0]["found"] == "an event of the unknown type 'SURPRISE'"
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"type":"BOOKMARK","object":{}}', b'{"type":"ADDED"}', b'{"object":{}}', b"", b"null", b'{"type":"ADD']
+)
+def test_half_an_event_is_no_event(line: bytes) -> None:
+    with pytest.raises(MalformedObject, match="wanted a watch event, found"):
+        READER.event(line)
+
+
+def test_a_refusal_quotes_no_more_than_the_start() -> None:
+    with pytest.raises(MalformedObject) as caught:
+        READER.event(b"x" * 79 + b"yz" + b"w" * 1000)
+    assert f"found '{'x' * 79}y' (" in str(caught.value)
+
+
+def test_metadata_alone_is_kept_under_the_real_kind() -> None:
+    reader = RecordReader(CONFIG_MAPS, metadata_only=True)
+    metadata = {
+        "name": "a",
+        "namespace": "ns",
+        "resourceVersion": "7",
+        "managedFields": [{"manager": "m"}],
+        "annotations": {"x": "y"},
+    }
+    narrowed = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
+    whole = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, "data": {"big": "x"}}
+    untyped = {"metadata": metadata}
+    kept = (
+        b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"ns","resourceVersion":"7",'
+        b'"annotations":{"x":"y"}}}'
+    )
+    for obj in (narrowed, whole):
+        event = reader.event(msgspec.json.encode({"type": "ADDED", "object": obj}))
+        assert event.record is not None
+        assert (event.record.body, event.resource_version) == (kept, "7")
+    for obj in (narrowed, whole, untyped):
+        record = reader.item(msgspec.Raw(msgspec.json.encode(obj)))
+        assert record is not None
+        assert record.body == kept
+        assert record.header.resource_version == "7"
+    assert reader.skipped == 0
+    foreign = {"kind": "Pod", "metadata": metadata}
+    assert reader.event(msgspec.json.encode({"type": "ADDED", "object": foreign})).record is None
+    assert reader.item(msgspec.Raw(msgspec.json.encode(foreign))) is None
+    assert reader.skipped == 2
 
 
 def test_a_transform_changes_what_is_kept_and_a_failing_one_keeps_the_object() -> None:
@@ -171,9 +258,80 @@ def test_a_transform_changes_what_is_kept_and_a_failing_one_keeps_the_object() -
     assert reader.transform_errors == 1
 
 
+def test_a_failing_transform_is_told_once_and_counted_every_time() -> None:
+    def fail(_: JsonObject) -> JsonObject:
+        raise ValueError("no")
+
+    reader = RecordReader(CONFIG_MAPS, fail)
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            reader.item(msgspec.Raw(b'{"metadata":{"name":"a"}}'))
+    assert reader.transform_errors == 3
+    assert [(entry["event"], entry["kind"], entry["error"]) for entry in logs] == [
+        ("informer_transform_failed", "ConfigMap", "ValueError('no')")
+    ]
+
+
+def test_a_transform_that_drops_the_metadata_leaves_key_and_version() -> None:
+    reader = RecordReader(CONFIG_MAPS, lambda obj: {"data": obj["data"]})
+    event = reader.event(
+        b'{"type":"ADDED","object":{"kind":"ConfigMap","metadata":{"name":"a","resourceVersion":"5"},"data":{}}}'
+    )
+    assert event.record is not None
+    assert (event.record.body, event.record.header.resource_version, event.resource_version) == (
+        b'{"data":{}}',
+        "5",
+        "5",
+    )
+
+
+def test_a_transform_sees_the_object_without_managed_fields() -> None:
+    seen: list[JsonObject] = []
+
+    def note(obj: JsonObject) -> JsonObject:
+        seen.append(obj)
+        return obj
+
+    RecordReader(CONFIG_MAPS, note).item(msgspec.Raw(b'{"metadata":{"name":"a","managedFields":[]}}'))
+    assert seen == [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}]
+
+
 def test_a_record_keeps_no_part_of_the_page_it_came_from() -> None:
     body = bytes(msgspec.Raw(b'{"metadata":{"name":"a","managedFields":[{"x":1}]}}'))
     record = READER.item(msgspec.Raw(body))
     assert record is not None
     assert type(record.body) is bytes
+    assert sys.getsizeof(record.body) == sys.getsizeof(b"") + len(record.body)
     assert record.decode() == {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (b'{"metadata":{"name":"a","managedFields":[{"a":1}],"uid":"u"}}', b'{"metadata":{"name":"a","uid":"u"}}'),
+        (b'{"metadata":{"managedFields":[],"name":"a"}}', b'{"metadata":{"name":"a"}}'),
+        (b'{"metadata":{"name":"a","managedFields":[{"a":1}]}}', b'{"metadata":{"name":"a"}}'),
+        (
+            b'{"data":{"managedFields":[]},"metadata":{"name":"a","managedFields":[]}}',
+            b'{"data":{"managedFields":[]},"metadata":{"name":"a"}}',
+        ),
+        (
+            b'{"metadata":{"name":"a","managedFields":[{"managedFields":[]}]}}',
+            b'{"metadata":{"name":"a"}}',
+        ),
+        (b'{"metadata":{"name":"a","managedFields": [1]}}', b'{"metadata":{"name":"a"}}'),
+        (b'{"metadata":{"name":"a","managedFields":null}}', b'{"metadata":{"name":"a"}}'),
+    ],
+)
+def test_managed_fields_are_cut_out_and_nothing_else(given: bytes, kept: bytes) -> None:
+    record = READER.item(msgspec.Raw(given))
+    assert record is not None
+    assert record.body == b'{"apiVersion":"v1","kind":"ConfigMap",' + kept[1:]
+
+
+def test_equal_namespaces_are_one_string() -> None:
+    first, second = (READER.item(msgspec.Raw(b'{"metadata":{"name":"a","namespace":"team-x"}}')) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first.header.namespace is second.header.namespace
+    assert first.key.namespace is first.header.namespace

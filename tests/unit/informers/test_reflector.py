@@ -1,376 +1,286 @@
-"""The reflector against a scripted collection, in virtual time."""
+"""The reflector's rounds: pauses, states, what is told and remembered, and its end."""
 
 import asyncio
 from itertools import pairwise
 
 import pytest
+import structlog
 
+from omectl import metrics
 from omectl.informers import ReflectorOptions, ReflectorState
+from omectl.informers.backoff import BackoffOptions
+from omectl.informers.record import RecordReader
+from omectl.informers.reflector import Reflector
 from omectl.kube.errors import (
-    Cause,
     ConnectionFailed,
-    Details,
     Forbidden,
     InternalError,
-    Invalid,
     InvalidResponse,
-    KubeError,
-    ServerTimeout,
-    ServiceUnavailable,
+    NotFound,
     TooManyRequests,
-    WatchIdle,
+    Unauthorized,
 )
+from omectl.kube.resources import CONFIG_MAPS
 
 pytestmark = [pytest.mark.looptime, pytest.mark.asyncio]
 
 REFUSED = ConnectionFailed("https://server", ConnectionRefusedError())
 CUT = ConnectionFailed("https://server", "connection reset")
+BROKEN = InternalError(500, "InternalError", "boom")
 BUSY = TooManyRequests(429, "TooManyRequests", "storage is (re)initializing")
-TOO_LARGE = ServerTimeout(
-    504, "Timeout", "Too large resource version", Details(causes=(Cause("ResourceVersionTooLarge", "", ""),))
-)
+FORBIDDEN = Forbidden(403, "Forbidden", "configmaps is forbidden")
 
 
-async def test_a_streaming_list_fills_the_sink_and_its_stream_goes_on_as_the_watch(source, start) -> None:
-    source.put("a")
-    source.put("b")
-    running = start()
-    await running.settle()
-    source.put("c")
-    source.delete("a")
-    await running.settle()
-    assert running.agrees()
-    assert source.requests == [("stream", "")]
-    assert running.sink.log == ["replace a,b", "ADDED c", "DELETED a"]
-    assert running.reflector.state is ReflectorState.WATCHING
+# --- pauses ---
 
 
-async def test_changes_before_the_marker_are_part_of_the_list(source, start) -> None:
-    source.put("a")
-    source.put("b")
-    source.marker = False
-    running = start()
-    await running.settle()
-    source.put("a", x="2")
-    source.delete("b")
-    assert running.sink.log == []
-    source.send(source._bookmark({"k8s.io/initial-events-end": "false"}))
-    await running.settle()
-    assert running.sink.log == []
-    source.send(source._bookmark({"k8s.io/initial-events-end": "true"}))
-    await running.settle()
-    assert running.sink.log == ["replace a"]
-    assert running.agrees()
-
-
-async def test_a_source_without_streaming_is_listed_then_watched_from_the_lists_version(source, start) -> None:
+async def test_five_refused_connections_cost_their_pauses(source, start) -> None:
     source.streaming_list = False
-    version = source.put("a")
+    source.failures["list"] += [REFUSED] * 5
     running = start()
+    await running.settle(30)
+    assert source.times[:6] == pytest.approx([0, 0.8, 2.4, 5.6, 12, 24.8])
+    assert source.kinds() == ["list"] * 6 + ["watch"]
+
+
+async def test_forty_failures_flatten_at_the_cap(source, start) -> None:
+    source.streaming_list = False
+    source.failures["list"] += [BROKEN] * 40
+    running = start(ReflectorOptions(backoff=BackoffOptions(reset_s=1e6)))
+    await running.settle(1200)
+    gaps = [later - earlier for earlier, later in pairwise(source.times[:41])]
+    assert gaps == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8, 25.6] + [30.0] * 34)
+
+
+async def test_pauses_begin_anew_two_minutes_after_the_last_beginning(source, start) -> None:
+    source.streaming_list = False
+    source.failures["list"] += [BROKEN] * 10
+    running = start()
+    await running.settle(200)
+    gaps = [later - earlier for earlier, later in pairwise(source.times[:11])]
+    # 110.4 s are over at the ninth failure, 140.4 s at the tenth.
+    assert gaps == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 30.0, 0.8])
+
+
+async def test_a_success_does_not_shorten_the_next_pause(source, start, make_status) -> None:
+    source.streaming_list = False
+    running = start()
+    for _ in range(3):
+        await running.settle(5)
+        source.send(make_status(500, "InternalError"))
+    await running.settle(10)
+    lists = [at for request, at in zip(source.kinds(), source.times, strict=True) if request == "list"]
+    assert lists == pytest.approx([0, 5.8, 11.6, 18.2])
+
+
+async def test_pauses_have_jitter(source, start) -> None:
+    source.streaming_list = False
+    source.failures["list"] += [BROKEN] * 2
+    running = start(uniform=0.5)
+    await running.settle(10)
+    assert source.times[:3] == pytest.approx([0, 1.2, 3.6])
+
+
+async def test_pauses_can_be_set_for_each_reflector(source, start) -> None:
+    source.streaming_list = False
+    source.failures["list"] += [BROKEN] * 6
+    running = start(ReflectorOptions(backoff=BackoffOptions(first_s=0.01, cap_s=0.1)))
+    await running.settle(2)
+    gaps = [later - earlier for earlier, later in pairwise(source.times[:7])]
+    assert gaps == pytest.approx([0.01, 0.02, 0.04, 0.08, 0.1, 0.1])
+
+
+async def test_defaults_of_the_options() -> None:
+    options = ReflectorOptions()
+    assert (options.page_size, options.marker_patience_s, options.markerless_streams) == (None, 60.0, 2)
+    assert (options.internal_error_retry_s, options.check_streaming_list) == (0.0, False)
+    assert options.backoff == BackoffOptions()
+    assert options.absent_backoff == BackoffOptions(cap_s=10.0)
+
+
+# --- the sequence of requests ---
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_the_sequence_of_requests(source, start, make_status, streaming: bool) -> None:
+    source.streaming_list = streaming
+    first = source.put("a")
+    running = start()
+    await running.settle(10)
+    source.drop()
+    await running.settle(10)
+    second = source.put("b")
     await running.settle()
-    assert source.requests == [("list", "0"), ("watch", version)]
+    source.send(make_status(410, "Expired"))
+    await running.settle(10)
+    if streaming:
+        assert source.requests == [("stream", ""), ("watch", first), ("stream", second)]
+    else:
+        assert source.requests == [
+            ("list", "0"),
+            ("watch", first),
+            ("watch", first),
+            ("list", second),
+            ("watch", second),
+        ]
+    assert all(options.bookmarks for options in source.watch_options)
+    assert [options.send_initial_events for options in source.watch_options] == [
+        request == "stream" for request in source.kinds() if request != "list"
+    ]
     assert running.agrees()
+
+
+async def test_states_follow_the_work(source, start, make_status) -> None:
+    source.streaming_list = False
+    source.hold["list"] = asyncio.Event()
+    running = start()
+    assert running.reflector.state is ReflectorState.EMPTY
+    await running.settle()
+    assert running.reflector.state is ReflectorState.LISTING
+    source.hold["watch"] = asyncio.Event()
+    source.hold["list"].set()
+    await running.settle()
+    assert running.reflector.state is ReflectorState.SYNCED
+    source.hold["watch"].set()
+    await running.settle()
+    assert running.reflector.state is ReflectorState.WATCHING
+    source.send(make_status(500, "InternalError"))
+    await running.settle()
+    assert running.reflector.state is ReflectorState.BACKOFF
+
+
+# --- what is told and remembered ---
+
+
+async def test_a_forbidden_collection_is_tried_again_and_says_why(source, start) -> None:
+    source.failures["stream"] += [FORBIDDEN]
+    source.failures["list"] += [FORBIDDEN]
+    running = start()
+    await running.settle(0.5)
+    assert running.reflector.last_error is FORBIDDEN
+    assert running.reflector.state is ReflectorState.BACKOFF
+    assert running.reflector.statistics.errors == 2
+    await running.settle(5)
+    assert running.reflector.state is ReflectorState.WATCHING
+    assert running.reflector.last_error is None
 
 
 @pytest.mark.parametrize(
     "error",
-    [
-        InternalError(500, "InternalError", "boom"),
-        Invalid(422, "Invalid", "sendInitialEvents: Forbidden: not supported"),
-        CUT,
-        Forbidden(403, "Forbidden", "no watch"),
-        InvalidResponse("https://server", "events", "<html>"),
-    ],
+    [FORBIDDEN, Unauthorized(401, "Unauthorized", ""), InvalidResponse("https://server", "a list", "<html>")],
     ids=lambda error: type(error).__name__,
 )
-async def test_a_server_that_refuses_the_stream_is_listed_for_this_round_only(source, start, error: KubeError) -> None:
-    source.failures["stream"].append(error)
-    running = start()
-    await running.settle()
-    assert [request for request, _ in source.requests] == ["stream", "list", "watch"]
-    source.send(InternalError(500, "InternalError", "boom"))
-    await running.settle(5)
-    assert [request for request, _ in source.requests] == ["stream", "list", "watch", "stream"]
-
-
-async def test_a_stream_that_never_marks_its_end_is_given_up_after_a_minute(source, start) -> None:
-    source.put("a")
-    source.marker = False
-    running = start()
-    await running.settle(59)
-    assert source.requests == [("stream", "")]
-    await running.settle(2)
-    assert [request for request, _ in source.requests] == ["stream", "list", "watch"]
-    assert running.agrees()
-
-
-async def test_two_streams_that_end_without_their_marker_are_enough(source, start) -> None:
-    source.marker = False
-    running = start()
-    await running.settle()
-    source.drop()
-    await running.settle()
-    source.drop()
-    await running.settle()
-    assert [request for request, _ in source.requests] == ["stream", "stream", "list", "watch"]
-
-
-async def test_bookmarks_alone_do_not_prolong_the_patience(source, start) -> None:
-    source.marker = False
-    running = start()
-    for _ in range(7):
-        await running.settle(10)
-        source.bookmark()
-    assert "list" in [request for request, _ in source.requests]
-
-
-async def test_a_busy_server_costs_the_stream_one_pause_each_and_no_list(source, start) -> None:
-    source.failures["stream"] += [BUSY, BUSY, REFUSED]
-    running = start()
-    await running.settle(30)
-    assert [request for request, _ in source.requests] == ["stream"] * 4
-    gaps = [later - earlier for earlier, later in pairwise(source.times)]
-    assert gaps == pytest.approx([0.8, 1.6, 3.2], abs=0.01)
-
-
-async def test_a_stream_that_dies_after_its_marker_is_resumed_as_a_watch(source, start) -> None:
-    source.put("a")
-    running = start()
-    await running.settle()
-    source.put("b")
-    await running.settle()
-    source.send(CUT)
-    source.open.clear()
-    version = source.put("c")
-    await running.settle()
-    assert source.requests == [("stream", ""), ("watch", str(int(version) - 1))]
-    assert running.agrees()
-
-
-async def test_a_watch_that_ends_after_a_while_is_resumed_at_once_without_a_list(source, start) -> None:
-    running = start()
-    for _ in range(3):
-        await running.settle(10)
-        source.drop()
-    await running.settle()
-    assert [request for request, _ in source.requests] == ["stream", "watch", "watch", "watch"]
-    assert source.times[1:] == pytest.approx([10, 20, 30], abs=0.1)
-
-
-async def test_a_watch_that_ends_at_once_and_empty_leads_to_a_list_after_a_pause(source, start) -> None:
-    running = start()
-    await running.settle(10)
-    source.drop()
-    await running.settle(0.5)
-    source.drop()
-    await running.settle(0.5)
-    assert running.reflector.state is ReflectorState.BACKOFF
-    await running.settle(1)
-    assert [request for request, _ in source.requests] == ["stream", "watch", "stream"]
-    assert running.reflector.statistics.short_watches == 1
-
-
-async def test_a_forgotten_version_leads_to_a_relist_that_loses_no_delete(source, start) -> None:
+async def test_what_somebody_must_mend_is_warned_of_once(source, start, error: Exception) -> None:
     source.streaming_list = False
-    for name in "abc":
-        source.put(name)
-    running = start()
-    await running.settle(10)
-    source.drop()
-    source.delete("b")
-    source.put("d")
-    source.forget()
-    # The watch was resumed by now or is; either way the collection changed while nobody listened.
-    await running.settle(10)
-    assert running.agrees()
+    other = Forbidden(403, "Forbidden", "something else")
+    source.failures["list"] += [error, error, BROKEN, error, other]
+    with structlog.testing.capture_logs() as logs:
+        running = start()
+        await running.settle(60)
+    told = [(entry["log_level"], entry["reflector"], entry["error"]) for entry in logs]
+    assert told == [("warning", "test", str(error)), ("warning", "test", str(other))]
+    assert {entry["event"] for entry in logs} == {"reflector_round_ended"}
 
 
-async def test_an_expired_event_ends_the_round_and_the_relist_asks_for_what_was_seen(
-    source, start, make_status
-) -> None:
+async def test_a_bug_ends_only_the_round_and_is_logged_with_its_stack(source, start) -> None:
     source.streaming_list = False
-    seen = source.put("a")
-    running = start()
-    await running.settle(10)
-    source.send(make_status(410, "Expired", "too old"))
-    await running.settle(5)
-    assert [request for request in source.requests if request[0] == "list"] == [("list", "0"), ("list", seen)]
-
-
-async def test_an_expired_list_is_repeated_at_once_at_the_newest_version(source, start, make_status, expired) -> None:
-    source.streaming_list = False
-    seen = source.put("a")
-    running = start()
-    await running.settle(10)
-    source.failures["list"].append(expired)
-    source.send(make_status(410, "Expired"))
-    await running.settle(5)
-    assert [v for request, v in source.requests if request == "list"] == ["0", seen, ""]
-    source.send(make_status(410, "Expired"))
-    await running.settle(10)
-    assert [v for request, v in source.requests if request == "list"] == ["0", seen, "", seen]
-
-
-async def test_a_version_that_is_too_large_for_the_server_is_dropped(source, start, make_status) -> None:
-    source.streaming_list = False
-    seen = source.put("a")
-    running = start()
-    await running.settle(10)
-    source.failures["list"].append(TOO_LARGE)
-    source.send(make_status(500, "InternalError"))
-    await running.settle(5)
-    assert [v for request, v in source.requests if request == "list"] == ["0", seen, ""]
-
-
-async def test_a_busy_server_costs_a_watch_one_pause_and_no_list(source, start, make_status) -> None:
-    running = start()
-    await running.settle(10)
-    source.failures["watch"] += [BUSY, BUSY]
-    source.send(make_status(429, "TooManyRequests"))
-    await running.settle(30)
-    assert [request for request, _ in source.requests] == ["stream", "watch", "watch", "watch"]
-
-
-async def test_a_pause_is_at_least_as_long_as_the_server_asks(source, start) -> None:
-    source.failures["stream"].append(TooManyRequests(429, "TooManyRequests", "", retry_after_s=7.0))
-    running = start()
-    await running.settle(30)
-    assert source.times == pytest.approx([0, 7], abs=0.01)
-
-
-async def test_a_refused_connection_at_the_start_of_a_watch_costs_no_list(source, start) -> None:
-    running = start()
-    await running.settle(10)
-    source.failures["watch"] += [REFUSED, REFUSED]
-    source.drop()
-    await running.settle(10)
-    assert [request for request, _ in source.requests] == ["stream", "watch", "watch", "watch"]
-    assert running.reflector.last_error is None
-
-
-async def test_any_other_refusal_of_a_watch_leads_to_a_list(source, start) -> None:
-    running = start()
-    await running.settle(10)
-    source.failures["watch"].append(ServiceUnavailable(503, "ServiceUnavailable", "later"))
-    source.drop()
-    await running.settle(5)
-    assert [request for request, _ in source.requests] == ["stream", "watch", "stream"]
-
-
-async def test_a_silent_watch_is_opened_again_at_the_same_version_without_pause_or_list(source, start) -> None:
-    source.put("a")
-    running = start()
-    await running.settle(10)
-    source.send(WatchIdle("https://server", "silent for 150 s"))
-    await running.settle()
-    assert [request for request, _ in source.requests] == ["stream", "watch"]
-    assert running.reflector.statistics.idle_watches == 1
-    source.send(WatchIdle("https://server", "silent for 150 s"))
-    await running.settle(5)
-    assert [request for request, _ in source.requests] == ["stream", "watch", "watch"]
-
-
-async def test_pauses_double_up_to_their_cap(source, start) -> None:
-    source.failures["stream"] += [InternalError(500, "InternalError", "")] * 9
-    source.failures["list"] += [InternalError(500, "InternalError", "")] * 9
-    running = start()
-    await running.settle(115)
-    lists = [at for (request, _), at in zip(source.requests, source.times, strict=True) if request == "list"]
-    gaps = [later - earlier for earlier, later in pairwise(lists)]
-    assert gaps[:7] == pytest.approx([0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0], abs=0.01)
-
-
-async def test_a_forbidden_collection_is_tried_again_and_says_why(source, start) -> None:
-    forbidden = Forbidden(403, "Forbidden", "configmaps is forbidden")
-    source.failures["stream"] += [forbidden]
-    source.failures["list"] += [forbidden]
-    running = start()
-    await running.settle(0.5)
-    assert running.reflector.last_error is forbidden
-    assert running.reflector.state is ReflectorState.BACKOFF
-    await running.settle(5)
+    source.failures["list"].append(ZeroDivisionError("a bug"))
+    with structlog.testing.capture_logs() as logs:
+        running = start(name="buggy")
+        await running.settle(5)
+    assert [(entry["event"], entry["log_level"], entry["exc_info"]) for entry in logs] == [
+        ("reflector_bug", "error", True)
+    ]
     assert running.reflector.state is ReflectorState.WATCHING
-
-
-async def test_garbage_ends_the_round_and_the_relist_mends_the_cache(source, start) -> None:
-    source.put("a")
-    running = start()
-    await running.settle(10)
-    source.send(b"<html>502 Bad Gateway</html>")
-    source.objects.pop("a")
-    await running.settle(5)
-    assert running.agrees()
-    assert running.reflector.statistics.errors == 1
-
-
-async def test_strange_events_and_foreign_objects_are_skipped(source, start, make_event) -> None:
-    running = start()
-    await running.settle()
-    source.send(make_event("ADDED", {"kind": "Pod", "metadata": {"name": "p", "resourceVersion": "9"}}))
-    source.send(make_event("ADDED", {"kind": "ConfigMap"}))
-    source.send(make_event("SURPRISE", {"kind": "ConfigMap", "metadata": {"name": "x"}}))
-    source.put("a")
-    await running.settle()
-    assert running.agrees()
-
-
-async def test_bookmarks_move_the_version_from_which_a_watch_is_resumed(source, start) -> None:
-    running = start()
-    await running.settle(10)
-    source.version = 500
-    source.bookmark()
-    await running.settle(1)
-    source.drop()
-    await running.settle()
-    assert source.requests[-1] == ("watch", "501")
-
-
-@pytest.mark.parametrize(("configured", "uniform", "sent"), [(300, 0.0, 300), (1, 0.5, 450), (1800, 0.999, 3598)])
-async def test_watches_ask_to_be_ended_between_once_and_twice_the_least_time(
-    source, start, configured: int, uniform: float, sent: int
-) -> None:
-    running = start(ReflectorOptions(watch_timeout_s=configured), uniform)
-    await running.settle()
-    assert source.watch_options[0].timeout_s == sent
+    relists = metrics.REGISTRY.get_sample_value(
+        "reflector_relists_total", {"name": "buggy", "reason": "ZeroDivisionError"}
+    )
+    assert relists == 1
 
 
 @pytest.mark.parametrize(
-    ("page_size", "sizes"),
-    [(None, [500, 0]), (3, [3, 3])],
+    ("error", "reason"),
+    [
+        (BROKEN, "InternalError"),
+        (Forbidden(403, "", ""), "Forbidden"),
+        (CUT, "ConnectionFailed"),
+        (NotFound(404, "", ""), "NotFound"),
+        (BUSY, "TooManyRequests"),
+    ],
 )
-async def test_a_list_at_a_concrete_version_asks_for_no_pages_unless_told(
-    source, start, make_status, page_size: int | None, sizes: list[int]
-) -> None:
+async def test_relists_are_counted_by_what_made_them_needed(source, start, error: Exception, reason: str) -> None:
     source.streaming_list = False
-    for number in range(7):
-        source.put(f"c{number}")
-    running = start(ReflectorOptions(page_size=page_size))
-    await running.settle(10)
-    source.send(make_status(500, "InternalError"))
-    await running.settle(5)
-    assert [options.page_size for options in source.list_options] == sizes
-    assert running.agrees()
+    source.failures["list"].append(error)
+    name = f"relists-{reason}"
+    running = start(name=name)
+    await running.settle(0.5)
+    labels = {"name": name, "reason": reason}
+    assert metrics.REGISTRY.get_sample_value("reflector_relists_total", labels) is None
+    await running.settle(1)
+    assert metrics.REGISTRY.get_sample_value("reflector_relists_total", labels) == 1
 
 
-async def test_a_server_without_watch_cache_is_always_asked_for_pages(source, start, make_status) -> None:
-    source.streaming_list = False
-    for number in range(501):
-        source.put(f"c{number}")
+# --- the end ---
+
+
+@pytest.mark.parametrize("request_kind", ["list", "stream", "watch"])
+async def test_cancelling_while_a_request_is_under_way_ends_it(source, start, request_kind: str) -> None:
+    source.streaming_list = request_kind == "stream"
+    source.hold[request_kind] = asyncio.Event()
     running = start()
-    await running.settle(10)
-    source.send(make_status(500, "InternalError"))
-    await running.settle(5)
-    assert [options.page_size for options in source.list_options] == [500, 500]
-
-
-@pytest.mark.parametrize("when", [0.0, 0.5, 10.0])
-async def test_cancelling_leaves_no_open_watch(source, start, when: float) -> None:
-    source.failures["stream"].append(BUSY)
-    running = start()
-    await running.settle(when)
-    for task in asyncio.all_tasks():
-        if task is not asyncio.current_task():
-            task.cancel()
     await running.settle()
+    await cancel_all()
+    assert (source.open, source.open_lists) == ([], 0)
+    assert running.reflector.state is ReflectorState.STOPPED
+
+
+@pytest.mark.parametrize("when", ["in the pause", "before the marker", "in the events", "in the watch"])
+async def test_cancelling_leaves_no_open_watch(source, start, make_event, when: str) -> None:
+    if when == "in the pause":
+        source.failures["stream"].append(BUSY)
+    source.marker = when != "before the marker"
+    running = start()
+    await running.settle(0.5)
+    if when == "in the events":
+        obj = {"kind": "ConfigMap", "metadata": {"name": "a", "resourceVersion": "9"}}
+        source.send([make_event("MODIFIED", obj)] * 5000)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert 0 < running.reflector.statistics.events < 5000
+    await cancel_all()
     assert source.open == []
-    assert running.reflector.state is ReflectorState.STOPPED or when == 0.0
+    assert running.reflector.state is ReflectorState.STOPPED
+
+
+async def test_cancelling_before_the_first_request_asks_for_nothing(source, start) -> None:
+    running = start()
+    await cancel_all()
+    assert source.requests == []
+    assert running.sink.log == []
+
+
+async def test_cancelling_is_not_swallowed(source) -> None:
+    task = asyncio.create_task(Reflector("test", source, RecordReader(CONFIG_MAPS), Ignoring()).run())
+    await asyncio.sleep(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def cancel_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+class Ignoring:
+    """A sink that keeps nothing."""
+
+    def replace(self, *_: object) -> None: ...
+
+    def change(self, *_: object) -> None: ...
+
+    def bookmark(self, *_: object) -> None: ...
+
+    def absent(self) -> None: ...
