@@ -100,6 +100,8 @@ class Store:
                     if decoded is None:
                         decoded = record.decode()
                     found = function(decoded)
+                if isinstance(found, str):
+                    raise TypeError(f"wanted several values, found the text {found!r}; return [{found!r}]")
                 values.append(tuple(dict.fromkeys(found)))
             except Exception as error:
                 values.append(())
@@ -119,7 +121,7 @@ class Store:
         return Record(record.key, record.header, record.body, values)
 
     def _unindex(self, record: Record) -> None:
-        for buckets, found in zip(self._buckets.values(), record.values, strict=False):
+        for buckets, found in zip(self._buckets.values(), record.values, strict=True):
             for value in found:
                 bucket = buckets[value]
                 bucket.pop(record.key, None)

@@ -248,6 +248,12 @@ async def source() -> FakeCollection:
     return FakeCollection()
 
 
+@pytest.fixture(scope="session")
+def new_source() -> type[FakeCollection]:
+    """Makes a collection for each of many examples within one test."""
+    return FakeCollection
+
+
 Start = Callable[..., Running]
 
 

@@ -37,6 +37,28 @@ def test_what_has_no_newline_yet_is_pending() -> None:
     assert splitter.feed(b"d\n") == [b"bcd"]
 
 
+def test_empty_lines_are_dropped_wherever_they_are() -> None:
+    splitter = LineSplitter()
+    assert splitter.feed(b"\n\na\n\nb\n\n") == [b"a", b"b"]
+    assert splitter.feed(b"c") == []
+    assert splitter.feed(b"\n\n") == [b"c"]
+    assert splitter.pending == 0
+
+
+def test_the_limit_is_for_what_has_no_newline_yet() -> None:
+    splitter = LineSplitter(limit=4)
+    assert splitter.feed(b"123456\n1234") == [b"123456"]
+    assert splitter.feed(b"\n") == [b"1234"]
+    assert splitter.feed(b"12") == []
+    assert splitter.feed(b"34") == []
+    with pytest.raises(LineTooLong, match="5 bytes without a newline, the limit is 4"):
+        splitter.feed(b"5")
+
+
+def test_a_line_may_have_a_quarter_of_a_gigabyte() -> None:
+    assert LineSplitter()._limit == 256 * 1024 * 1024
+
+
 def test_a_line_of_twelve_megabytes_is_no_problem_and_an_endless_one_is_refused() -> None:
     splitter = LineSplitter(limit=16 * 1024 * 1024)
     chunk = b"x" * (64 * 1024)
