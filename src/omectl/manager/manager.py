@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import os
+import socket
 from collections.abc import Callable, Hashable
 from time import monotonic
 from typing import TypeVar, cast
@@ -81,7 +82,8 @@ class Manager:
     """Owns informers, events, election, servers and every runnable added; `run` it once.
 
     `client` outlives the manager. Everything happens in the loop that runs it, but for the renewal of the Lease (see
-    `campaign`); `leave` ends the process when a leader's loop is blocked for too long.
+    `campaign`); `leave` ends the process when a leader's loop is blocked for too long. Listeners are
+    bound TCP sockets to use instead of the addresses in the options; the manager closes them.
     """
 
     def __init__(
@@ -92,6 +94,8 @@ class Manager:
         clock: Clock | None = None,
         informers: InformerFactory | None = None,
         leave: Callable[[int], object] = os._exit,
+        metrics_listener: socket.socket | None = None,
+        probe_listener: socket.socket | None = None,
     ) -> None:
         self.options = options = options or ManagerOptions()
         self.client = client
@@ -118,6 +122,9 @@ class Manager:
             self.healthz.add("leader-election", self._elector.problem)
         self._metrics_server = metrics_server(options, client, self.clock)
         self._probe_server = HttpServer("probes", options.probe_address, options.probe_flag)
+        for server, listener in ((self._metrics_server, metrics_listener), (self._probe_server, probe_listener)):
+            if listener is not None:
+                server.listen_on(listener)
         self.healthz.add("ping", lambda: None)
         self.readyz.add("caches", self._caches_problem)
         self.readyz.add("running", self._running_problem)

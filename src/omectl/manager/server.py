@@ -19,6 +19,9 @@ from omectl.manager.probes import Answer, Checks
 from omectl.manager.serving_certificate import ServingCertificate
 
 if TYPE_CHECKING:
+    import socket
+    import ssl
+
     from aiohttp import web
     from aiohttp.typedefs import Handler, Middleware
 
@@ -99,10 +102,15 @@ class HttpServer:
         self._runner: web.AppRunner | None = None
         self._bound: tuple[str, int] | None = None
         self._listens_at = parse_address(address, flag)
+        self._listener: socket.socket | None = None
+
+    def listen_on(self, listener: socket.socket) -> None:
+        """Use this bound TCP socket instead of the address; it belongs to the server then. Call it before `start`."""
+        self._listener = listener
 
     @property
     def is_off(self) -> bool:
-        return self._listens_at is None
+        return self._listens_at is None and self._listener is None
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -166,7 +174,7 @@ class HttpServer:
 
     async def start(self) -> None:
         """Listen; does nothing when the address is off."""
-        if self._listens_at is None:
+        if self.is_off:
             return
         from aiohttp import web
 
@@ -179,19 +187,27 @@ class HttpServer:
             app.router.add_route(method, path, handler)
             if method == "GET":
                 app.router.add_head(path, handler)
-        host, port = self._listens_at
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=self._shutdown_s, keepalive_timeout=self._idle_s
         )
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port, ssl_context=context).start()
+            await self._site(self._runner, context).start()
         except OSError as error:
             await self.stop()
             raise AddressUnavailable(self._wanted, self._flag, error) from error
         bound = self._runner.addresses[0]
         self._bound = (str(bound[0]), int(bound[1]))
         _log.info("listening", server=self.name, url=self.url)
+
+    def _site(self, runner: web.AppRunner, context: ssl.SSLContext | None) -> web.BaseSite:
+        from aiohttp import web
+
+        if self._listener is not None:
+            return web.SockSite(runner, self._listener, ssl_context=context)
+        assert self._listens_at is not None  # else it is off
+        host, port = self._listens_at
+        return web.TCPSite(runner, host, port, ssl_context=context)
 
     async def stop(self) -> None:
         """Stop listening and end the open connections."""

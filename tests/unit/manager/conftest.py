@@ -2,10 +2,13 @@
 
 import asyncio
 import copy
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey, ResourceKind
@@ -249,3 +252,13 @@ def record(
 @pytest.fixture
 def told() -> Told:
     return Told()
+
+
+@pytest.fixture
+def told_logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What is logged from now on, informational entries too."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    with capture_logs() as logs:
+        yield logs
+    structlog.configure(**before)

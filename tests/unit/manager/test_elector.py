@@ -1,7 +1,6 @@
 """Candidates against a server that fails, in virtual time."""
 
 import asyncio
-import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -257,63 +256,3 @@ async def test_an_odd_lease_reads_as_released(api: Any) -> None:
     await me.acquire()
     assert now() < 0.1
     assert spec(api)["preferredHolder"] == "x"
-
-
-class Cut:
-    """One candidate's way to the server, which may be cut for a while."""
-
-    def __init__(self, api: Any) -> None:
-        self._api = api
-        self.down = False
-
-    def __getattr__(self, verb: str) -> Any:
-        async def call(*args: Any, **options: Any) -> Any:
-            if self.down:
-                raise ConnectionFailed("https://server", "no route to host")
-            return await getattr(self._api, verb)(*args, **options)
-
-        return call
-
-
-@pytest.mark.parametrize("seed", range(4))
-async def test_two_candidates_never_lead_at_once_whatever_happens(make_api: Any, seed: int) -> None:
-    """Faults before and after writes, slow answers, cuts and crashes; leading is judged by each one's own fence."""
-    dice = random.Random(seed)
-    api = make_api()
-    error = ConnectionFailed("https://server", "connection reset")
-    api.fault = lambda verb, kind, name: error if dice.random() < 0.15 else None
-    api.late_fault = lambda verb, kind, name: error if dice.random() < 0.15 else None
-    api.latency_s = lambda: dice.choice([0.0, 0.01, 0.5, 4.0]) if dice.random() < 0.3 else 0.0
-    ways = {place: Cut(api) for place in "ab"}
-    candidates: dict[str, LeaderElector] = {}
-    led: set[str] = set()
-
-    async def candidate(place: str) -> None:
-        for life in range(1000):
-            name = f"{place}-{life}"
-            me = candidates[place] = elector(ways[place], name)
-            try:
-                async with asyncio.timeout(dice.uniform(60.0, 300.0)):
-                    await me.acquire()
-                    led.add(name)
-                    await me.hold()
-            except (LeadershipLost, TimeoutError):
-                if dice.random() < 0.5:
-                    await me.release()
-
-    async def cut(place: str) -> None:
-        while True:
-            await asyncio.sleep(dice.uniform(10.0, 60.0))
-            ways[place].down = True
-            await asyncio.sleep(dice.uniform(1.0, 40.0))
-            ways[place].down = False
-
-    tasks = [asyncio.ensure_future(work(place)) for place in "ab" for work in (candidate, cut)]
-    try:
-        for _ in range(1500):
-            await asyncio.sleep(0.7)
-            leaders = [place for place, me in candidates.items() if me.is_leader]
-            assert len(leaders) <= 1, leaders
-    finally:
-        await cancelled(*tasks)
-    assert len(led) > 5

@@ -1,32 +1,238 @@
-"""Code that blocks the loop is found and named. Real time: threads know no other."""
+"""Code that blocks the loop is found and named. Real time, kept short: threads know no other."""
 
 import asyncio
 import threading
 import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
-from omectl.manager.watchdog import LoopWatchdog
+from omectl.api.json import JsonObject
+from omectl.api.resource import ObjectKey
+from omectl.informers import HeaderIndex, InformerFactory
+from omectl.kube.listing import RawPage
+from omectl.kube.resources import CONFIG_MAPS
+from omectl.manager import ChannelSource, Controller, KindSource, Result
+from omectl.manager import watchdog as watchdog_module
+from omectl.manager.watchdog import LoopStatistics, LoopWatchdog, Stall, guilty, stack_of, task_of
+from omectl.metrics import REGISTRY
+
+HERE = __file__
 
 
 def block_the_loop(seconds: float) -> None:
     time.sleep(seconds)
 
 
+@asynccontextmanager
+async def watching(watchdog: LoopWatchdog, *others: Any) -> AsyncIterator[None]:
+    tasks = [asyncio.ensure_future(watchdog.run()), *(asyncio.ensure_future(other) for other in others)]
+    await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def stall_by(watchdog: LoopWatchdog, name: str) -> Stall:
+    """The stall by the function of that name; others, of a busy machine, do not count."""
+    async with asyncio.timeout(5.0):
+        while watchdog.last_stall is None or not watchdog.last_stall.code.endswith(f" {name}"):
+            await asyncio.sleep(0.01)
+    return watchdog.last_stall
+
+
+def line_of(function: Callable[..., object]) -> str:
+    """The start of what a stack says about the first line inside a function."""
+    return f"{HERE}:{function.__code__.co_firstlineno + 1} "
+
+
 async def test_a_blocking_call_is_named_with_its_length() -> None:
     watchdog = LoopWatchdog(0.05)
+    lags = REGISTRY.get_sample_value("omectl_event_loop_lag_seconds_count") or 0.0
+    async with watching(watchdog):
+        block_the_loop(0.4)
+        stall = await stall_by(watchdog, "block_the_loop")
+        task = asyncio.current_task()
+    assert task is not None
+    assert 0.05 < stall.seconds < 5.0
+    assert stall.task == task.get_name()
+    assert stall.code == f"{line_of(block_the_loop)}block_the_loop"
+    assert stall.stack[-1] == stall.code
+    assert len(stall.stack) == 12
+    assert (REGISTRY.get_sample_value("omectl_event_loop_lag_seconds_count") or 0.0) >= lags + 1
+
+
+def test_a_stall_is_counted_and_told() -> None:
+    watchdog = LoopWatchdog(0.05)
+    before = REGISTRY.get_sample_value("omectl_event_loop_stalls_total") or 0.0
+    stall = Stall(0.41239, "worker/x/0", "x.py:3 reconcile", ("y.py:1 main", "x.py:3 reconcile"))
     with capture_logs() as logs:
-        task = asyncio.ensure_future(watchdog.run())
-        await asyncio.sleep(0.05)
-        block_the_loop(0.6)
-        async with asyncio.timeout(5.0):
-            while watchdog.last_stall is None:
-                await asyncio.sleep(0.01)
-        task.cancel()
-        await asyncio.wait({task})
-    assert 0.1 < watchdog.last_stall.seconds < 5.0
-    assert any("block_the_loop" in line for line in watchdog.last_stall.stack)
-    assert logs[0]["event"] == "event_loop_stalled"
+        watchdog._note(stall)
+    assert logs == [
+        {
+            "event": "event_loop_stalled",
+            "log_level": "warning",
+            "seconds": 0.412,
+            "task": "worker/x/0",
+            "code": "x.py:3 reconcile",
+            "blocked_at": ["y.py:1 main", "x.py:3 reconcile"],
+            "next_step": "move blocking work to a thread, or let long work pause",
+        }
+    ]
+    assert watchdog.statistics() == LoopStatistics(stalls=1, last_stall=stall)
+    watchdog._note(stall)
+    assert watchdog.statistics() == LoopStatistics(stalls=2, last_stall=stall)
+    assert REGISTRY.get_sample_value("omectl_event_loop_stalls_total") == before + 2
+
+
+async def test_a_loop_that_answers_is_not_told_of() -> None:
+    watchdog = LoopWatchdog(5.0)
+    with capture_logs() as logs:
+        async with watching(watchdog):
+            await asyncio.sleep(0.25)
+    assert (logs, watchdog.last_stall, watchdog.problem()) == ([], None, None)
+    assert watchdog.statistics() == LoopStatistics(stalls=0, last_stall=None)
+
+
+class OneList:
+    """A collection of one object that never changes."""
+
+    streaming_list = False
+
+    async def pages(self, options: Any) -> AsyncIterator[RawPage]:
+        yield RawPage([b'{"metadata":{"namespace":"ns","name":"a","uid":"u","resourceVersion":"1"}}'], "1", "", True)
+
+    @asynccontextmanager
+    async def watch(self, options: Any) -> AsyncIterator[AsyncIterator[list[bytes]]]:
+        async def never() -> AsyncIterator[list[bytes]]:
+            await asyncio.get_running_loop().create_future()
+            yield []
+
+        yield never()
+
+    async def is_served(self) -> bool:
+        return True
+
+
+def factory() -> InformerFactory:
+    return InformerFactory(None, source=lambda *_: OneList())  # type: ignore[arg-type]
+
+
+async def test_a_reconciler_that_blocks_is_named() -> None:
+    async def slow_reconcile(key: str) -> Result:
+        time.sleep(0.4)
+        return Result()
+
+    watchdog, channel = LoopWatchdog(0.05), ChannelSource[str]("c")
+    channel.put("k")
+    controller = Controller("blocking", slow_reconcile, [channel])
+    async with watching(watchdog, controller.run()):
+        stall = await stall_by(watchdog, "slow_reconcile")
+    assert stall.task == "worker/blocking/0"
+    assert stall.code == f"{line_of(slow_reconcile)}slow_reconcile"
+
+
+async def test_a_handler_that_blocks_is_named() -> None:
+    def slow_handler(event: Any) -> Iterable[ObjectKey]:
+        time.sleep(0.4)
+        return ()
+
+    async def reconcile(key: ObjectKey) -> Result:
+        return Result()
+
+    watchdog, informers = LoopWatchdog(0.05), factory()
+    source = KindSource(informers.informer(CONFIG_MAPS), slow_handler)
+    controller = Controller("handling", reconcile, [source])
+    async with watching(watchdog, informers.run(), controller.run()):
+        stall = await stall_by(watchdog, "slow_handler")
+    assert stall.task == "configmaps:handling"
+    assert stall.code == f"{line_of(slow_handler)}slow_handler"
+
+
+async def test_an_index_that_blocks_is_named() -> None:
+    def slow_index(header: Any) -> Iterable[str]:
+        time.sleep(0.4)
+        return ()
+
+    watchdog, informers = LoopWatchdog(0.05), factory()
+    informers.informer(CONFIG_MAPS, indexes={"slow": HeaderIndex(slow_index)})
+    async with watching(watchdog, informers.run()):
+        stall = await stall_by(watchdog, "slow_index")
+    assert "configmaps" in stall.task
+    assert stall.code == f"{line_of(slow_index)}slow_index"
+
+
+async def test_a_transform_that_blocks_is_named() -> None:
+    def slow_transform(obj: JsonObject) -> JsonObject:
+        time.sleep(0.4)
+        return obj
+
+    watchdog, informers = LoopWatchdog(0.05), factory()
+    informers.informer(CONFIG_MAPS, transform=slow_transform)
+    async with watching(watchdog, informers.run()):
+        stall = await stall_by(watchdog, "slow_transform")
+    assert "configmaps" in stall.task
+    assert stall.code == f"{line_of(slow_transform)}slow_transform"
+
+
+async def test_a_callback_of_the_loop_has_no_task() -> None:
+    seen: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.call_soon(lambda: seen.append(task_of(loop)))
+    await asyncio.sleep(0)
+    assert seen == ["(no task)"]
+
+
+async def test_a_stall_that_goes_on_is_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog_module, "_STILL_S", 0.1)
+    watchdog = LoopWatchdog(0.05)
+    with capture_logs() as logs:
+        async with watching(watchdog):
+            block_the_loop(0.6)
+            await stall_by(watchdog, "block_the_loop")
+    still = [entry for entry in logs if entry["event"] == "event_loop_still_stalled"]
+    assert still
+    assert {entry["log_level"] for entry in still} == {"error"}
+    assert 0.1 <= still[0]["seconds"] < 5.0
+    assert "block_the_loop" in still[0]["blocked_at"][-1]
+    assert still[0]["task"] == [entry for entry in logs if entry["event"] == "event_loop_stalled"][-1]["task"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "age_s", "told"), [(4.99, 0.0, False), (5.0, 0.0, True), (5.0, 29.0, True), (5.0, 31.0, False)]
+)
+def test_readiness_names_who_blocked_for_long_lately(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, age_s: float, told: bool
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(watchdog_module.time, "perf_counter", lambda: clock[0])
+    watchdog = LoopWatchdog(0.1)
+    watchdog._note(Stall(seconds, "worker/x/0", "x.py:3 reconcile", ("x.py:3 reconcile",)))
+    clock[0] += age_s
+    expected = "worker/x/0 held up the event loop for 5.0 s at x.py:3 reconcile"
+    assert watchdog.problem() == (expected if told else None)
+
+
+def test_the_guilty_line_is_the_innermost_outside_the_standard_library() -> None:
+    library = f"{watchdog_module._STANDARD_LIBRARY}/json/decoder.py:1 decode"
+    package = f"{watchdog_module._STANDARD_LIBRARY}/site-packages/requests/api.py:2 get"
+    debian = f"{watchdog_module._STANDARD_LIBRARY}/dist-packages/requests/api.py:2 get"
+    frozen = "<frozen importlib._bootstrap>:100 _find_and_load"
+    assert guilty(("/app/a.py:1 f", "/app/b.py:2 g", library, frozen)) == "/app/b.py:2 g"
+    assert guilty(("/app/a.py:1 f", package, library)) == package
+    assert guilty(("/app/a.py:1 f", debian)) == debian
+    assert guilty((frozen, library)) == library
+
+
+def test_a_thread_that_has_ended_has_no_stack() -> None:
+    assert stack_of(-1) == ("(unknown)",)
+    assert stack_of(threading.get_ident())[-1].endswith(" stack_of")
 
 
 async def test_the_thread_ends_with_the_task() -> None:
