@@ -42,6 +42,7 @@ WEBHOOK_REQUESTS = "controller_runtime_webhook_requests_total"
 WEBHOOK_LATENCY = "controller_runtime_webhook_latency_seconds"
 WEBHOOK_IN_FLIGHT = "controller_runtime_webhook_requests_in_flight"
 WEBHOOK_PANICS = "controller_runtime_webhook_panics_total"
+CONVERSION_PANICS = "controller_runtime_conversion_webhook_panics_total"
 CERTWATCHER_READS = "certwatcher_read_certificate_total"
 CERTWATCHER_READ_ERRORS = "certwatcher_read_certificate_errors_total"
 
