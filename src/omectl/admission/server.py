@@ -55,6 +55,7 @@ _CONVERSION_PANICS = metrics.counter(metrics.CONVERSION_PANICS, "Exceptions of c
 
 _LONGEST_S = 30.0
 """The API server waits this long at most for a webhook."""
+_DRAINED = 4 * BODY_LIMIT
 _TIMEOUT = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)")
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
@@ -226,18 +227,25 @@ def _crashed(path: str, asked: ConversionRequest, error: Exception) -> bytes:
 
 
 async def _read(request: web.Request) -> bytes:
-    """The whole body. Raises ReviewInvalid with code 413 when it is too large."""
+    """The whole body. Raises ReviewInvalid: with code 413 when it is too large, with 400 when it does not come.
+
+    What is too large is read on and thrown away, within bounds: who still writes would not read the answer.
+    """
     pieces: list[bytes] = []
     size = 0
-    if (request.content_length or 0) <= BODY_LIMIT:
-        async for piece in request.content.iter_any():
-            pieces.append(piece)
-            size += len(piece)
-            if size > BODY_LIMIT:
-                break
-        else:
-            return b"".join(pieces)
-    raise ReviewInvalid(413, f"wanted a review of at most {BODY_LIMIT} bytes, found a larger one")
+    try:
+        async with asyncio.timeout(_LONGEST_S):
+            async for piece in request.content.iter_any():
+                size += len(piece)
+                if size <= BODY_LIMIT:
+                    pieces.append(piece)
+                elif size > _DRAINED:
+                    break
+    except TimeoutError as error:
+        raise ReviewInvalid(400, f"wanted the whole body within {_LONGEST_S:g} s, found {size} bytes") from error
+    if size > BODY_LIMIT:
+        raise ReviewInvalid(413, f"wanted a review of at most {BODY_LIMIT} bytes, found a larger one")
+    return b"".join(pieces)
 
 
 def _patience_s(timeout: str) -> float:

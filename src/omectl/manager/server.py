@@ -5,7 +5,6 @@ With a `ServingCertificate` a server speaks TLS (HTTP/1.1), with an `AccessFilte
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
@@ -30,7 +29,6 @@ _log = structlog.stdlib.get_logger(__name__)
 
 SHUTDOWN_S = 2.0
 IDLE_S = 90.0
-_CLOSING_TURNS = 3
 
 RequestHandler: TypeAlias = "Callable[[web.Request], Awaitable[web.Response]]"
 
@@ -190,7 +188,12 @@ class HttpServer:
             if method == "GET":
                 app.router.add_head(path, handler)
         self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=self._shutdown_s, keepalive_timeout=self._idle_s
+            app,
+            access_log=None,
+            shutdown_timeout=self._shutdown_s,
+            keepalive_timeout=self._idle_s,
+            # Reading on after the answer would outlive a stop; who wants a body reads it.
+            lingering_time=0.0,
         )
         await self._runner.setup()
         try:
@@ -216,9 +219,6 @@ class HttpServer:
         runner, self._runner, self._bound = self._runner, None, None
         if runner is not None:
             await runner.cleanup()
-            # A task that still read what nobody wanted has been told to end, and needs the loop's turn for it.
-            for _ in range(_CLOSING_TURNS):
-                await asyncio.sleep(0)
 
 
 def _guarded(guard: AccessFilter) -> Middleware:

@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +211,64 @@ async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(
         "allowed": False,
         "status": {"code": 413, "message": "wanted a review of at most 7340032 bytes, found a larger one"},
     }
+
+
+async def test_who_sends_without_end_is_not_read_without_end(source: Given, session: aiohttp.ClientSession) -> None:
+    server = server_of(source)
+    server.register("/here", yes)
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1 << 20
+            yield bytes(1 << 20)
+
+    async with running(server):
+        asked = session.post(server.url + "/here", data=endless(), headers={"Content-Type": "application/json"})
+        # The answer may or may not arrive before the end of the connection.
+        with suppress(aiohttp.ClientError):
+            async with asyncio.timeout(10.0), asked as response:
+                assert (await response.json())["response"]["status"]["code"] == 413
+    assert BODY_LIMIT < sent < 15 * BODY_LIMIT
+
+
+async def test_a_body_that_stops_coming_is_given_up(
+    source: Given, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omectl.admission.server._LONGEST_S", 0.05)
+    server = server_of(source)
+    server.register("/here", yes)
+    end = asyncio.Event()
+
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b"{"
+        await end.wait()
+
+    async with running(server):
+        asked = session.post(server.url + "/here", data=stalled(), headers={"Content-Type": "application/json"})
+        async with asyncio.timeout(5.0), asked as response:
+            status = (await response.json())["response"]["status"]
+            end.set()
+    assert status == {"code": 400, "message": "wanted the whole body within 0.05 s, found 1 bytes"}
+
+
+async def test_a_caller_that_hangs_up_within_the_body_leaves_nothing_behind(
+    source: Given, session: aiohttp.ClientSession
+) -> None:
+    server = server_of(source)
+    server.register("/here", yes)
+    async with running(server):
+        host, _, port = server.url.removeprefix("https://").rpartition(":")
+        anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+        _, writer = await asyncio.open_connection(host, int(port), ssl=anyone)
+        writer.write(b"POST /here HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        writer.transport.abort()
+        await asyncio.sleep(0.02)
+        assert (await post(session, server.url + "/here", json=review()))[0] == 200
 
 
 @pytest.mark.parametrize(
