@@ -244,7 +244,7 @@ async def test_one_broken_object_in_a_batch_costs_only_itself(
     source.send(lines)
     await settle()
     assert told.lines() == ["added a", "added b"]
-    assert informer.statistics()["skipped"] == 1
+    assert informer.statistics()["mirrors"][0]["skipped"] == 1
 
 
 @pytest.mark.looptime
@@ -279,7 +279,7 @@ async def test_an_index_and_a_transform_that_fail_for_one_object_harm_no_other(s
     await settle()
     assert told.lines() == ["added a", "added b", "added c"]
     assert [key.name for key in informer.lister.index_keys("seen", "True")] == ["a", "c"]
-    statistics = informer.statistics()
+    statistics = informer.statistics()["mirrors"][0]
     assert (statistics["transform_errors"], statistics["index_errors"]) == (1, 1)
 
 
@@ -348,17 +348,17 @@ async def test_replays_go_on_over_watches_that_end_and_through_relists(source, r
 
 @pytest.mark.looptime
 async def test_a_replay_brings_no_older_state_after_a_newer_one(source, run: Run) -> None:
-    informer = Informer(CONFIG_MAPS, source, resync_s=0.005)
+    informer = Informer(CONFIG_MAPS, source, resync_s=1.0)
     source.put("a")
     told = Told(informer)
     informer.add_handler(told)
     run(informer)
     for number in range(200):
         source.put("a", x=str(number))
-        await settle(0.003)
+        await settle(0.3)
     versions = [int(event.header.resource_version) for event in told.events]
     assert versions == sorted(versions)
-    assert sum(event.resync for event in told.events) > 50
+    assert sum(event.resync for event in told.events) >= 55
     updates = [event for event in told.events if event.type is EventType.UPDATED and not event.resync]
     assert len(updates) >= 199
 
