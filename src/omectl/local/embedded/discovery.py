@@ -60,7 +60,7 @@ def _group(registry: KindRegistry, name: str) -> JsonObject:
 def _resources(registry: KindRegistry, group: str, version: str) -> JsonObject:
     kinds = _kinds(registry, group, version)
     if not kinds:
-        raise statuses.page_not_found()
+        raise statuses.page_not_found() if group else statuses.no_such_resource()
     resources: list[JsonValue] = []
     for served in kinds:
         kind = served.kind

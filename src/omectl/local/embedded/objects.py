@@ -87,7 +87,7 @@ def updated(served: ServedKind, old: Stored, obj: JsonObject, *, status_only: bo
     metadata = copy.copy(metadata_of(obj))
     before = metadata_of(old.obj)
     wanted = as_text(metadata.get("resourceVersion"))
-    if not wanted and not served.unconditional_update:
+    if wanted in {"", "0"} and not served.unconditional_update:
         raise statuses.version_required(served, name)
     if wanted and not wanted.isdigit():
         raise statuses.plain_error(f'strconv.ParseUint: parsing "{wanted}": invalid syntax')

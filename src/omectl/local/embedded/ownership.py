@@ -92,7 +92,7 @@ def applied(old: JsonObject | None, wanted: JsonObject, writer: Writer, *, force
     """What an apply makes of an object. Raises Refusal (409) with every field that another manager owns."""
     base: JsonObject = copy.deepcopy(old) if old is not None else {}
     managers = _read(metadata_of(base).get("managedFields"))
-    intended = _leaves(wanted)
+    intended = {path: value for path, value in _leaves(wanted).items() if not _is_shared(path)}
     live = _leaves(base)
     mine = _entry(managers, writer, "Apply")
     conflicts: list[tuple[str, str]] = []
@@ -114,6 +114,9 @@ def applied(old: JsonObject | None, wanted: JsonObject, writer: Writer, *, force
     owned = set[Path]().union(*(manager.paths for manager in managers))
     for path in sorted(abandoned - owned, key=len, reverse=True):
         _remove(result, path)
+    metadata = metadata_of(result)
+    for name in [name for name, value in metadata.items() if value in ({}, [])]:
+        del metadata[name]
     _write(result, managers, writer.now, touched=True, writer=writer, operation="Apply")
     return result
 
@@ -195,6 +198,11 @@ def _collect(path: Path, value: JsonValue, found: dict[Path, JsonValue]) -> None
             found[*path, f"k:{_json({'uid': item.get('uid')})}"] = item
     else:
         found[path] = value
+
+
+def _is_shared(path: Path) -> bool:
+    """Whether a path is one of the metadata's maps and lists themselves, which nobody owns by applying."""
+    return path[0] == "f:metadata" and path[-1] == "."
 
 
 def _json(value: JsonValue) -> str:

@@ -79,6 +79,8 @@ class Reader:
         after = ""
         if token:
             version, after, state = self._continued(place, token)
+            if query.get("resourceVersion") == "0" and self._options.watch_cache:
+                limit = 0
         else:
             version, state, limit = self._from_start(place, query, limit)
         found = self._page(state, place.namespace, selection, after)
@@ -121,7 +123,7 @@ class Reader:
         return OpenWatch(watcher, float(timeout_s), bookmarks, streaming is True and bookmarks, too_new)
 
     def _representation(self, request: RecordedRequest, place: Place, *, of_list: bool) -> Representation:
-        form = parse_accept(request.header("accept"), of_list=of_list)
+        form = parse_accept(request.header("accept"), of_list=of_list, custom=place.served.custom)
         include = request.query.get("includeObject", "") or "Metadata"
         return Representation(
             served=place.served,

@@ -19,7 +19,7 @@ from omectl.local.embedded.storage import Stored
 _encode = msgspec.json.Encoder().encode
 _META: Final = "meta.k8s.io/v1"
 _NAME: Final = Column("Name", "string")
-_AGE: Final = Column("Age", "string")
+_AGE: Final = Column("Age", "date")
 _PLAIN: Final = frozenset({"application/json", "application/*", "*/*", ""})
 
 
@@ -49,7 +49,7 @@ class Representation:
     def document(self, obj: JsonObject) -> bytes:
         """An object that is not stored in this state, such as a deleted one."""
         if self.form is Form.OBJECT:
-            return _encode({**obj, "apiVersion": self.served.kind.api_version})
+            return _encode({**obj, "apiVersion": self.served.kind.api_version})  # in its place, behind the kind
         if self.form is Form.METADATA:
             return _encode(_partial(obj))
         version = as_text(metadata_of(obj).get("resourceVersion"))
@@ -61,9 +61,16 @@ class Representation:
             return _encode(self._table([stored.obj for stored in objects], metadata))
         kind = self.served.list_kind if self.form is Form.OBJECT else "PartialObjectMetadataList"
         api_version = self.served.kind.api_version if self.form is Form.OBJECT else _META
-        items = b",".join(self.one(stored) for stored in objects)
+        items = b",".join(self._item(stored) for stored in objects)
         head = _encode({"kind": kind, "apiVersion": api_version, "metadata": metadata})
         return head[:-1] + b',"items":[' + items + b"]}"
+
+    def _item(self, stored: Stored) -> bytes:
+        """An object in a list; those of built-in kinds do not say what they are there."""
+        raw = self.one(stored)
+        if self.form is not Form.OBJECT or self.served.custom:
+            return raw
+        return b"{" + raw.removeprefix(self.served.type_prefix)
 
     def bookmark(self, version: int, marker: str | None) -> bytes:
         """The object of a BOOKMARK event; `marker` is the value of the annotation that ends a streaming list."""
@@ -103,8 +110,8 @@ class Representation:
         row: JsonObject = {"cells": [self._cell(obj, column) for column in columns]}
         if self.include == "Metadata":
             row["object"] = _partial(obj)
-        elif self.include == "Object":
-            row["object"] = obj
+        else:
+            row["object"] = obj if self.include == "Object" else None
         return row
 
     def _cell(self, obj: JsonObject, column: Column) -> JsonValue:
@@ -127,8 +134,8 @@ class Representation:
         return f"{max(0, seconds)}s"
 
 
-def parse_accept(accept: str, *, of_list: bool) -> Form:
-    """The first form of an `Accept` header that the server has. Raises Refusal (406) when there is none."""
+def parse_accept(accept: str, *, of_list: bool, custom: bool) -> Form:
+    """The first form of an `Accept` header that the server has. Raises Refusal (406, 500) when there is none."""
     for clause in accept.split(","):
         media_type, *parameters = (part.strip() for part in clause.split(";"))
         if media_type not in _PLAIN:
@@ -144,7 +151,15 @@ def parse_accept(accept: str, *, of_list: bool) -> Form:
             continue
         if kind == "Table":
             return Form.TABLE
-        if kind == ("PartialObjectMetadataList" if of_list else "PartialObjectMetadata"):
+        if kind == "PartialObjectMetadata":
+            if of_list:
+                raise statuses.not_acceptable(f"you requested {kind}, but the requested object is a list")
+            return Form.METADATA
+        if kind == "PartialObjectMetadataList":
+            if not of_list:
+                if custom:
+                    raise statuses.plain_error("content is not a list")
+                raise statuses.not_acceptable(f"you requested {kind}, but the requested object is not a list")
             return Form.METADATA
     raise statuses.not_acceptable()
 

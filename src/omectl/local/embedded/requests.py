@@ -69,7 +69,7 @@ class RecordedRequest:
     def flag(self, name: str) -> bool | None:
         """A boolean parameter; None when it is not given."""
         value = self.query.get(name)
-        return None if value is None or value == "" else value in {"true", "1", "True", "TRUE", "t", "T"}
+        return None if value is None else _is_true(value)
 
     def header(self, name: str) -> str:
         """A header; "" when it is not there."""
@@ -91,7 +91,8 @@ def find_place(registry: KindRegistry, path: str) -> Place | None:
     plural, name, subresource, *more = [*rest, "", ""]
     served = registry.find(group, version, plural)
     if served is None or (namespace and not served.kind.namespaced) or any(more):
-        if not registry.has_group_version(group, version) or (served is None and registry.is_custom(group, version)):
+        unknown = bool(group) and not registry.has_group_version(group, version)
+        if unknown or (served is None and registry.is_custom(group, version) and group):
             raise statuses.page_not_found()
         raise statuses.no_such_resource()
     if name and served.kind.namespaced and not namespace:
@@ -104,7 +105,7 @@ def find_place(registry: KindRegistry, path: str) -> Place | None:
 def verb_of(place: Place, method: str, query: Mapping[str, str]) -> str:
     """The API verb; "" for one that the place does not have."""
     verb = _VERBS.get((bool(place.name), method), "")
-    if verb == "list" and query.get("watch") in {"true", "1"}:
+    if verb == "list" and "watch" in query and _is_true(query["watch"]):
         return "watch"
     across = place.served.kind.namespaced and not place.namespace
     if across and verb in {"create", "deletecollection"}:
@@ -112,6 +113,11 @@ def verb_of(place: Place, method: str, query: Mapping[str, str]) -> str:
     if place.subresource and verb == "delete":
         return ""
     return verb
+
+
+def _is_true(value: str) -> bool:
+    """Everything but a plain no is a yes."""
+    return value.lower() not in {"0", "false"}
 
 
 def decode_body(body: bytes, content_type: str, kind: str) -> JsonObject:
@@ -138,12 +144,7 @@ def check_object(place: Place, obj: JsonObject) -> None:
     served, metadata = place.served, obj.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         raise statuses.bad_request(f"the object provided is unrecognized (must be of type {served.kind.kind})")
-    api_version, kind = as_text(obj.get("apiVersion")), as_text(obj.get("kind"))
-    if kind not in {"", served.kind.kind} or api_version not in {"", served.kind.api_version}:
-        raise statuses.bad_request(
-            f'{kind} in version "{api_version}" cannot be handled as a {served.kind.kind}: '
-            f"wanted {served.kind.kind} in version {served.kind.api_version}"
-        )
+    _check_kind(served, obj)
     key = key_of(obj)
     if place.name and key.name not in {"", place.name}:
         raise statuses.bad_request(
@@ -152,6 +153,25 @@ def check_object(place: Place, obj: JsonObject) -> None:
     if key.namespace not in {"", place.namespace}:
         raise statuses.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
+        )
+
+
+def _check_kind(served: ServedKind, obj: JsonObject) -> None:
+    api_version, kind = as_text(obj.get("apiVersion")), as_text(obj.get("kind"))
+    if served.custom:
+        if not kind or not api_version:
+            missing = "Kind" if not kind else "apiVersion"
+            text = msgspec.json.encode(obj).decode()
+            raise statuses.bad_request(
+                f"the object provided is unrecognized (must be of type {served.kind.kind}): "
+                f"Object '{missing}' is missing in '{text}' ({text})"
+            )
+        if api_version == served.kind.api_version and kind != served.kind.kind:
+            raise statuses.wrong_kind(served, kind, key_of(obj).name)
+    if kind not in {"", served.kind.kind} or api_version not in {"", served.kind.api_version}:
+        raise statuses.bad_request(
+            f'{kind} in version "{api_version}" cannot be handled as a {served.kind.kind}: '
+            f"wanted {served.kind.kind} in version {served.kind.api_version}"
         )
 
 

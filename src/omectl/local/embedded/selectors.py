@@ -119,14 +119,16 @@ def _parse_labels(text: str) -> tuple[Test, ...]:
         found.append(_requirement(tokens))
         separator = tokens.next()
         if separator not in {",", ""}:
-            raise _unparsable(f"found '{separator}', expected: ',' or 'end of string'")
+            raise statuses.bad_request(f"found '{separator}', expected: ',' or 'end of string'")
         if separator == "," and not tokens.peek():
-            raise _unparsable("found '', expected: identifier after ','")
+            raise statuses.bad_request("found '', expected: identifier after ','")
     return tuple(found)
 
 
 def _requirement(tokens: _Tokens) -> Test:
     key = tokens.next()
+    if key in {",", "(", ")", "=", "==", "!=", "<", ">"}:
+        raise statuses.bad_request(f"found '{key}', expected: !, identifier, or 'end of string'")
     if key == "!":
         absent = tokens.next()
         return lambda labels: absent not in labels
@@ -169,7 +171,7 @@ def _values(tokens: _Tokens) -> frozenset[str]:
     values: set[str] = set()
     while (part := tokens.next()) != ")":
         if part == "":
-            raise _unparsable("found '', expected: ',', or ')'")
+            raise _unparsable("found '', expected: ',' or ')'")
         if part != ",":
             values.add(part)
     return frozenset(values)

@@ -55,6 +55,15 @@ _WITHOUT_GENERATION = frozenset(
     }
 )
 _WITH_VERSION_ALWAYS = frozenset({resources.LEASES, resources.CUSTOM_RESOURCE_DEFINITIONS})
+_RETURNED_BY_DELETE = frozenset(
+    {
+        resources.PERSISTENT_VOLUME_CLAIMS,
+        resources.PERSISTENT_VOLUMES,
+        resources.PODS,
+        resources.SERVICE_ACCOUNTS,
+        resources.SERVICES,
+    }
+)
 _WITHOUT_STORAGE = frozenset(
     {resources.SELF_SUBJECT_ACCESS_REVIEWS, resources.SUBJECT_ACCESS_REVIEWS, resources.TOKEN_REVIEWS}
 )
@@ -81,6 +90,11 @@ class ServedKind:
     columns: tuple[Column, ...] = ()
 
     @property
+    def returned_by_delete(self) -> bool:
+        """Whether a delete answers with the object also when it is gone."""
+        return self.kind in _RETURNED_BY_DELETE
+
+    @property
     def shelf(self) -> Resource:
         """Where its objects are stored."""
         return self.kind.group, self.kind.plural
@@ -89,6 +103,11 @@ class ServedKind:
     def resource(self) -> str:
         """`pods` or `widgets.example.com`, as error messages have it."""
         return f"{self.kind.plural}.{self.kind.group}" if self.kind.group else self.kind.plural
+
+    @property
+    def type_prefix(self) -> bytes:
+        """How the JSON of a stored object begins."""
+        return f'{{"kind":"{self.kind.kind}","apiVersion":"{self.kind.api_version}",'.encode()
 
     @property
     def list_kind(self) -> str:

@@ -331,6 +331,8 @@ class EmbeddedServer:
         found = discovery.document(self._registry, request.path, request.header("accept"))
         if found is None:
             raise statuses.page_not_found()
+        if request.method != "GET":
+            raise statuses.method_not_allowed()
         return self._sent(request, Answer(200, msgspec.json.encode(found)))
 
     def _write(self, request: RecordedRequest, place: Place) -> Answer:

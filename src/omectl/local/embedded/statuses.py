@@ -96,9 +96,9 @@ def method_not_allowed() -> Refusal:
     return Refusal(405, "MethodNotAllowed", message, {})
 
 
-def not_acceptable() -> Refusal:
+def not_acceptable(message: str = f"only the following media types are accepted: {_JSON}") -> Refusal:
     """No representation that the client accepts."""
-    return Refusal(406, "NotAcceptable", f"only the following media types are accepted: {_JSON}")
+    return Refusal(406, "NotAcceptable", message)
 
 
 def unsupported_media_type(accepted: Sequence[str]) -> Refusal:
@@ -173,6 +173,13 @@ def invalid(about: str, details: JsonObject, causes: Sequence[tuple[str, str, st
 def invalid_object(served: ServedKind, name: str, cause: tuple[str, str, str]) -> Refusal:
     """An object that breaks a rule of its own."""
     return invalid(served.kind.group_kind, _about_kind(served, name), [cause])
+
+
+def wrong_kind(served: ServedKind, found: str, name: str) -> Refusal:
+    """A custom resource that says it is something else."""
+    details = _details(name, served.kind.group, found)
+    cause = ("FieldValueInvalid", "kind", f'Invalid value: "{found}": must be {served.kind.kind}')
+    return invalid(f"{found}.{served.kind.group}", details, [cause])
 
 
 def version_required(served: ServedKind, name: str) -> Refusal:

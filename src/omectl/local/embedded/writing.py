@@ -40,6 +40,10 @@ class Editor:
         """The whole object, or its whole status."""
         obj = decode_body(request.body, request.header("content-type"), place.served.kind.kind)
         check_object(place, obj)
+        if not key_of(obj).name:
+            raise statuses.bad_request(
+                f"the name of the object ({place.name} based on URL) was undeterminable: name must be provided"
+            )
         return self._replace(request, place, self._existing(place), obj)
 
     def patch(self, request: RecordedRequest, place: Place) -> Answer:
@@ -60,8 +64,8 @@ class Editor:
         old = self._existing(place)
         options.check(place, old)
         left = self._delete(request, place, old, options)
-        if left is not None:
-            return self._answer(request, place, 200, left)
+        if left is not None or place.served.returned_by_delete:
+            return self._answer(request, place, 200, left or old.obj)
         status = statuses.deleted(place.served, place.name, as_text(metadata_of(old.obj).get("uid")))
         return Answer(200, msgspec.json.encode(status))
 
@@ -104,8 +108,9 @@ class Editor:
             cause = ("FieldValueRequired", "fieldManager", "Required value: is required for apply patch")
             raise statuses.invalid_options("PatchOptions", [cause])
         wanted = decode_body(request.body, patches.APPLY_PATCH, place.served.kind.kind)
-        if not wanted.get("apiVersion") or not wanted.get("kind"):
-            raise statuses.bad_request("invalid object type: /, Kind=")
+        api_version, kind = as_text(wanted.get("apiVersion")), as_text(wanted.get("kind"))
+        if (api_version, kind) != (place.served.kind.api_version, place.served.kind.kind):
+            raise statuses.bad_request(f"invalid object type: {api_version or '/'}, Kind={kind}")
         check_object(place, wanted)
         if metadata_of(wanted).get("managedFields"):
             raise statuses.bad_request("metadata.managedFields must be nil")
@@ -179,7 +184,7 @@ class Editor:
         return Answer(code, self._representation(request, place, of_list=False).document(obj))
 
     def _representation(self, request: RecordedRequest, place: Place, *, of_list: bool) -> Representation:
-        form = parse_accept(request.header("accept"), of_list=of_list)
+        form = parse_accept(request.header("accept"), of_list=of_list, custom=place.served.custom)
         return Representation(served=place.served, form=form, now=self._options.clock.now())
 
 
