@@ -22,6 +22,10 @@ class InformerCollector(Collector):
         """Include an informer for as long as it lives."""
         self._informers.add(informer)
 
+    def remove(self, informer: Informer) -> None:
+        """Leave an informer out from now on, though it lives."""
+        self._informers.discard(informer)
+
     def collect(self) -> Iterator[Metric]:
         """The series of all informers; of two with one name the newer one counts."""
         kind_labels = ("name", "group", "version", "resource")

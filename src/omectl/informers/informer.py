@@ -53,7 +53,7 @@ class Informer:
         collections = source if isinstance(source, Sequence) else [Collection(source=source, transform=transform)]
         self.mirrors = tuple(
             Mirror(
-                self.name if len(collections) == 1 else f"{self.name}[{collection.namespace or 'others'}]",
+                collection.name or self.name,
                 kind,
                 collection,
                 self,
@@ -224,10 +224,14 @@ class Informer:
                     group.create_task(self._replay(now), name=f"{self.name}:resync")
                 await self._reflect()
         finally:
-            self._stopped = True
             self._group = None
-            for registration in self._registrations:
-                registration.end()
+            self.close()
+
+    def close(self) -> None:
+        """Take no more handlers and end those that listen; `run` does it at its end."""
+        self._started = self._stopped = True
+        for registration in self._registrations:
+            registration.end()
 
     async def _reflect(self) -> None:
         """All reflectors; they end, and only then the handlers' tasks do."""

@@ -56,6 +56,15 @@ class Lister:
         """How many objects are kept as frozen types."""
         return len(self._decoded)
 
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that have a store of their own, and "" for the store of all others."""
+        return tuple(self._stores)
+
+    def covers(self, namespace: str) -> bool:
+        """Whether objects of the namespace are cached. All of them ("") are where each has a store."""
+        return namespace in self._stores or self._rest is not None or not namespace
+
     # --- one object ---
 
     def get(self, key: ObjectKey) -> JsonObject | None:

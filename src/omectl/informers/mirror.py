@@ -17,9 +17,13 @@ from omectl.informers.threads import LoopOwner
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """What one reflector lists and watches; `namespace` "" is every namespace, or the rest of them."""
+    """What one reflector lists and watches; `namespace` "" is every namespace, or the rest of them.
+
+    `name` "" is the informer's.
+    """
 
     source: ListerWatcher
+    name: str = ""
     namespace: str = ""
     transform: Transform | None = None
 

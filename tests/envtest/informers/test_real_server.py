@@ -95,8 +95,8 @@ async def test_pages_give_the_same_cache_as_a_stream(client: Client, namespace: 
     for number in range(7):
         await client.create(CONFIG_MAPS, config_map(namespace, f"c{number}"))
 
-    def paged(kind: ResourceKind, *selection: str) -> ClientListerWatcher:
-        source = ClientListerWatcher(client, kind, *selection)
+    def paged(kind: ResourceKind, *selection: str, metadata_only: bool) -> ClientListerWatcher:
+        source = ClientListerWatcher(client, kind, *selection, metadata_only=metadata_only)
         source.streaming_list = False
         return source
 

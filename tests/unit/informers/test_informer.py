@@ -285,7 +285,7 @@ class Sources:
         self.make = make
         self.made: dict[tuple[str, str], object] = {}
 
-    def __call__(self, kind, namespace: str, label_selector: str, field_selector: str):
+    def __call__(self, kind, namespace: str, label_selector: str, field_selector: str, *, metadata_only: bool):
         return self.made.setdefault((kind.plural, namespace), self.make())
 
 
