@@ -23,6 +23,7 @@ Handler: TypeAlias = Callable[[ObjectEvent], None]
 _PAUSE_AFTER_ERROR_S = 1.0
 _MANY_PENDING = 1024
 _SLOW_CALL_S = 0.1
+_PRECISION_S = 0.001
 
 
 class RegistrationEnded(RuntimeError):
@@ -129,8 +130,8 @@ class Registration:
         self._due_at = now + self.resync_s
 
     def is_due(self, now: float) -> bool:
-        """Whether a replay is due; if so, the next one is due a period from now."""
-        if self.resync_s == 0 or now < self._due_at:
+        """Whether a replay is due, to the millisecond (times are sums); if so, the next is due a period from now."""
+        if self.resync_s == 0 or now < self._due_at - _PRECISION_S:
             return False
         self.schedule(now)
         return True
@@ -181,7 +182,7 @@ class Registration:
 
     def _trace(self, event: ObjectEvent, seconds: float) -> None:
         if seconds > _SLOW_CALL_S:
-            _log.info(
+            _log.warning(
                 "informer_handler_slow",
                 handler=self.name,
                 object=str(event.key),

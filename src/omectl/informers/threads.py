@@ -32,8 +32,13 @@ class InThread:
         self.__qualname__ = getattr(handler, "__qualname__", "handler")
 
     async def call(self, event: ObjectEvent) -> None:
-        """Call the handler in a thread and wait for its end. Raises what it raises."""
-        await to_thread.run_sync(self._enter, event, limiter=self._limiter)
+        """Call the handler in a thread and wait for its end, when cancelled too. Raises what it raises."""
+        call = asyncio.ensure_future(to_thread.run_sync(self._enter, event, limiter=self._limiter))
+        try:
+            await asyncio.shield(call)
+        except asyncio.CancelledError as cancelled:
+            await asyncio.wait([call])
+            raise cancelled from call.exception()
 
     def _enter(self, event: ObjectEvent) -> None:
         token = RUNNING_IN_THREAD.set(self)

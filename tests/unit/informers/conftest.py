@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -11,6 +11,7 @@ import pytest
 
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey
+from omectl.informers import Informer, InformerFactory
 from omectl.informers.record import Record, RecordReader
 from omectl.informers.reflector import Reflector
 from omectl.informers.reflector_state import ReflectorOptions
@@ -42,6 +43,7 @@ class FakeCollection:
 
     streaming_list: bool = True
     served: bool | Exception = True
+    namespace: str = "ns"
     marker: bool = True
     prefetch_marker_value: str = "true"
     version: int = 1
@@ -70,7 +72,7 @@ class FakeCollection:
             "apiVersion": "v1",
             "metadata": {
                 "name": name,
-                "namespace": "ns",
+                "namespace": self.namespace,
                 "uid": uid or old_uid,
                 "resourceVersion": str(self.version),
                 "managedFields": [{"manager": "test"}],
@@ -268,6 +270,22 @@ async def start(source: FakeCollection) -> AsyncIterator[Start]:
         reflector = Reflector(name, source, reader, sink, options, uniform=lambda: uniform)
         tasks.append(asyncio.create_task(reflector.run()))
         return Running(source, sink, reflector)
+
+    yield begin
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def run() -> AsyncIterator[Callable[..., Awaitable[asyncio.Task[None]]]]:
+    """Run an informer or a factory until the test ends, or until the test cancels the task."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def begin(runnable: Informer | InformerFactory) -> asyncio.Task[None]:
+        tasks.append(asyncio.create_task(runnable.run()))
+        await asyncio.sleep(0.05)
+        return tasks[-1]
 
     yield begin
     for task in tasks:

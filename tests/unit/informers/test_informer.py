@@ -1,64 +1,23 @@
 """Informers: what handlers hear, when they are synced, what one broken part does to the others."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
+from tests.unit.informers.told import Told
 
-from omectl.api.base_model import ClusterBaseModel
-from omectl.api.json import JsonObject
-from omectl.api.kinds import CLUSTER_BASE_MODELS
-from omectl.api.resource import ObjectKey
 from omectl.informers import (
-    BY_OWNER_UID,
-    CacheNotSynced,
     Informer,
-    InformerFactory,
     InformerStopped,
-    Lister,
     ObjectEvent,
-    ReflectorState,
 )
-from omectl.informers.record import RecordReader
-from omectl.informers.store import Store
-from omectl.kube.errors import Forbidden, NotFound
-from omectl.kube.resources import CONFIG_MAPS, SECRETS
+from omectl.kube.resources import CONFIG_MAPS
 
 pytestmark = [pytest.mark.looptime, pytest.mark.asyncio]
-
-
-class Told:
-    """A handler that remembers."""
-
-    def __init__(self) -> None:
-        self.events: list[ObjectEvent] = []
-
-    def __call__(self, event: ObjectEvent) -> None:
-        self.events.append(event)
-
-    def lines(self) -> list[str]:
-        flags = {(False, False): "", (True, False): " initial", (False, True): " resync"}
-        return [f"{e.type.value} {e.key.name}{flags[e.initial, e.resync]}" for e in self.events]
 
 
 @pytest.fixture
 async def informer(source) -> Informer:
     return Informer(CONFIG_MAPS, source)
-
-
-@pytest.fixture
-async def run() -> AsyncIterator[object]:
-    tasks: list[asyncio.Task[None]] = []
-
-    async def begin(runnable: Informer | InformerFactory) -> asyncio.Task[None]:
-        tasks.append(asyncio.create_task(runnable.run()))
-        await asyncio.sleep(0.05)
-        return tasks[-1]
-
-    yield begin
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_handler_hears_what_exists_and_then_what_happens(source, informer: Informer, run) -> None:
@@ -273,111 +232,3 @@ async def test_a_long_list_leaves_the_loop_time_for_others(source, informer: Inf
     await run(informer)
     await counting
     assert turns > 9
-
-
-# --- the factory ---
-
-
-class Sources:
-    """A fake collection per kind."""
-
-    def __init__(self, make: type) -> None:
-        self.make = make
-        self.made: dict[tuple[str, str], object] = {}
-
-    def __call__(self, kind, namespace: str, label_selector: str, field_selector: str, *, metadata_only: bool):
-        return self.made.setdefault((kind.plural, namespace), self.make())
-
-
-@pytest.fixture
-async def sources(source) -> Sources:
-    return Sources(type(source))
-
-
-@pytest.fixture
-async def factory(sources: Sources) -> InformerFactory:
-    return InformerFactory(None, source=sources)  # type: ignore[arg-type]
-
-
-async def test_the_same_arguments_give_the_same_informer(factory: InformerFactory) -> None:
-    first = factory.informer(CONFIG_MAPS)
-    again = factory.informer(CONFIG_MAPS, indexes={"owner": BY_OWNER_UID})
-    assert first is again
-    assert first.lister.index_keys("owner", "x") == []
-    assert factory.informer(CONFIG_MAPS, namespace="ns") is not first
-    assert factory.informer(CONFIG_MAPS, label_selector="a=b").name == "configmaps[a=b]"
-
-
-async def test_informers_that_are_made_while_the_factory_runs_start_too(factory: InformerFactory, run) -> None:
-    await run(factory)
-    late = factory.informer(CONFIG_MAPS)
-    await factory.wait_for_sync(5)
-    assert late.has_synced
-
-
-async def test_a_kind_that_is_absent_holds_up_nobody(factory: InformerFactory, sources: Sources, run) -> None:
-    present, absent = factory.informer(CONFIG_MAPS), factory.informer(SECRETS)
-    secrets = sources.made["secrets", ""]
-    secrets.failures["stream"] += [NotFound(404, "", "404 page not found")] * 3
-    secrets.served = False
-    await run(factory)
-    await factory.wait_for_sync(1)
-    assert present.has_synced
-    assert (absent.has_synced, absent.is_absent) == (False, True)
-    await asyncio.sleep(30)
-    assert absent.has_synced
-    assert not absent.is_absent
-
-
-async def test_a_cache_that_does_not_fill_is_named_with_its_state_and_last_error(
-    factory: InformerFactory, sources: Sources, run
-) -> None:
-    factory.informer(CONFIG_MAPS)
-    stuck = factory.informer(SECRETS)
-    forbidden = Forbidden(403, "Forbidden", "secrets is forbidden")
-    sources.made["secrets", ""].failures["stream"] += [forbidden] * 9
-    sources.made["secrets", ""].failures["list"] += [forbidden] * 9
-    await run(factory)
-    with pytest.raises(
-        CacheNotSynced, match=r"not synced after 3 s: secrets \(backoff: .*secrets is forbidden"
-    ) as late:
-        await factory.wait_for_sync(3)
-    assert late.value.waiting == (stuck,)
-    assert stuck.state is ReflectorState.BACKOFF
-
-
-async def test_a_factory_runs_once(factory: InformerFactory, run) -> None:
-    await run(factory)
-    with pytest.raises(RuntimeError, match="run the factory once"):
-        await factory.run()
-
-
-# --- decoded reads ---
-
-
-def model(version: int, uid: str = "u") -> JsonObject:
-    return {
-        "apiVersion": "ome.io/v1beta1",
-        "kind": "ClusterBaseModel",
-        "metadata": {"name": "m", "uid": uid, "resourceVersion": str(version)},
-        "spec": {
-            "vendor": f"v{version}",
-            "modelFormat": {"name": "safetensors"},
-            "storage": {"storageUri": "hf://a/b"},
-        },
-    }
-
-
-async def test_a_decoded_object_is_made_once_per_version(make_event) -> None:
-    store, reader = Store("models"), RecordReader(CLUSTER_BASE_MODELS)
-    lister = Lister(store, decoded_limit=2)
-    key = ObjectKey("", "m")
-    assert lister.decoded(ClusterBaseModel, key) is None
-    for version in (1, 2):
-        record = reader.event(make_event("ADDED", model(version))).record
-        assert record is not None
-        store.put(record)
-        first = lister.decoded(ClusterBaseModel, key)
-        assert first is not None
-        assert first is lister.decoded(ClusterBaseModel, key)
-        assert first.spec.vendor == f"v{version}"
