@@ -121,7 +121,7 @@ class OneList:
 
 
 def factory() -> InformerFactory:
-    return InformerFactory(None, source=lambda *_: OneList())  # type: ignore[arg-type]
+    return InformerFactory(None, source=lambda *_, metadata_only: OneList())  # type: ignore[arg-type]
 
 
 async def test_a_reconciler_that_blocks_is_named() -> None:
