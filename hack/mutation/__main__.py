@@ -44,7 +44,24 @@ TARGETS = {
         ),
     ),
     "election": Target(
-        tuple(f"manager/{name}.py" for name in ("election", "elector", "lease", "runnable")), ("tests/unit/manager",)
+        tuple(f"manager/{name}.py" for name in ("election", "elector", "lease", "campaign", "pulse", "options")),
+        tuple(
+            f"tests/unit/manager/test_{name}.py"
+            for name in (
+                *("election", "elector", "elector_rules", "two_electors", "campaign", "pulse"),
+                *("manager_leadership", "manager_start"),
+            )
+        ),
+    ),
+    "manager": Target(
+        tuple(f"manager/{name}.py" for name in ("manager", "runnable", "probes", "signals", "sync", "watchdog")),
+        tuple(
+            f"tests/unit/manager/test_{name}.py"
+            for name in (
+                *("manager", "manager_start", "manager_leadership", "runnable", "probes", "signals", "sync"),
+                *("watchdog", "source"),
+            )
+        ),
     ),
 }
 

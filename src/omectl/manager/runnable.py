@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import structlog
@@ -104,12 +104,10 @@ class RunnableGroup:
             for task, runnable in self._tasks.items():
                 if isinstance(runnable, Preparing):
                     self._preparing.add(runnable.name)
-                    waiting.create_task(self._await_one(runnable, runnable.ready(), task))
+                    waiting.create_task(self._await_one(runnable, runnable, task))
 
-    async def _await_one(
-        self, runnable: Runnable, ready: Coroutine[object, object, None], task: asyncio.Task[None]
-    ) -> None:
-        waiter = asyncio.ensure_future(ready)
+    async def _await_one(self, runnable: Runnable, preparing: Preparing, task: asyncio.Task[None]) -> None:
+        waiter = asyncio.ensure_future(preparing.ready())
         try:
             await asyncio.wait({waiter, task}, return_when=asyncio.FIRST_COMPLETED)
         finally:

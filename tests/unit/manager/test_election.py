@@ -1,5 +1,9 @@
 """Who leads: every case of the decision."""
 
+import socket
+from pathlib import Path
+from uuid import UUID
+
 import pytest
 
 from omectl.manager.election import (
@@ -13,7 +17,7 @@ from omectl.manager.election import (
     observe,
     released,
 )
-from omectl.manager.options import ElectionOptions, ManagerOptions
+from omectl.manager.options import ElectionOptions, ManagerOptions, default_identity, default_namespace
 
 
 def held_by(holder: str, *, transitions: int = 3, duration_s: int = 15, renewed: str = "then") -> LeaseRecord:
@@ -78,17 +82,21 @@ def test_only_our_own_lease_is_released(holder: str, gives: bool) -> None:
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        ({"retry_period_s": 0.0}, "retry_period_s > 0"),
-        ({"renew_deadline_s": 2.4}, "renew_deadline_s > 1.2 x retry_period_s"),
-        ({"lease_duration_s": 10.0}, "lease_duration_s > renew_deadline_s"),
+        ({"retry_period_s": 0.0}, "retry_period_s > 0, found 0.0"),
+        ({"retry_period_s": -1.0}, "retry_period_s > 0, found -1.0"),
+        ({"retry_period_s": float("nan")}, "retry_period_s > 0, found nan"),
+        ({"renew_deadline_s": 2.4}, "renew_deadline_s > 1.2 x retry_period_s, found 2.4"),
+        ({"renew_deadline_s": -5.0}, "renew_deadline_s > 1.2 x retry_period_s, found -5.0"),
+        ({"lease_duration_s": 10.0}, "lease_duration_s > renew_deadline_s, found 10.0"),
+        ({"lease_duration_s": float("inf")}, "a finite lease_duration_s, found inf"),
         ({"lease_duration_s": 0.9, "renew_deadline_s": 0.5, "retry_period_s": 0.1}, "lease_duration_s >= 1"),
-        ({"identity": ""}, "an identity"),
-        ({"lease_name": ""}, "a lease name and namespace"),
+        ({"identity": ""}, "an identity, found ''"),
+        ({"lease_name": ""}, "a lease name and namespace, found ''"),
         ({"namespace": ""}, "a lease name and namespace"),
     ],
 )
 def test_options_that_break_a_rule_are_refused(options: dict[str, object], wanted: str) -> None:
-    with pytest.raises(ValueError, match=wanted):
+    with pytest.raises(ValueError, match=f"^leader election: wanted {wanted}"):
         ElectionOptions(**options).validated()  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=wanted):
         ManagerOptions(**options).election()  # pyright: ignore[reportArgumentType]
@@ -100,3 +108,62 @@ def test_the_defaults_are_the_fields() -> None:
     assert options.lease_name == "ome-controller-manager-leader-lock"
     assert options.release_on_stop
     assert options.identity != ManagerOptions().identity
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"retry_period_s": 0.001},
+        {"renew_deadline_s": 2.41},
+        {"lease_duration_s": 10.001},
+        {"lease_duration_s": 1.0, "renew_deadline_s": 0.5, "retry_period_s": 0.1},
+    ],
+)
+def test_options_just_inside_the_rules_are_taken(options: dict[str, float]) -> None:
+    wanted = ElectionOptions(**options)  # pyright: ignore[reportArgumentType]
+    assert wanted.validated() is wanted
+
+
+def test_an_identity_is_host_and_a_random_part() -> None:
+    host, _, random_part = default_identity().rpartition("_")
+    assert host == socket.gethostname()
+    assert str(UUID(random_part)) == random_part
+    assert ElectionOptions().identity != ElectionOptions().identity
+
+
+def test_the_namespace_is_that_of_the_service_account(tmp_path: Path) -> None:
+    assert default_namespace(tmp_path) == "ome"
+    (tmp_path / "namespace").write_text("team-a\n")
+    assert default_namespace(tmp_path) == "team-a"
+    (tmp_path / "namespace").write_text(" \n")
+    assert default_namespace(tmp_path) == "ome"
+
+
+def test_the_defaults_of_the_election_are_those_of_the_manager() -> None:
+    manager, election = ManagerOptions(identity="me").election(), ElectionOptions(identity="me")
+    assert manager == election
+    assert election.namespace == "ome"
+    assert dict(election.labels) == {}
+
+
+def test_every_option_reaches_the_election() -> None:
+    options = ManagerOptions(
+        identity="me",
+        namespace="ns",
+        lease_name="lock",
+        lease_labels={"a": "b"},
+        lease_duration_s=30.0,
+        renew_deadline_s=20.0,
+        retry_period_s=3.0,
+        release_on_stop=False,
+    )
+    assert options.election() == ElectionOptions(
+        identity="me",
+        namespace="ns",
+        lease_name="lock",
+        labels={"a": "b"},
+        lease_duration_s=30.0,
+        renew_deadline_s=20.0,
+        retry_period_s=3.0,
+        release_on_stop=False,
+    )

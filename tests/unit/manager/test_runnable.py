@@ -161,3 +161,76 @@ def test_the_group_follows_from_leadership_unless_named() -> None:
 
     runnables: list[Runnable] = [Ending(), Elected(), Webhook()]
     assert [group_of(runnable) for runnable in runnables] == [Group.OTHERS, Group.ELECTED, Group.WEBHOOKS]
+
+
+class Preparing(Sleeper):
+    """Ready when the test says so; `prepared` with an exception fails."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.prepared: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def ready(self) -> None:
+        await self.prepared
+
+
+async def test_a_group_is_ready_when_the_last_one_that_prepares_is() -> None:
+    runnables, first, second = group(), Preparing("b"), Preparing("a")
+    for runnable in (first, second, Sleeper("plain")):
+        runnables.add(runnable)
+    runnables.start()
+    waiting = asyncio.ensure_future(runnables.ready())
+    await asyncio.sleep(1.0)
+    assert (waiting.done(), runnables.preparing) == (False, ["a", "b"])
+    first.prepared.set_result(None)
+    await asyncio.sleep(1.0)
+    assert (waiting.done(), runnables.preparing) == (False, ["a"])
+    second.prepared.set_result(None)
+    await waiting
+    assert (now(), runnables.preparing) == (2.0, [])
+    await runnables.stop(1.0)
+
+
+async def test_a_group_without_anything_to_prepare_is_ready_at_once() -> None:
+    runnables = group()
+    await runnables.ready()
+    runnables.add(Sleeper("plain"))
+    runnables.start()
+    await runnables.ready()
+    assert now() == 0.0
+    await runnables.stop(1.0)
+
+
+async def test_a_cancelled_wait_for_readiness_leaves_no_task() -> None:
+    runnables = group()
+    runnables.add(Preparing("a"))
+    runnables.start()
+    waiting = asyncio.ensure_future(runnables.ready())
+    await asyncio.sleep(1.0)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert (waiting.cancelled(), runnables.preparing) == (True, [])
+    await runnables.stop(1.0)
+
+
+async def test_a_preparation_that_fails_is_reported_once_and_ends_the_wait() -> None:
+    failures: list[Any] = [None]
+    runnables, broken = group(failures), Preparing("broken")
+    runnables.add(broken)
+    runnables.start()
+    broken.prepared.set_exception(OSError("no certificate"))
+    await runnables.ready()
+    assert [(name, str(error)) for name, error in failures[1:]] == [("broken", "no certificate")]
+    await runnables.stop(1.0)
+
+
+async def test_one_that_ends_while_it_prepares_is_waited_for_no_more() -> None:
+    class Quitting(Ending):
+        async def ready(self) -> None:
+            await asyncio.sleep(100.0)
+
+    runnables = group()
+    runnables.add(Quitting())
+    runnables.start()
+    await runnables.ready()
+    assert now() == 1.0
