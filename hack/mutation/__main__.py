@@ -58,7 +58,16 @@ TARGETS = {
         tuple(
             f"tests/unit/manager/test_{name}.py"
             for name in (
-                *("manager", "manager_start", "manager_leadership", "runnable", "probes", "signals", "sync"),
+                *(
+                    "manager",
+                    "manager_start",
+                    "manager_stop",
+                    "manager_leadership",
+                    "runnable",
+                    "probes",
+                    "signals",
+                    "sync",
+                ),
                 *("watchdog", "source"),
             )
         ),
