@@ -19,8 +19,10 @@ from omectl.kube.owners import metadata_of
 from omectl.local.embedded import statuses
 
 Path: TypeAlias = tuple[str, ...]
-"""Steps in the form of FieldsV1 (`f:spec`, `v:"x"`, `k:{"uid":"1"}`); a last step "." is the object itself."""
+"""Steps in the form of FieldsV1 (`f:spec`, `v:"x"`, `k:{"uid":"1"}`). An object is a field beside those in it."""
 
+_FINALIZERS: Final = ("f:metadata", "f:finalizers")
+_OWNERS: Final = ("f:metadata", "f:ownerReferences")
 _SERVERS: Final = frozenset(
     {
         "uid",
@@ -92,7 +94,7 @@ def applied(old: JsonObject | None, wanted: JsonObject, writer: Writer, *, force
     """What an apply makes of an object. Raises Refusal (409) with every field that another manager owns."""
     base: JsonObject = copy.deepcopy(old) if old is not None else {}
     managers = _read(metadata_of(base).get("managedFields"))
-    intended = {path: value for path, value in _leaves(wanted).items() if not _is_shared(path)}
+    intended = {path: value for path, value in _leaves(wanted).items() if not _is_shared(path, value)}
     live = _leaves(base)
     mine = _entry(managers, writer, "Apply")
     conflicts: list[tuple[str, str]] = []
@@ -100,8 +102,6 @@ def applied(old: JsonObject | None, wanted: JsonObject, writer: Writer, *, force
         if path in live and live[path] == value:
             continue
         owners = [manager for manager in managers if manager is not mine and path in manager.paths]
-        if path[-1] == ".":
-            continue
         if not force:
             conflicts += [(owner.who, _dotted(path)) for owner in owners]
         for owner in owners:
@@ -138,7 +138,7 @@ def _read(value: JsonValue) -> list[Manager]:
             as_text(entry.get("apiVersion")),
             as_text(entry.get("subresource")),
             as_text(entry.get("time")),
-            _paths(as_object(entry.get("fieldsV1")), ()),
+            _paths(as_object(entry.get("fieldsV1"))),
         )
         for entry in as_objects(value)
     ]
@@ -171,7 +171,7 @@ def _write(
 
 
 def _leaves(obj: JsonObject) -> dict[Path, JsonValue]:
-    """Every field that somebody can own, and what is in it."""
+    """Every field that somebody can own, and what is in it: `{}` for what has fields of its own."""
     found: dict[Path, JsonValue] = {}
     for name, value in obj.items():
         if name == "metadata":
@@ -185,24 +185,24 @@ def _leaves(obj: JsonObject) -> dict[Path, JsonValue]:
 
 def _collect(path: Path, value: JsonValue, found: dict[Path, JsonValue]) -> None:
     if isinstance(value, dict):
-        found[*path, "."] = None
+        found[path] = {}
         for name, inner in value.items():
             _collect((*path, f"f:{name}"), inner, found)
-    elif path == ("f:metadata", "f:finalizers"):
-        found[*path, "."] = None
+    elif path == _FINALIZERS:
+        found[path] = {}
         for item in as_list(value):
             found[*path, f"v:{_json(item)}"] = item
-    elif path == ("f:metadata", "f:ownerReferences"):
-        found[*path, "."] = None
+    elif path == _OWNERS:
+        found[path] = {}
         for item in as_objects(value):
             found[*path, f"k:{_json({'uid': item.get('uid')})}"] = item
     else:
         found[path] = value
 
 
-def _is_shared(path: Path) -> bool:
+def _is_shared(path: Path, value: JsonValue) -> bool:
     """Whether a path is one of the metadata's maps and lists themselves, which nobody owns by applying."""
-    return path[0] == "f:metadata" and path[-1] == "."
+    return path[0] == "f:metadata" and len(path) == 2 and value == {}
 
 
 def _json(value: JsonValue) -> str:
@@ -225,38 +225,34 @@ def _laid_over(base: JsonValue, wanted: JsonValue, path: Path = ()) -> JsonValue
 
 
 def _remove(obj: JsonObject, path: Path) -> None:
-    """Take a field out; an object whose "." is abandoned goes only when it is empty."""
+    """Take a field out; what still has fields of others in it stays."""
     parent: JsonValue = obj
     *way, last = path
-    if last == ".":
-        *way, last = way
-        for step in way:
-            parent = as_object(parent).get(step[2:])
-        holder = as_object(parent)
-        if holder.get(last[2:]) in ({}, []):
-            holder.pop(last[2:], None)
-        return
     for step in way:
-        parent = as_object(parent).get(step[2:]) if not isinstance(parent, list) else None
-    if isinstance(parent, list):
+        parent = parent.get(step[2:]) if isinstance(parent, dict) else parent
+    if isinstance(parent, dict):
+        left = parent.get(last[2:])
+        if not left or not (isinstance(left, dict) or path in {_FINALIZERS, _OWNERS}):
+            parent.pop(last[2:], None)
+    elif isinstance(parent, list):
         wanted = msgspec.json.decode(last[2:])
-        parent[:] = [
-            item
-            for item in parent
-            if item != wanted and not (isinstance(item, dict) and last[:2] == "k:" and item.get("uid") == wanted["uid"])
-        ]
-    elif isinstance(parent, dict):
-        parent.pop(last[2:], None)
+        if last.startswith("k:"):
+            parent[:] = [item for item in parent if as_object(item).get("uid") != wanted["uid"]]
+        else:
+            parent[:] = [item for item in parent if item != wanted]
 
 
-def _paths(tree: JsonObject, path: Path) -> set[Path]:
+def _paths(tree: JsonObject, path: Path = ()) -> set[Path]:
+    """The paths of a FieldsV1 tree: "." in a node with others says that the node itself is one of them."""
     found: set[Path] = set()
     for step, inner in tree.items():
         children = as_object(inner)
-        if step == "." or not children:
-            found.add((*path, step))
-        else:
+        if step == ".":
+            found.add(path)
+        elif children:
             found |= _paths(children, (*path, step))
+        else:
+            found.add((*path, step))
     return found
 
 
@@ -264,7 +260,9 @@ def _tree(paths: set[Path]) -> JsonObject:
     tree: JsonObject = {}
     for path in sorted(paths):
         place = tree
-        for step in path:
+        for depth, step in enumerate(path, 1):
+            if step not in place and path[: depth - 1] in paths:
+                place.setdefault(".", {})
             inner = place.setdefault(step, {})
             assert isinstance(inner, dict)
             place = inner

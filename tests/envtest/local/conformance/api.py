@@ -1,6 +1,7 @@
 """The same questions for two API servers: the embedded one and a real one."""
 
 import asyncio
+import io
 import json
 import secrets
 from collections.abc import AsyncGenerator, Mapping
@@ -81,7 +82,8 @@ class Api:
     ) -> Said:
         url = URL(self.config.server + path).extend_query(query)
         headers = {"Accept": accept, "Content-Type": content_type, "Accept-Encoding": encoding}
-        data = body if isinstance(body, bytes) else (None if body is None else json.dumps(body).encode())
+        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+        data = io.BytesIO(sent) if body is not None else None
         started = asyncio.get_running_loop().time()
         async with (
             asyncio.timeout(limit_s),
