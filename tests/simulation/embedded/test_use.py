@@ -1,7 +1,6 @@
 """How tests use the embedded server: each of these shows one thing that another room's test can do with it."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -14,6 +13,7 @@ from omectl.informers.backoff import BackoffOptions
 from omectl.informers.lister_watcher import ClientListerWatcher
 from omectl.kube.client import Client
 from omectl.kube.errors import ConnectionFailed, TooManyRequests
+from omectl.kube.listing import WatchOptions
 from omectl.local.embedded import DoThenReset, EmbeddedServer, Refuse, Reset, ServedKind, Stream
 
 WIDGETS = ResourceKind("example.com", "v1", "Widget", "widgets", namespaced=True)
@@ -150,11 +150,8 @@ async def test_a_restarted_server_puts_requests_off_and_expires_every_version(
 async def test_bookmarks_come_at_the_cadence_of_the_options(
     embedded_server: EmbeddedServer, embedded_client: Client
 ) -> None:
-    async with running(embedded_client) as informer:
-        await until(lambda: informer.has_synced)
-        reflector = informer.statistics()["reflector"]
-        assert isinstance(reflector, dict)
-        started = time.monotonic()
-        await until(lambda: informer.statistics()["reflector"] != reflector)
-        assert time.monotonic() - started < 1.0
+    options = WatchOptions(resource_version=embedded_server.resource_version)
+    async with asyncio.timeout(5), embedded_client.watch(WIDGETS, "", options) as batches:
+        (line,) = await anext(batches)
+    assert line.startswith(b'{"type":"BOOKMARK"')
     await until(lambda: embedded_server.watches() == 0)
