@@ -55,6 +55,7 @@ _ABSENT_ROUNDS = 3
 _SLOW_LIST_S = 10.0
 _SHORT_WATCH_S = 1.0
 _LEAST_WATCH_S = 300
+_OVERDUE_S = 60.0
 
 
 class Reflector:
@@ -292,7 +293,7 @@ class Reflector:
             self._replace(listed, started)
             del list_part, listed  # the sink has it now, and lets go of each object in its own time
             self._in_order = True
-            ending = await self._follow(batches, rest)
+            ending = await self._follow(batches, rest, options.timeout_s)
             return replace(ending, events=ending.events + 1)  # a stream that brought the list was no empty watch
 
     async def _check(self, listed: Listed) -> None:
@@ -323,7 +324,7 @@ class Reflector:
         self._in_order = version not in {"", ANY_VERSION}
         try:
             async with self._source.watch(options) as batches:
-                ending = await self._follow(batches, [])
+                ending = await self._follow(batches, [], options.timeout_s)
         except ConnectionFailed as error:
             # Nothing says that our version is lost, so no list: the watch is tried again from the same version.
             self._note(error)
@@ -337,8 +338,8 @@ class Reflector:
         else:
             await self._after(ending)
 
-    async def _follow(self, batches: AsyncIterator[list[bytes]], lines: list[bytes]) -> Ending:
-        """Apply events until the watch ends, in whatever way."""
+    async def _follow(self, batches: AsyncIterator[list[bytes]], lines: list[bytes], timeout_s: int) -> Ending:
+        """Apply events until the watch ends, in whatever way; a minute after the server should have, we end it."""
         self._move(ReflectorState.WATCHING)
         self.last_error = None
         self.statistics.watches += 1
@@ -348,11 +349,15 @@ class Reflector:
         before = self.statistics.events + self.statistics.bookmarks
         error: KubeError | None = None
         try:
-            await self._apply(lines)
-            async for batch in batches:
-                arrived = time.perf_counter()
-                await self._apply(batch)
-                self.processing.observe(time.perf_counter() - arrived)
+            async with asyncio.timeout(timeout_s + _OVERDUE_S):
+                await self._apply(lines)
+                async for batch in batches:
+                    arrived = time.perf_counter()
+                    await self._apply(batch)
+                    self.processing.observe(time.perf_counter() - arrived)
+        except TimeoutError:
+            # What is applied has moved the version, so nothing is lost: the next watch goes on from there.
+            _log.warning("reflector_watch_overdue", reflector=self.name, seconds=round(clock() - started))
         except KubeError as raised:
             error = raised
         events = self.statistics.events + self.statistics.bookmarks - before

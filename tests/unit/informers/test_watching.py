@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import structlog
 
 from omectl import metrics
 from omectl.informers import ReflectorOptions, ReflectorState
@@ -475,3 +476,31 @@ async def test_watches_ask_to_be_ended_between_once_and_twice_the_least_time(
 
 async def test_the_least_time_is_five_minutes() -> None:
     assert ReflectorOptions().watch_timeout_s == 300
+
+
+async def test_a_watch_that_the_server_does_not_end_is_ended_a_minute_later_and_resumed(
+    source, start, make_event
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        running = start()
+        for _ in range(12):  # events and bookmarks keep it alive, but do not prolong it
+            await running.settle(29)
+            source.bookmark()
+        assert source.kinds() == ["list", "watch"]
+        await running.settle(13)
+    assert source.requests[2:] == [("watch", "13")]
+    assert source.times[2] == pytest.approx(360)
+    assert [(entry["event"], entry["reflector"], entry["seconds"]) for entry in logs] == [
+        ("reflector_watch_overdue", "test", 360)
+    ]
+    assert running.reflector.statistics.errors == 0
+    assert len(source.open) == 1
+
+
+async def test_a_stream_that_the_server_does_not_end_is_ended_a_minute_later_and_resumed(source, start) -> None:
+    source.streaming_list = True
+    running = start()
+    await running.settle(359)
+    assert source.kinds() == ["stream"]
+    await running.settle(2)
+    assert source.kinds() == ["stream", "watch"]
