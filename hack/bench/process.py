@@ -1,23 +1,9 @@
-"""Running a subject or a peer as a process and reading what it measured of itself."""
+"""Looking at processes that are not ours to start, and at the figures of several runs."""
 
-import json
-import os
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-_TIMEOUT_S = 600.0
 Figures = dict[str, float]
-
-
-def measure(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Figures:
-    """The JSON object that the command prints as its last line. Raises RuntimeError with its complaint."""
-    ran = subprocess.run(
-        list(command), env=os.environ | dict(environment or {}), capture_output=True, text=True, timeout=_TIMEOUT_S
-    )
-    if ran.returncode != 0:
-        raise RuntimeError(f"this command failed: {' '.join(command)}\n{ran.stderr[-4000:]}")
-    return json.loads(ran.stdout.strip().splitlines()[-1])
 
 
 def resident_bytes(pid: int, field: str = "VmRSS") -> int:

@@ -26,12 +26,16 @@ class Bar:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """The figures of one run. `results` holds a flat mapping per subject, with units in the names of its keys."""
+    """The figures of one run. `results` holds a flat mapping per subject, with units in the names of its keys.
+
+    People see `tables`, or a table of the results where there are none.
+    """
 
     bench: str
     versions: dict[str, str] = field(default_factory=dict)
     results: list[dict[str, str | float | int]] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         machine = f"{platform.machine()}, {os.cpu_count()} cores"
@@ -40,13 +44,8 @@ class Report:
 
     def print(self) -> None:
         console = Console(file=sys.stdout, width=140 if not sys.stdout.isatty() else None)
-        columns = list(dict.fromkeys(key for result in self.results for key in result))
-        table = Table(title=f"{self.bench} ({', '.join(f'{name} {text}' for name, text in self.versions.items())})")
-        for column in columns:
-            table.add_column(column, justify="left" if column == "subject" else "right")
-        for result in self.results:
-            table.add_row(*(_cell(result.get(column)) for column in columns))
-        console.print(table)
+        for table in self.tables or [self._table()]:
+            console.print(table)
         if self.bars:
             bars = Table(title="bars")
             for column in ("bar", "value", "limit", "held"):
@@ -61,6 +60,15 @@ class Report:
             "bars": [asdict(bar) | {"held": bar.held} for bar in self.bars],
         }
         print(json.dumps(line), flush=True)
+
+    def _table(self) -> Table:
+        columns = list(dict.fromkeys(key for result in self.results for key in result))
+        table = Table(title=f"{self.bench} ({', '.join(f'{name} {text}' for name, text in self.versions.items())})")
+        for column in columns:
+            table.add_column(column, justify="left" if column == "subject" else "right")
+        for result in self.results:
+            table.add_row(*(_cell(result.get(column)) for column in columns))
+        return table
 
 
 def _cell(value: str | float | None) -> str:

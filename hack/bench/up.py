@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,8 +22,10 @@ REPETITIONS = 3
 SETTLE_S = 15.0
 
 
-def run() -> Report:
-    """Subject and peer in turn, three times; medians."""
+def run(arguments: Sequence[str] = ()) -> Report:
+    """Subject and peer in turn, three times; medians. Takes no arguments."""
+    if arguments:
+        raise SystemExit(f"bench-up: wanted no arguments, found {' '.join(arguments)}")
     return asyncio.run(_run())
 
 

@@ -33,6 +33,14 @@ def test_audit_log_is_written_only_on_request() -> None:
     assert f"--audit-log-path={FILES.audit_log}" in with_log
 
 
+def test_requests_in_flight_are_limited_unless_asked_otherwise() -> None:
+    usual = commands.kube_apiserver(Path("/b"), ADDRESSES, FILES, Profile.FAST, audit=False)
+    unlimited = commands.kube_apiserver(Path("/b"), ADDRESSES, FILES, Profile.FAST, audit=False, in_flight_limits=False)
+    assert ControlPlaneOptions().in_flight_limits
+    assert not any("inflight" in flag for flag in usual)
+    assert set(unlimited) - set(usual) == {"--max-requests-inflight=0", "--max-mutating-requests-inflight=0"}
+
+
 def test_only_the_programs_of_the_wanted_parts_are_needed() -> None:
     assert commands.needed(controllers=False, scheduler=False, kwok=False) == {Binary.ETCD, Binary.KUBE_APISERVER}
     everything = commands.needed(controllers=True, scheduler=True, kwok=True)

@@ -19,6 +19,7 @@ _FAST_FLAGS = (
     "--feature-gates=APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false",
 )
 _FULL_FLAGS = ("--authorization-mode=Node,RBAC",)
+_UNLIMITED_FLAGS = ("--max-requests-inflight=0", "--max-mutating-requests-inflight=0")
 
 AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -110,7 +111,15 @@ def etcd(program: Path, addresses: Addresses, files: Files) -> list[str]:
     ]
 
 
-def kube_apiserver(program: Path, addresses: Addresses, files: Files, profile: Profile, *, audit: bool) -> list[str]:
+def kube_apiserver(
+    program: Path,
+    addresses: Addresses,
+    files: Files,
+    profile: Profile,
+    *,
+    audit: bool,
+    in_flight_limits: bool = True,
+) -> list[str]:
     flags = [
         str(program),
         f"--etcd-servers={addresses.etcd}",
@@ -126,6 +135,8 @@ def kube_apiserver(program: Path, addresses: Addresses, files: Files, profile: P
         "--allow-privileged=true",
         *(_FAST_FLAGS if profile is Profile.FAST else _FULL_FLAGS),
     ]
+    if not in_flight_limits:
+        flags += _UNLIMITED_FLAGS
     if audit:
         flags += [f"--audit-policy-file={files.audit_policy}", f"--audit-log-path={files.audit_log}"]
         flags += ["--audit-log-mode=blocking-strict"]

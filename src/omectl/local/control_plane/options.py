@@ -14,7 +14,10 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPlaneOptions:
-    """Settings of one control plane; `directory` None means a temporary folder that goes when it stops."""
+    """Settings of one control plane; `directory` None means a temporary folder that goes when it stops.
+
+    `in_flight_limits` False lets the API server work on any number of requests at once, for benchmarks.
+    """
 
     profile: Profile = Profile.FAST
     directory: Path | None = None
@@ -22,6 +25,7 @@ class ControlPlaneOptions:
     controllers: bool = False
     scheduler: bool = False
     kwok: bool = False
+    in_flight_limits: bool = True
     start_timeout_s: float = 60.0
 
     def validated(self) -> "ControlPlaneOptions":

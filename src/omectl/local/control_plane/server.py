@@ -88,6 +88,7 @@ class ApiServer:
             self._files,
             self._options.profile,
             audit=self._options.audit,
+            in_flight_limits=self._options.in_flight_limits,
         )
         self._apiserver = Child("kube-apiserver", command, self._log(Binary.KUBE_APISERVER))
         async with Client(admin) as client:
