@@ -1,6 +1,7 @@
 """A plain HTTP proxy in front of the API server that misbehaves when told."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,9 +80,10 @@ class FaultProxy:
             request.method, url, data=await request.read() or None, headers=headers
         ) as upstream:
             answer = web.StreamResponse(status=upstream.status, headers={"Content-Type": upstream.content_type})
-            await answer.prepare(request)
-            await self._pass_on(upstream, answer, watching=watching)
-            await answer.write_eof()
+            with contextlib.suppress(ConnectionError):
+                await answer.prepare(request)
+                await self._pass_on(upstream, answer, watching=watching)
+                await answer.write_eof()
         return answer
 
     async def _pass_on(self, upstream: aiohttp.ClientResponse, answer: web.StreamResponse, *, watching: bool) -> None:
@@ -100,7 +102,7 @@ class FaultProxy:
                 if not (chunk := reading.result()):
                     return
                 await self._drip(answer, chunk)
-        except (ConnectionError, aiohttp.ClientError):
+        except aiohttp.ClientPayloadError:
             return
         finally:
             ending.cancel()

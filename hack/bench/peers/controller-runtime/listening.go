@@ -14,11 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// mirror is what an informer's handler was told: the objects that exist, and how many deletes it heard.
+// mirror is what an informer's handler was told: the objects that exist, how many deletes, what it heard twice.
 type mirror struct {
-	lock    sync.Mutex
-	objects map[string]string
-	deletes int
+	lock       sync.Mutex
+	objects    map[string]string
+	deletes    int
+	duplicates int
 }
 
 func (m *mirror) OnAdd(object any, _ bool) { m.put(object) }
@@ -38,7 +39,17 @@ func (m *mirror) OnDelete(object any) {
 func (m *mirror) put(object any) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	m.objects[nameOf(object)] = object.(client.Object).GetResourceVersion()
+	name, version := nameOf(object), object.(client.Object).GetResourceVersion()
+	if m.objects[name] == version {
+		m.duplicates++
+	}
+	m.objects[name] = version
+}
+
+func (m *mirror) figures() figures {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	return figures{"objects": len(m.objects), "deletes": m.deletes, "duplicates": m.duplicates}
 }
 
 func (m *mirror) size() int {
@@ -94,8 +105,8 @@ func storm(ctx context.Context, arguments []string) error {
 		if err != nil {
 			return err
 		}
-		found := figures{"event": "reached", "at_ns": monotonic(), "objects": heard.size(), "deletes": heard.deletes}
-		if err := found.with(weight()).print(); err != nil {
+		found := figures{"event": "reached", "at_ns": monotonic()}
+		if err := found.with(heard.figures(), weight()).print(); err != nil {
 			return err
 		}
 	}

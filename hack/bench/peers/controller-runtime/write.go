@@ -18,6 +18,7 @@ import (
 
 const (
 	outstanding  = 256
+	hotly        = 4 // at once to one object: more only conflict with each other in the server
 	writeTimeout = 10 * time.Second
 )
 
@@ -63,6 +64,9 @@ func write(ctx context.Context, arguments []string) error {
 	w.create = s.creator(clients, w.namespace, *size)
 	source := rand.New(rand.NewPCG(*seed, 0))
 	places := make(chan struct{}, outstanding)
+	if *hot {
+		places = make(chan struct{}, hotly)
+	}
 	began := time.Now()
 	var latest time.Duration
 	for number := 0; ; number++ {
