@@ -14,6 +14,7 @@ from omectl.api.resource import ObjectKey
 from omectl.kube.errors import ConnectionFailed
 from omectl.kube.resources import LEASES
 from omectl.manager import BLOCKED_EXIT_CODE, ElectionOptions, LeaderElector, LeadershipLost, LeaseLock
+from omectl.manager import campaign as campaign_module
 from omectl.manager.campaign import CampaignThread
 
 PLACE = (LEASES, ObjectKey("ome", "lock"))
@@ -96,6 +97,7 @@ async def test_it_leads_in_the_loop_and_talks_in_the_thread(api: Any, campaigner
     assert campaigner.connection.opened_in == "leader-election"
     assert campaigner.elector.is_leader
     assert election_threads() == ["leader-election"]
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "leader-election")
     await cancelled(task)
     assert task.cancelled()
     assert campaigner.connection.closed_in == "leader-election"
@@ -128,19 +130,25 @@ async def test_a_loop_that_is_blocked_past_the_deadline_ends_the_process(hasty: 
     assert len(said["blocked_at"]) <= 12
 
 
+async def test_a_loop_that_answers_is_left_alone(hasty: Campaigner) -> None:
+    task = asyncio.ensure_future(hasty.thread.run())
+    await until(lambda: hasty.led_in)
+    await asyncio.sleep(1.4)
+    assert hasty.left == []
+    await cancelled(task)
+
+
 async def test_a_log_that_is_blocked_too_does_not_keep_the_process(
     hasty: Campaigner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from omectl.manager import campaign
-
     log_moves_again = threading.Event()
 
     class Stuck:
         def critical(self, *_: object, **__: object) -> None:
             log_moves_again.wait(5.0)
 
-    monkeypatch.setattr(campaign, "_LAST_WORDS_S", 0.05)
-    monkeypatch.setattr(campaign, "_log", Stuck())
+    monkeypatch.setattr(campaign_module, "_LAST_WORDS_S", 0.05)
+    monkeypatch.setattr(campaign_module, "_log", Stuck())
     task = asyncio.ensure_future(hasty.thread.run())
     await until(lambda: hasty.led_in)
     block_the_loop(5.0, until=lambda: hasty.left)
@@ -222,3 +230,128 @@ async def test_the_wall_time_is_written_in_utc(api: Any, campaigner: Campaigner)
     written = datetime.fromisoformat(renewed(api))
     assert abs((datetime.now(UTC) - written).total_seconds()) < 5.0
     await cancelled(task)
+
+
+class Ended:
+    """A loop that has ended, as far as others can tell."""
+
+    def call_soon_threadsafe(self, callback: Callable[[], object]) -> None:
+        raise RuntimeError("Event loop is closed")
+
+
+async def test_a_cancellation_that_comes_when_the_thread_has_just_ended_is_quiet(campaigner: Campaigner) -> None:
+    task = asyncio.current_task()
+    campaigner.thread._inner = (Ended(), task)  # type: ignore[assignment]
+    campaigner.thread._cancel()
+
+
+class Watched:
+    """The manager's loop, which answers when the test says so."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+        self.asked: list[tuple[float, Callable[[], None]]] = []
+
+    def call(self, callback: Callable[[], None]) -> None:
+        self.asked.append((asyncio.get_running_loop().time(), callback))
+
+
+class Leader:
+    """Leads, or not."""
+
+    is_leader = True
+
+
+class Guarded:
+    """A guard in virtual time, with a deadline of 10 s, and what it did."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(campaign_module, "monotonic", loop.time)
+        self.watched, self.leader = Watched(), Leader()
+        self.left: list[tuple[float, int]] = []
+        self.guard = campaign_module._Guard(
+            self.watched,  # type: ignore[arg-type]
+            self.leader,  # type: ignore[arg-type]
+            10.0,
+            lambda code: self.left.append((loop.time(), code)),
+        )
+
+
+@pytest.fixture
+async def guarded(monkeypatch: pytest.MonkeyPatch) -> Guarded:
+    return Guarded(monkeypatch)
+
+
+@pytest.mark.looptime
+async def test_a_silent_loop_is_asked_once_and_given_exactly_the_deadline(guarded: Guarded) -> None:
+    guarded.guard.start()
+    await asyncio.sleep(9.9)
+    assert (len(guarded.watched.asked), guarded.left) == (1, [])
+    await asyncio.sleep(60.0)
+    assert guarded.left == [(10.0, 70)]
+    assert len(guarded.watched.asked) == 1
+
+
+@pytest.mark.looptime
+async def test_a_loop_that_answers_is_asked_twenty_times_in_a_deadline(guarded: Guarded) -> None:
+    guarded.guard.start()
+    await asyncio.sleep(0.25)
+    for number in range(60):
+        at, answer = guarded.watched.asked[-1]
+        assert at == number * 0.5
+        answer()
+        await asyncio.sleep(0.5)
+    assert guarded.left == []
+    guarded.guard.stop()
+
+
+@pytest.mark.looptime
+async def test_a_silence_ends_the_process_once_it_leads(guarded: Guarded) -> None:
+    guarded.leader.is_leader = False
+    guarded.guard.start()
+    await asyncio.sleep(30.0)
+    assert guarded.left == []
+    guarded.leader.is_leader = True
+    await asyncio.sleep(1.0)
+    assert guarded.left == [(30.5, 70)]
+
+
+@pytest.mark.looptime
+async def test_a_stopped_guard_ends_nothing(guarded: Guarded) -> None:
+    guarded.guard.start()
+    guarded.guard.stop()
+    await asyncio.sleep(30.0)
+    assert guarded.left == []
+    assert len(guarded.watched.asked) == 1
+
+
+@pytest.mark.looptime
+async def test_a_guard_that_never_started_may_be_stopped(guarded: Guarded) -> None:
+    guarded.guard.stop()
+
+
+@pytest.mark.looptime
+async def test_the_last_words_are_spoken_by_a_thread_that_holds_nothing_up(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[str, bool, dict[str, Any]]] = []
+
+    class Log:
+        def critical(self, event: str, **facts: Any) -> None:
+            thread = threading.current_thread()
+            heard.append((f"{event} by {thread.name}", thread.daemon, facts))
+
+    monkeypatch.setattr(campaign_module, "_log", Log())
+    guarded.guard.start()
+    await asyncio.sleep(8.0)
+    guarded.guard._pulse.silent_s = 11.26
+    await asyncio.sleep(1.0)
+    ((what, is_daemon, facts),) = heard
+    assert (what, is_daemon) == ("leader_blocked by last-words", True)
+    assert facts.pop("blocked_at")
+    assert facts == {
+        "seconds": 11.8,
+        "exit_code": 70,
+        "next_step": "ending, so that another may lead; move blocking work to a thread",
+    }

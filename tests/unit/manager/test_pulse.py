@@ -4,7 +4,10 @@ from omectl.manager.pulse import Pulse
 
 
 def test_the_first_beat_asks() -> None:
-    assert Pulse(0.5).beat(100.0)
+    pulse = Pulse(0.5)
+    assert pulse.silent_s == 0.0
+    assert pulse.beat(100.0)
+    assert pulse.silent_s == 0.0
 
 
 def test_an_answer_that_is_out_is_not_asked_for_again_and_its_time_is_counted() -> None:
