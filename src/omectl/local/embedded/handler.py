@@ -16,9 +16,10 @@ from omectl.local.embedded.requests import Place, RecordedRequest, find_place, v
 from omectl.local.embedded.served_kind import KindRegistry
 from omectl.local.embedded.statuses import Refusal, VersionTooNew
 from omectl.local.embedded.storage import Change, Storage
-from omectl.local.embedded.streams import WatchStream, reset
+from omectl.local.embedded.streams import WatchStream
 from omectl.local.embedded.watchers import Closing, Watcher
 from omectl.local.embedded.writing import Editor
+from omectl.local.sockets import reset
 
 _HEALTH: Final = frozenset({"/healthz", "/livez", "/readyz"})
 

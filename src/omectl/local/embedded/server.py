@@ -26,6 +26,7 @@ from omectl.local.embedded.requests import RecordedRequest
 from omectl.local.embedded.served_kind import KindRegistry, ServedKind, built_in_kinds, served_kind
 from omectl.local.embedded.storage import Storage
 from omectl.local.embedded.watchers import Closing, Watcher
+from omectl.local.ports import free_port
 
 _HOST: Final = "127.0.0.1"
 _FIRST_NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -94,6 +95,8 @@ class EmbeddedServer:
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
+        # Not a port that the kernel chose: a client that retries while nobody listens could connect to itself there.
+        self._port = self._port or free_port()
         application = web.Application(client_max_size=self._options.max_body_bytes)
         application.router.add_route("*", "/{path:.*}", self._handler.answer)
         runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
@@ -104,7 +107,6 @@ class EmbeddedServer:
             await runner.cleanup()
             raise
         self._runner = runner
-        self._port = runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Listen no more and reset every connection; connecting is refused until the next `start`. Objects stay."""

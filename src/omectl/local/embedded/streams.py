@@ -1,8 +1,6 @@
 """One open watch on its connection: lines, bookmarks, the end, and what was scripted to go wrong with it."""
 
 import asyncio
-import socket
-import struct
 from collections.abc import Iterator
 
 from aiohttp import web
@@ -12,6 +10,7 @@ from omectl.local.embedded.options import EmbeddedOptions
 from omectl.local.embedded.reading import OpenWatch
 from omectl.local.embedded.storage import Storage
 from omectl.local.embedded.watchers import Closing
+from omectl.local.sockets import reset
 
 _AS_USUAL = Stream()
 _PIECES_PER_S = 20
@@ -114,13 +113,3 @@ class WatchStream:
             await response.write(piece)
             if rate:
                 await asyncio.sleep(len(piece) / rate)
-
-
-def reset(transport: asyncio.Transport | None) -> None:
-    """Reset a connection, if it is still there: its peer sees an error, not an end."""
-    if transport is None:
-        return
-    opened: socket.socket | None = transport.get_extra_info("socket")
-    if opened is not None and opened.fileno() >= 0:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
