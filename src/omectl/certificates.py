@@ -159,6 +159,15 @@ def authority_name(certificate: bytes) -> str:
     return f"{found.subject.rfc4514_string()}/{identifier.digest.hex()}"
 
 
+def split_certificates(pem: bytes) -> tuple[bytes, ...]:
+    """The certificates of a PEM text, each a text of its own; none when it can't be read."""
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        return ()
+    return tuple(certificate.public_bytes(serialization.Encoding.PEM) for certificate in found)
+
+
 def check_pair(pair: KeyPair) -> Facts:
     """The facts of a certificate whose key is the right one. Raises CertificateInvalid."""
     _check_match(_certificate(pair.certificate), _private_key(pair.key))
