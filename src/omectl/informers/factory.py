@@ -46,10 +46,10 @@ class CacheNotSynced(TimeoutError):
         super().__init__(timeout_s)
         self.waiting = waiting
         self.timeout_s = timeout_s
+        self._where = "; ".join(informer.describe() for informer in waiting)
 
     def __str__(self) -> str:
-        each = "; ".join(informer.describe() for informer in self.waiting)
-        return f"not synced after {self.timeout_s:g} s: {each}"
+        return f"not synced after {self.timeout_s:g} s: {self._where}"
 
 
 class InformerFactory:

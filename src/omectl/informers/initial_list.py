@@ -29,12 +29,15 @@ class Listed:
     pages: int = 0
 
 
-async def read_pages(pages: AsyncIterator[RawPage], reader: RecordReader, pacer: Pacer) -> Listed:
-    """Read every page; none is held while the next one is awaited. Raises KubeError."""
-    listed = Listed()
+async def read_pages(
+    pages: AsyncIterator[RawPage], reader: RecordReader, pacer: Pacer, into: Listed | None = None
+) -> Listed:
+    """Read every page; none is held while the next one is awaited. Raises KubeError. `into` shows how far it is."""
+    listed = into or Listed()
     async for page in pages:
         if page.first:
-            listed = Listed()
+            listed.records.clear()
+            listed.pages = 0
         await _add(page, listed, reader, pacer)
         del page
     return listed

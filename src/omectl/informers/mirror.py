@@ -75,7 +75,7 @@ class Mirror:
     def describe(self) -> str:
         """Where the reflector is and what went wrong last, in words."""
         error = self.reflector.last_error
-        return f"{self.reflector.name} ({self.reflector.state.value}{f': {error}' if error is not None else ''})"
+        return f"{self.reflector.name} ({self.reflector.where}{f': {error}' if error is not None else ''})"
 
     def statistics(self) -> JsonObject:
         """Counts and state, as JSON."""

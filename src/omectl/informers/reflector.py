@@ -93,6 +93,18 @@ class Reflector:
         self._idle_in_a_row = 0
         self._warned = ""
         self._pacer = Pacer()
+        self._listing = Listed()
+        self._asleep_until = 0.0
+
+    @property
+    def where(self) -> str:
+        """The state in words, with how far it is: for errors and logs."""
+        if self.state is ReflectorState.LISTING:
+            return f"listing page {self._listing.pages + 1}"
+        if self.state in (ReflectorState.BACKOFF, ReflectorState.ABSENT):
+            left_s = max(self._asleep_until - asyncio.get_running_loop().time(), 0.0)
+            return f"{self.state.value}, next try in {left_s:.1f} s"
+        return self.state.value
 
     @property
     def last_sync_resource_version(self) -> str:
@@ -156,11 +168,15 @@ class Reflector:
             self._position = Position()
         self._move(ReflectorState.ABSENT)
         self._sink.absent()
-        await asyncio.sleep(self._absent_backoff.next_delay())
+        await self._sleep(self._absent_backoff.next_delay())
 
     async def _pause(self, at_least_s: float | None = None) -> None:
         self._move(ReflectorState.BACKOFF)
-        await asyncio.sleep(max(self._backoff.next_delay(), at_least_s or 0.0))
+        await self._sleep(max(self._backoff.next_delay(), at_least_s or 0.0))
+
+    async def _sleep(self, seconds: float) -> None:
+        self._asleep_until = asyncio.get_running_loop().time() + seconds
+        await asyncio.sleep(seconds)
 
     def _note(self, error: Exception) -> None:
         """Remember; warn once per trouble that somebody must mend, as it comes again with every round."""
@@ -200,7 +216,9 @@ class Reflector:
         started = asyncio.get_running_loop().time()
         version = self._position.list_version()
         options = ListOptions(resource_version=version, page_size=self._position.page_size(self._options.page_size))
-        listed = await read_pages(self._source.pages(options), self._reader, self._pacer)
+        self._listing = Listed()
+        listed = await read_pages(self._source.pages(options), self._reader, self._pacer, self._listing)
+        self._listing = Listed()
         if version == ANY_VERSION and listed.pages > 1:
             self._position.uncached = True
         self._replace(listed, started)

@@ -15,7 +15,6 @@ import structlog
 from omectl.informers import Informer, ObjectEvent
 from omectl.manager.handler import Handler
 from omectl.manager.predicate import Predicate
-from omectl.manager.sync import describe
 from omectl.workqueue import LOW_PRIORITY, ExponentialLimiter, PriorityQueue
 
 K = TypeVar("K", bound=Hashable)
@@ -80,7 +79,7 @@ class KindSource(Generic[K]):
             registration.remove()
 
     def waiting_for(self) -> str:
-        return describe(self.informer)
+        return self.informer.describe()
 
 
 class ChannelSource(Generic[K]):

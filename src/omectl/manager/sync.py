@@ -28,7 +28,7 @@ class Needs:
 
     def missing(self) -> list[str]:
         """The informers that are not there yet, in words."""
-        return [describe(informer) for informer in self._factory.informers if not self._is_met(informer)]
+        return [informer.describe() for informer in self._factory.informers if not self._is_met(informer)]
 
     async def met(self) -> None:
         """Wait until nothing is missing; the caller brings the deadline."""
@@ -37,12 +37,6 @@ class Needs:
 
     def _is_met(self, informer: Informer) -> bool:
         return informer.has_synced if informer in self._required else informer.is_settled
-
-
-def describe(informer: Informer) -> str:
-    """Where an informer is, and what went wrong last."""
-    error = informer.last_error
-    return f"{informer.name} ({informer.state.value}{f': {error}' if error is not None else ''})"
 
 
 class SyncReport:

@@ -158,6 +158,9 @@ class FakeInformer:
     def is_absent(self) -> bool:
         return self.state is ReflectorState.ABSENT
 
+    def describe(self) -> str:
+        return f"{self.name} ({self.state.value}{f': {self.last_error}' if self.last_error is not None else ''})"
+
     async def wait_synced(self) -> None:
         await self._synced.wait()
 
