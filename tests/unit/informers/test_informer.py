@@ -1,15 +1,24 @@
 """Informers: what handlers hear, when they are synced, what one broken part does to the others."""
 
 import asyncio
+from typing import Any
 
 import pytest
-from tests.unit.informers.told import Told
+from tests.unit.informers.told import Told, record
 
+from omectl.api.json import JsonObject
 from omectl.informers import (
+    BY_NAMESPACE,
+    Collection,
+    HeaderIndex,
     Informer,
     InformerStopped,
     ObjectEvent,
+    ReflectorState,
+    Registration,
+    RegistrationEnded,
 )
+from omectl.kube.errors import Forbidden, NotFound
 from omectl.kube.resources import CONFIG_MAPS
 
 pytestmark = [pytest.mark.looptime, pytest.mark.asyncio]
@@ -138,16 +147,6 @@ async def test_a_handler_twice_is_two_registrations(source, informer: Informer, 
     assert told.lines() == ["added a", "added a"]
 
 
-async def test_resync_replays_the_store_as_updates_that_changed_nothing(source, run) -> None:
-    source.put("a")
-    informer = Informer(CONFIG_MAPS, source, resync_s=60)
-    told = Told()
-    informer.add_handler(told)
-    await run(informer)
-    await asyncio.sleep(125)
-    assert told.lines() == ["added a initial", "updated a resync", "updated a resync"]
-
-
 async def test_a_stopped_informer_takes_no_handler_and_runs_no_more(informer: Informer, run) -> None:
     task = await run(informer)
     task.cancel()
@@ -232,3 +231,259 @@ async def test_a_long_list_leaves_the_loop_time_for_others(source, informer: Inf
     await run(informer)
     await counting
     assert turns > 9
+
+
+async def test_the_backlog_is_counted_over_all_handlers(source, informer: Informer) -> None:
+    (mirror,) = informer.mirrors
+    source.put("a")
+    for name in ("one", "two"):
+        informer.add_handler(Told(), name=name)
+    mirror.replace({one.key: one for one in (record("a"), record("b"))}, "2")
+    statistics = informer.statistics()
+    assert statistics["backlog"] == 4
+    assert [handler["pending"] for handler in statistics["handlers"]] == [2, 2]
+
+
+async def test_a_transform_runs_once_per_event_and_not_for_replays(source, run) -> None:
+    seen: list[str] = []
+
+    def note(obj: JsonObject) -> JsonObject:
+        seen.append(f"{obj['metadata']['name']} {obj['metadata']['resourceVersion']}")
+        return obj
+
+    source.put("a")
+    informer = Informer(CONFIG_MAPS, source, transform=note, resync_s=1)
+    told = Told()
+    for _ in range(3):
+        informer.add_handler(told)
+    await run(informer)
+    for number in range(3):
+        source.put("a", x=str(number))
+        await asyncio.sleep(1)
+    source.delete("a")
+    await asyncio.sleep(1)
+    assert seen == ["a 2", "a 3", "a 4", "a 5", "a 6"]
+    assert len([event for event in told.events if event.resync]) == 9
+
+
+async def test_indexes_may_be_added_before_and_while_it_runs(source, informer: Informer, run) -> None:
+    source.put("a")
+    informer.add_indexes({"namespace": BY_NAMESPACE})
+    await run(informer)
+    informer.add_indexes({"name": HeaderIndex(lambda header: (header.name,))})
+    source.put("b")
+    await asyncio.sleep(0.05)
+    assert [key.name for key in informer.lister.index_keys("namespace", "ns")] == ["a", "b"]
+    assert [key.name for key in informer.lister.index_keys("name", "b")] == ["b"]
+    assert [key.name for key in informer.lister.index_keys("name", "a")] == ["a"]
+    with pytest.raises(ValueError, match="exists with another function"):
+        informer.add_indexes({"name": BY_NAMESPACE})
+
+
+async def test_a_handler_is_named_for_what_it_is_unless_it_says_so(informer: Informer) -> None:
+    def mine(_: ObjectEvent) -> None:
+        """Nothing."""
+
+    assert informer.add_handler(mine).name.endswith("mine")
+    assert informer.add_handler(mine, name="yours").name == "yours"
+    assert informer.add_handler(Told()).name == "handler"
+
+
+async def test_a_coalescing_handler_hears_the_last_of_many_changes(source, informer: Informer, run) -> None:
+    told = Told()
+    registration = informer.add_handler(told, coalesce=True)
+    every = Told()
+    informer.add_handler(every)
+    await run(informer)
+    (mirror,) = informer.mirrors
+    for version in range(10, 20):
+        mirror.change("MODIFIED", record("a", version))
+    await asyncio.sleep(0.05)
+    assert told.lines() == ["added a"]
+    assert told.events[0].header.resource_version == "19"
+    assert len(every.events) == 10
+    assert registration.statistics()["high_water"] == 1
+
+
+# --- removal ---
+
+
+async def test_a_handle_removes_its_own_place_and_no_other(source, informer: Informer, run) -> None:
+    other = Informer(CONFIG_MAPS, source, name="other")
+    told = Told()
+    twice = [informer.add_handler(told), informer.add_handler(told)]
+    foreign = other.add_handler(told)
+    foreign.remove()
+    assert informer.registrations == tuple(twice)
+    twice[0].remove()
+    assert informer.registrations == (twice[1],)
+    await run(informer)
+    source.put("a")
+    await asyncio.sleep(0.05)
+    assert told.lines() == ["added a"]
+
+
+async def test_a_handler_removed_before_the_start_is_never_called(source, informer: Informer, run) -> None:
+    source.put("a")
+    told = Told()
+    informer.add_handler(told).remove()
+    await run(informer)
+    assert told.events == []
+    assert informer.registrations == ()
+
+
+async def test_a_handler_may_be_removed_after_the_stop(informer: Informer, run) -> None:
+    registration = informer.add_handler(Told())
+    task = await run(informer)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    registration.remove()
+    assert informer.registrations == ()
+
+
+# --- stopping ---
+
+
+async def test_a_stop_leaves_no_task_and_ends_the_handlers_after_the_reflector(source, informer: Informer) -> None:
+    ended: list[str] = []
+    deliver = Registration.deliver
+    informer.add_handler(Told(), name="mine", resync_s=5)
+    before = asyncio.all_tasks()
+
+    async def noting(self: Registration) -> None:
+        try:
+            await deliver(self)
+        finally:
+            ended.append(f"handler, reflector {informer.state.value}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Registration, "deliver", noting)
+        task = asyncio.create_task(informer.run())
+        await asyncio.sleep(0.05)
+        names = {task.get_name() for task in asyncio.all_tasks() - before - {task}}
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert names == {"reflector:configmaps", "configmaps:mine", "configmaps:resync"}
+    assert ended == ["handler, reflector stopped"]
+    assert asyncio.all_tasks() - before == set()
+    assert (informer.is_stopped, informer.state) == (True, ReflectorState.STOPPED)
+
+
+async def test_who_waits_for_a_handler_of_a_stopped_informer_is_told(source, informer: Informer, run) -> None:
+    source.failures["stream"] += [Forbidden(403, "Forbidden", "no")] * 5
+    source.failures["list"] += [Forbidden(403, "Forbidden", "no")] * 5
+    registration = informer.add_handler(Told())
+    task = await run(informer)
+    waiting = asyncio.create_task(registration.wait_synced())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(RegistrationEnded):
+        await waiting
+
+
+async def test_a_second_run_is_refused_while_the_first_goes_on(source, informer: Informer, run) -> None:
+    await run(informer)
+    with pytest.raises(InformerStopped, match="informer configmaps was started before; make a new one"):
+        await informer.run()
+    source.put("a")
+    await asyncio.sleep(0.05)
+    assert len(informer.lister) == 1
+    assert not informer.is_stopped
+
+
+# --- several collections ---
+
+
+@pytest.fixture
+async def two(source) -> tuple[Informer, list[Any]]:
+    """One informer of two namespaces."""
+    sources = [type(source)(namespace=namespace) for namespace in ("one", "two")]
+    collections = [Collection(source=each, namespace=each.namespace, name=each.namespace) for each in sources]
+    return Informer(CONFIG_MAPS, collections), sources
+
+
+async def test_it_is_synced_when_every_collection_is(two: tuple[Informer, list[Any]], run) -> None:
+    informer, (one, other) = two
+    one.put("a")
+    other.put("b")
+    other.failures["stream"] += [Forbidden(403, "Forbidden", "no")] * 2
+    other.failures["list"] += [Forbidden(403, "Forbidden", "no")] * 2
+    early, late = Told(), Told()
+    registrations = [informer.add_handler(early)]
+    await run(informer)
+    registrations.append(informer.add_handler(late))
+    await asyncio.sleep(0.05)
+    assert early.lines() == late.lines() == ["added a initial"]
+    assert (informer.has_synced, informer.is_settled, informer.state) == (False, False, ReflectorState.BACKOFF)
+    assert [registration.has_synced for registration in registrations] == [False, False]
+    assert informer.lister.resource_version == ""
+    one.put("c")
+    await informer.wait_synced()
+    await asyncio.gather(*(registration.wait_synced() for registration in registrations))
+    assert early.lines() == late.lines() == ["added a initial", "added c", "added b initial"]
+    assert informer.is_settled
+    await asyncio.sleep(0.05)
+    assert informer.state is ReflectorState.WATCHING
+
+
+async def test_a_kind_absent_from_every_collection_is_settled(two: tuple[Informer, list[Any]], run) -> None:
+    informer, sources = two
+    for each in sources:
+        each.served = False
+        each.failures["stream"] += [NotFound(404, "", "404 page not found")] * 5
+    await run(informer)
+    await informer.wait_settled()
+    assert (informer.is_settled, informer.has_synced, informer.is_absent) == (True, False, True)
+
+
+async def test_one_absent_collection_does_not_settle_it(two: tuple[Informer, list[Any]], run) -> None:
+    informer, (one, other) = two
+    one.served = False
+    one.failures["stream"] += [NotFound(404, "", "404 page not found")] * 9
+    for request in ("stream", "list"):
+        other.failures[request] += [Forbidden(403, "Forbidden", "no")] * 9
+    await run(informer)
+    await asyncio.sleep(1)
+    assert not informer.is_settled
+    assert informer.describe().count("(") == 2
+
+
+async def test_a_version_is_reached_when_every_collection_reached_it(two: tuple[Informer, list[Any]], run) -> None:
+    informer, (one, other) = two
+    await run(informer)
+    one.version = other.version = 10
+    one.put("a")
+    await asyncio.sleep(0.05)
+    assert not await informer.wait_until("11", 0.5)
+    waiting = asyncio.create_task(informer.wait_until("11", 5))
+    await asyncio.sleep(0.05)
+    other.bookmark()
+    assert await waiting
+
+
+async def test_all_collections_are_replayed(two: tuple[Informer, list[Any]], run) -> None:
+    informer, (one, other) = two
+    one.put("a")
+    other.put("b")
+    told = Told()
+    informer.add_handler(told, resync_s=10)
+    await run(informer)
+    await asyncio.sleep(10.5)
+    assert told.lines()[2:] == ["updated a resync", "updated b resync"]
+
+
+async def test_collections_share_one_tally_of_the_time_they_took(two: tuple[Informer, list[Any]], run) -> None:
+    informer, _ = two
+    await run(informer)
+    assert informer.processing.count >= 2
+    assert all(mirror.reflector.processing is informer.processing for mirror in informer.mirrors)
+
+
+async def test_metadata_alone_is_kept_under_the_real_kind(source, run) -> None:
+    source.put("a", x="1")
+    informer = Informer(CONFIG_MAPS, source, metadata_only=True)
+    await run(informer)
+    (found,) = informer.lister.list()
+    assert (found["kind"], "data" in found) == ("ConfigMap", False)
+    assert informer.statistics()["metadata_only"] is True
