@@ -12,7 +12,7 @@ from omectl.kube.resources import CONFIG_MAPS
 
 pytestmark = [pytest.mark.looptime, pytest.mark.asyncio]
 
-_OBJECTS = 100
+_OBJECTS = 40
 _EVENTS = 10_000
 _TASKS = 100
 
@@ -62,7 +62,7 @@ async def test_handlers_that_come_and_go_hear_each_object_once_while_events_flow
             else:
                 truth[name] = version
                 mirror.change("MODIFIED", record(name, version))
-            if version % 100 == 0:
+            if version % 250 == 0:
                 await asyncio.sleep(0)
         flowing = False
 

@@ -487,3 +487,9 @@ async def test_metadata_alone_is_kept_under_the_real_kind(source, run) -> None:
     (found,) = informer.lister.list()
     assert (found["kind"], "data" in found) == ("ConfigMap", False)
     assert informer.statistics()["metadata_only"] is True
+
+
+async def test_it_says_in_words_where_it_is(source, informer: Informer, run) -> None:
+    assert informer.describe() == "configmaps (empty)"
+    await run(informer)
+    assert informer.describe() == "configmaps (watching)"
