@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 
 from omectl.kube.errors import Forbidden
-from omectl.manager.sync import Needs, SyncReport, describe
+from omectl.manager.sync import Needs, SyncReport
 
 pytestmark = pytest.mark.looptime
 
 
-def test_an_informer_is_described_with_its_state_and_error(informer: Any) -> None:
-    assert describe(informer) == "configmaps (listing)"
+def test_an_informer_is_described_with_its_state_and_error(informer: Any, make_factory: Any) -> None:
+    needs = Needs(make_factory(informer))
+    assert needs.missing() == ["configmaps (listing)"]
     informer.last_error = Forbidden(403, "Forbidden", "no")
-    assert describe(informer) == f"configmaps (listing: {informer.last_error})"
+    assert needs.missing() == [f"configmaps (listing: {informer.last_error})"]
 
 
 async def test_a_required_informer_must_hold_its_objects_and_another_only_be_settled(
