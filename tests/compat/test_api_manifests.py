@@ -112,7 +112,7 @@ async def _problem(client: Client, manifest: Manifest, expected: Expectation) ->
     unknown: set[str] = set()
     refusal = ""
     try:
-        await client.create(kind, document, dry_run=True, strict=True)
+        await client.create(kind, document, dry_run=True, validation="Strict")
     except BadRequest as error:
         unknown = set(re.findall(r'unknown field "([^"]+)"', str(error)))
         refusal = "" if unknown else str(error)

@@ -4,44 +4,26 @@ import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 
-from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import FIELD_MANAGER
-from omectl.api.resource import ObjectKey, ResourceKind, key_of
+from omectl.api.json import JsonObject
+from omectl.api.resource import ResourceKind
 from omectl.kube import requests
 from omectl.kube.credentials import ClientConfig
 from omectl.kube.errors import Expired, InvalidResponse
 from omectl.kube.lines import LineSplitter, LineTooLong
 from omectl.kube.listing import DEFAULT_PAGE_SIZE, Lines, ListBody, ListOptions, ObjectList, RawPage, WatchOptions
-from omectl.kube.requests import JSON_PATCH, MERGE_PATCH, Request, WriteOptions
+from omectl.kube.requests import FieldValidation, Request
+from omectl.kube.scope import ForeignNamespace, Scope, WriteGuard, WriteObserver
 from omectl.kube.transport import Reply, Transport, TransportOptions
+from omectl.kube.writes import Writes
 
 _T = TypeVar("_T")
-_Operations = list[JsonValue]
 
 _decode_object: Callable[[bytes | msgspec.Raw], JsonObject] = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_list = msgspec.json.Decoder(ListBody).decode
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A write that the server has done. `verb` is the API verb; `result` is the object, or a Status after a delete."""
-
-    verb: str
-    kind: ResourceKind
-    key: ObjectKey
-    subresource: str
-    result: JsonObject
-
-
-WriteGuard: TypeAlias = Callable[[str], None]
-"""Told what is about to be written ("patch Deployment demo/a"); raises to refuse it."""
-
-WriteObserver: TypeAlias = Callable[[Write], None]
-"""Told of every write that succeeded; must not raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +33,7 @@ class ClientOptions:
     transport: TransportOptions = field(default_factory=TransportOptions)
 
 
-class Client:
+class Client(Writes):
     """Talks to one API server; used from one event loop, as an async context manager.
 
     Every method raises `ApiError` (a refusal, typed by reason), `ConnectionFailed` (no answer; `DeadlineExceeded`
@@ -62,8 +44,7 @@ class Client:
     def __init__(self, config: ClientConfig, options: ClientOptions | None = None) -> None:
         self._options = options or ClientOptions()
         self._transport = Transport(config, self._options.transport)
-        self._guards: tuple[WriteGuard, ...] = ()
-        self._observers: tuple[WriteObserver, ...] = ()
+        self._scope = Scope()
 
     async def __aenter__(self) -> Self:
         await self._transport.open()
@@ -72,14 +53,35 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._transport.close()
 
-    def view(self, *, guard: WriteGuard | None = None, observer: WriteObserver | None = None) -> Self:
-        """The same client (connections too) whose writes also ask `guard` first and tell `observer` afterwards.
+    def view(
+        self,
+        *,
+        namespace: str | None = None,
+        dry_run: bool = False,
+        field_manager: str | None = None,
+        validation: FieldValidation | None = None,
+        guard: WriteGuard | None = None,
+        observer: WriteObserver | None = None,
+    ) -> Self:
+        """The same client (connections too), confined: what is given is added to what this client does already.
 
-        Dry runs pass both by. A view is open for as long as the client it was made from.
+        `namespace` is the only one whose objects it reads, watches and writes (ForeignNamespace otherwise; kinds of the
+        cluster pass, and so does `read`, which knows no kinds). `dry_run` makes every write a dry run. `field_manager`
+        and `validation` are what writes use that don't say otherwise. Writes ask `guard` first and tell `observer`
+        afterwards; dry runs pass both by. A view is open for as long as the client it was made from.
         """
+        old = self._scope
+        if namespace and old.namespace and namespace != old.namespace:
+            raise ForeignNamespace(old.namespace, namespace)
         made = copy.copy(self)
-        made._guards = self._guards if guard is None else (*self._guards, guard)
-        made._observers = self._observers if observer is None else (*self._observers, observer)
+        made._scope = Scope(
+            namespace=namespace or old.namespace,
+            dry_run=dry_run or old.dry_run,
+            field_manager=old.field_manager if field_manager is None else field_manager,
+            validation=validation or old.validation,
+            guards=old.guards if guard is None else (*old.guards, guard),
+            observers=old.observers if observer is None else (*old.observers, observer),
+        )
         return made
 
     @property
@@ -91,7 +93,7 @@ class Client:
         self, kind: ResourceKind, name: str, namespace: str = "", *, resource_version: str = ""
     ) -> JsonObject:
         """The live object; with `resource_version` "0" whatever the server's cache has."""
-        key = requests.target_key(kind, name, namespace)
+        key = self._scope.key(kind, name, namespace)
         return await self._object(requests.get(kind, key, resource_version=resource_version))
 
     async def list(
@@ -127,6 +129,7 @@ class Client:
     ) -> AsyncIterator[RawPage]:
         """The pages of a collection as bytes; when a later page has expired, the list begins again without a limit."""
         wanted = options or ListOptions()
+        namespace = self._scope.namespace_of(kind, namespace)
         query = wanted.first_query()
         token = ""
         while True:
@@ -152,137 +155,10 @@ class Client:
             raise InvalidResponse(self.config.server, "a list of objects", "a Table", action=request.action)
         return body.page(first=first)
 
-    async def create(
-        self,
-        kind: ResourceKind,
-        obj: JsonObject,
-        *,
-        field_manager: str = FIELD_MANAGER,
-        dry_run: bool = False,
-        strict: bool = False,
-    ) -> JsonObject:
-        """Create and return what the server made of it; `strict` refuses unknown fields."""
-        options = WriteOptions(field_manager=field_manager, dry_run=dry_run, strict=strict)
-        return await self._write(kind, key_of(obj), requests.create(kind, obj, options), dry_run=dry_run)
-
-    async def replace(
-        self,
-        kind: ResourceKind,
-        obj: JsonObject,
-        *,
-        field_manager: str = FIELD_MANAGER,
-        dry_run: bool = False,
-        strict: bool = False,
-        subresource: str = "",
-    ) -> JsonObject:
-        """Put the whole object; Conflict when its resourceVersion is stale."""
-        options = WriteOptions(field_manager=field_manager, dry_run=dry_run, strict=strict)
-        request = requests.replace(kind, obj, options, subresource=subresource)
-        return await self._write(kind, key_of(obj), request, subresource, dry_run=dry_run)
-
-    async def replace_status(
-        self, kind: ResourceKind, obj: JsonObject, *, field_manager: str = FIELD_MANAGER
-    ) -> JsonObject:
-        """Put the object's status; everything else in it but the resourceVersion is ignored by the server."""
-        return await self.replace(kind, obj, field_manager=field_manager, subresource="status")
-
-    async def apply(
-        self,
-        kind: ResourceKind,
-        obj: JsonObject,
-        *,
-        field_manager: str = FIELD_MANAGER,
-        force: bool = False,
-        dry_run: bool = False,
-        strict: bool = False,
-        subresource: str = "",
-    ) -> JsonObject:
-        """Server-side apply; creates what is absent. Conflict names the fields that others own, unless forced."""
-        named = requests.key_of(obj)
-        key = requests.target_key(kind, named.name, named.namespace)
-        options = WriteOptions(field_manager=field_manager, dry_run=dry_run, strict=strict, force=force)
-        request = requests.patch(kind, key, obj, requests.APPLY_PATCH, options, subresource)
-        return await self._write(kind, key, request, subresource, dry_run=dry_run)
-
-    async def merge_patch(
-        self,
-        kind: ResourceKind,
-        name: str,
-        patch: JsonObject,
-        namespace: str = "",
-        *,
-        subresource: str = "",
-        field_manager: str = FIELD_MANAGER,
-        dry_run: bool = False,
-    ) -> JsonObject:
-        """JSON merge patch: null removes, lists are replaced whole; a resourceVersion in it is a precondition."""
-        key = requests.target_key(kind, name, namespace)
-        options = WriteOptions(field_manager=field_manager, dry_run=dry_run)
-        request = requests.patch(kind, key, patch, MERGE_PATCH, options, subresource)
-        return await self._write(kind, key, request, subresource, dry_run=dry_run)
-
-    async def json_patch(
-        self,
-        kind: ResourceKind,
-        name: str,
-        operations: _Operations,
-        namespace: str = "",
-        *,
-        subresource: str = "",
-        field_manager: str = FIELD_MANAGER,
-        dry_run: bool = False,
-    ) -> JsonObject:
-        """JSON patch (RFC 6902); a failing `test` operation is Invalid."""
-        key = requests.target_key(kind, name, namespace)
-        options = WriteOptions(field_manager=field_manager, dry_run=dry_run)
-        request = requests.patch(kind, key, operations, JSON_PATCH, options, subresource)
-        return await self._write(kind, key, request, subresource, dry_run=dry_run)
-
-    async def delete(
-        self,
-        kind: ResourceKind,
-        name: str,
-        namespace: str = "",
-        *,
-        uid: str | None = None,
-        resource_version: str | None = None,
-        propagation: str | None = None,
-        grace_period_s: int | None = None,
-        dry_run: bool = False,
-    ) -> JsonObject:
-        """Delete; returns the object when finalizers keep it, else a Status. Conflict when a precondition fails."""
-        key = requests.target_key(kind, name, namespace)
-        request = requests.delete(
-            kind,
-            key,
-            uid=uid,
-            resource_version=resource_version,
-            propagation=propagation,
-            grace_period_s=grace_period_s,
-            dry_run=dry_run,
-        )
-        return await self._write(kind, key, request, dry_run=dry_run)
-
     async def get_subresource(self, kind: ResourceKind, name: str, subresource: str, namespace: str = "") -> JsonObject:
         """What `scale` or another subresource says."""
-        key = requests.target_key(kind, name, namespace)
+        key = self._scope.key(kind, name, namespace)
         return await self._object(requests.get(kind, key, subresource=subresource))
-
-    async def create_subresource(
-        self,
-        kind: ResourceKind,
-        name: str,
-        subresource: str,
-        body: JsonObject,
-        namespace: str = "",
-        *,
-        dry_run: bool = False,
-    ) -> JsonObject:
-        """Post to `token` (TokenRequest), `eviction` (Eviction) or another subresource."""
-        key = requests.target_key(kind, name, namespace)
-        options = WriteOptions(dry_run=dry_run)
-        request = requests.create_subresource(kind, key, subresource, body, options)
-        return await self._write(kind, key, request, subresource, dry_run=dry_run)
 
     @asynccontextmanager
     async def watch(
@@ -294,6 +170,7 @@ class Client:
         never retries. A last line without its newline was cut off and is dropped.
         """
         wanted = options or WatchOptions()
+        namespace = self._scope.namespace_of(kind, namespace)
         request = requests.collection(kind, namespace, wanted.query(), verb="watch")
         chunks_of = self._transport.stream(request, accept=wanted.accept)
         async with chunks_of as chunks, aclosing(self._batches(chunks, request)) as batches:
@@ -325,21 +202,6 @@ class Client:
     async def openapi(self, path: str = "/openapi/v3") -> JsonObject:
         """The OpenAPI index, or one of the documents that it names."""
         return await self.read_object(path)
-
-    async def _write(
-        self, kind: ResourceKind, key: ObjectKey, request: Request, subresource: str = "", *, dry_run: bool
-    ) -> JsonObject:
-        if dry_run:
-            return await self._object(request)
-        for guard in self._guards:
-            guard(request.action)
-        result = await self._object(request)
-        if self._observers:
-            named = key if key.name else key_of(result)
-            write = Write(request.verb, kind, named, subresource, result)
-            for observer in self._observers:
-                observer(write)
-        return result
 
     async def _object(self, request: Request, accept: str = "application/json") -> JsonObject:
         reply = await self._transport.call(request, accept=accept)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -14,6 +14,10 @@ JSON: Final = "application/json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"  # JSON is YAML; the name is the server's
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON_PATCH: Final = "application/json-patch+json"
+STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
+
+FieldValidation: TypeAlias = Literal["Ignore", "Warn", "Strict"]
+"""What the server does with unknown and doubled fields: drop them, drop and warn (its default), refuse the object."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -96,7 +100,7 @@ class WriteOptions:
 
     field_manager: str = ""
     dry_run: bool = False
-    strict: bool = False
+    validation: FieldValidation | None = None
     force: bool = False
 
     def query(self) -> dict[str, str | int | bool | None]:
@@ -104,7 +108,7 @@ class WriteOptions:
         return {
             "fieldManager": self.field_manager,
             "dryRun": "All" if self.dry_run else None,
-            "fieldValidation": "Strict" if self.strict else None,
+            "fieldValidation": self.validation,
             "force": self.force,
         }
 
@@ -145,17 +149,17 @@ def replace(kind: ResourceKind, obj: JsonObject, options: WriteOptions, *, subre
         method="PUT",
         target=with_query(object_path(kind, key, subresource=subresource), options.query()),
         action=describe("replace", kind, key, subresource),
-        body=_encode(_typed(kind, obj)),
+        body=_encode(_typed(kind, obj, subresource)),
     )
 
 
 def patch(
     kind: ResourceKind, key: ObjectKey, body: JsonValue, content_type: str, options: WriteOptions, subresource: str = ""
 ) -> Request:
-    """Merge patch, JSON patch or server-side apply, as `content_type` says."""
+    """Merge patch, strategic patch, JSON patch or server-side apply, as `content_type` says."""
     applying = content_type == APPLY_PATCH
     if applying and isinstance(body, dict):
-        body = _typed(kind, body)
+        body = _typed(kind, body, subresource)
     return Request(
         verb="apply" if applying else "patch",
         method="PATCH",
@@ -166,41 +170,67 @@ def patch(
     )
 
 
-def delete(
-    kind: ResourceKind,
-    key: ObjectKey,
-    *,
-    uid: str | None = None,
-    resource_version: str | None = None,
-    propagation: str | None = None,
-    grace_period_s: int | None = None,
-    dry_run: bool = False,
-) -> Request:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteOptions:
+    """How to delete: `uid` and `resource_version` are preconditions, `propagation` Background, Foreground or Orphan."""
+
+    uid: str | None = None
+    resource_version: str | None = None
+    propagation: str | None = None
+    grace_period_s: int | None = None
+    dry_run: bool = False
+
+    def body(self) -> JsonObject:
+        """As a body of a request."""
+        preconditions: JsonObject = {}
+        if self.uid is not None:
+            preconditions["uid"] = self.uid
+        if self.resource_version is not None:
+            preconditions["resourceVersion"] = self.resource_version
+        body: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        if preconditions:
+            body["preconditions"] = preconditions
+        if self.propagation is not None:
+            body["propagationPolicy"] = self.propagation
+        if self.grace_period_s is not None:
+            body["gracePeriodSeconds"] = self.grace_period_s
+        if self.dry_run:
+            body["dryRun"] = ["All"]
+        return body
+
+
+def delete(kind: ResourceKind, key: ObjectKey, options: DeleteOptions) -> Request:
     """Delete one object, only if its UID and resourceVersion are the given ones."""
-    preconditions: JsonObject = {}
-    if uid is not None:
-        preconditions["uid"] = uid
-    if resource_version is not None:
-        preconditions["resourceVersion"] = resource_version
-    body: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions"}
-    if preconditions:
-        body["preconditions"] = preconditions
-    if propagation is not None:
-        body["propagationPolicy"] = propagation
-    if grace_period_s is not None:
-        body["gracePeriodSeconds"] = grace_period_s
-    if dry_run:
-        body["dryRun"] = ["All"]
     return Request(
         verb="delete",
         method="DELETE",
         target=object_path(kind, key),
         action=describe("delete", kind, key),
-        body=_encode(body),
+        body=_encode(options.body()),
     )
 
 
-def _typed(kind: ResourceKind, obj: JsonObject) -> JsonObject:
+def delete_collection(
+    kind: ResourceKind, namespace: str, options: DeleteOptions, *, label_selector: str = "", field_selector: str = ""
+) -> Request:
+    """Delete what the selectors find in one namespace, or in the cluster for kinds without."""
+    if kind.namespaced and not namespace:
+        raise ValueError(f"wanted the namespace whose {kind.plural} are to be deleted, found none; name it")
+    query = {"labelSelector": label_selector, "fieldSelector": field_selector}
+    where = f" in {namespace}" if kind.namespaced else ""
+    return Request(
+        verb="deletecollection",
+        method="DELETE",
+        target=with_query(object_path(kind, namespace=namespace), query),
+        action=f"delete {kind.plural}{where}",
+        body=_encode(options.body()),
+    )
+
+
+def _typed(kind: ResourceKind, obj: JsonObject, subresource: str = "") -> JsonObject:
+    """The object with its type; what a subresource takes may be of a type of its own (a Scale), and keeps it."""
     if obj.get("kind") == kind.kind and obj.get("apiVersion") == kind.api_version:
+        return obj
+    if subresource and obj.get("kind"):
         return obj
     return {**obj, "apiVersion": kind.api_version, "kind": kind.kind}

@@ -164,7 +164,9 @@ async def test_an_unknown_field_is_pruned_and_refused_under_strict_validation(
     with pytest.raises((KeyError, IndexError)):
         at(answer, path.replace("[0]", ".0"))
     with pytest.raises(BadRequest, match="unknown field"):
-        await client.create(TYPES[kind].resource_kind, changed(document(kind), path, value), dry_run=True, strict=True)
+        await client.create(
+            TYPES[kind].resource_kind, changed(document(kind), path, value), dry_run=True, validation="Strict"
+        )
 
 
 async def test_the_metadata_of_a_claim_template_is_pruned(client: Client) -> None:
@@ -270,11 +272,13 @@ async def test_the_status_of_a_model_has_our_fields(client: Client, namespace: s
     ],
 )
 async def test_what_the_reference_accepts_is_accepted(client: Client, kind: str, path: str, value: JsonValue) -> None:
-    await client.create(TYPES[kind].resource_kind, changed(document(kind), path, value), dry_run=True, strict=True)
+    await client.create(
+        TYPES[kind].resource_kind, changed(document(kind), path, value), dry_run=True, validation="Strict"
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(TYPES))
 async def test_a_document_without_a_spec_is_accepted(client: Client, kind: str) -> None:
     raw = document(kind)
     del raw["spec"]
-    await client.create(TYPES[kind].resource_kind, raw, dry_run=True, strict=True)
+    await client.create(TYPES[kind].resource_kind, raw, dry_run=True, validation="Strict")

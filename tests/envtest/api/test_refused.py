@@ -19,14 +19,14 @@ def document(kind: str, namespace: str, name: str = "x") -> JsonObject:
 @pytest.mark.parametrize("kind", sorted(COMPLETE))
 async def test_a_complete_document_is_accepted(client: Client, kind: str) -> None:
     kind_of = TYPES[kind].resource_kind
-    await client.create(kind_of, document(kind, "default"), dry_run=True, strict=True)
+    await client.create(kind_of, document(kind, "default"), dry_run=True, validation="Strict")
 
 
 @pytest.mark.parametrize("vector", REFUSED, ids=lambda vector: vector.id)
 async def test_a_broken_spec_is_refused(client: Client, vector: Vector) -> None:
     broken = changed(document(vector.kind, "default"), vector.path, vector.value)
     with pytest.raises(Invalid) as caught:
-        await client.create(TYPES[vector.kind].resource_kind, broken, dry_run=True, strict=True)
+        await client.create(TYPES[vector.kind].resource_kind, broken, dry_run=True, validation="Strict")
     assert says(caught.value, vector), caught.value
 
 

@@ -146,7 +146,7 @@ async def test_strict_creation_refuses_an_unknown_field(client: Client, namespac
     obj = config_map(namespace, "a")
     obj["dataa"] = {}
     with pytest.raises(BadRequest, match="dataa"):
-        await client.create(CONFIG_MAPS, obj, strict=True)
+        await client.create(CONFIG_MAPS, obj, validation="Strict")
 
 
 async def test_an_invalid_object_names_the_field(client: Client, namespace: str) -> None:

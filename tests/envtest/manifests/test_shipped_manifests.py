@@ -78,7 +78,7 @@ async def test_restricted_pod_security_admits_the_manager(
 ) -> None:
     async with Client(shipped.control_plane.admin_config) as client:
         await service_account_exists(client, "ome")
-        await client.create(PODS, pod_of(workloads[0], "ome"), dry_run=True, strict=True)
+        await client.create(PODS, pod_of(workloads[0], "ome"), dry_run=True, validation="Strict")
 
 
 @pytest.mark.parametrize("level", ["restricted", "baseline"])
@@ -100,7 +100,7 @@ async def test_the_agents_namespace_admits_the_agent(
 ) -> None:
     async with Client(shipped.control_plane.admin_config) as client:
         await service_account_exists(client, "ome-agents")
-        await client.create(PODS, pod_of(workloads[1], "ome-agents"), dry_run=True, strict=True)
+        await client.create(PODS, pod_of(workloads[1], "ome-agents"), dry_run=True, validation="Strict")
 
 
 async def service_account_exists(client: Client, namespace: str) -> None:

@@ -96,7 +96,7 @@ class Scene:
             "spec": spec,
         }
         self._made.append((kind, name, namespace))
-        return await self.admin.create(kind, obj, strict=True)
+        return await self.admin.create(kind, obj, validation="Strict")
 
     async def model(self, kind: ResourceKind = CLUSTER_BASE_MODELS, stem: str = "model", **spec: Any) -> ModelKey:
         """A model that wants the nodes of this test."""

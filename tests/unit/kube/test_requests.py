@@ -7,7 +7,7 @@ import pytest
 from omectl.api.resource import ObjectKey
 from omectl.kube import requests
 from omectl.kube.listing import ListOptions, WatchOptions
-from omectl.kube.requests import APPLY_PATCH, MERGE_PATCH, WriteOptions
+from omectl.kube.requests import APPLY_PATCH, MERGE_PATCH, DeleteOptions, WriteOptions
 from omectl.kube.resources import CLUSTER_ROLES, CONFIG_MAPS, DEPLOYMENTS, NODES
 
 KEY = ObjectKey("ns", "a")
@@ -47,7 +47,7 @@ def test_a_namespaced_object_without_namespace_is_not_created() -> None:
 
 
 def test_writes_carry_their_options_and_the_objects_type() -> None:
-    options = WriteOptions(field_manager="me", dry_run=True, strict=True)
+    options = WriteOptions(field_manager="me", dry_run=True, validation="Strict")
     request = requests.create(CONFIG_MAPS, {"metadata": {"name": "a", "namespace": "ns"}}, options)
     assert request.target == ("/api/v1/namespaces/ns/configmaps?fieldManager=me&dryRun=All&fieldValidation=Strict")
     assert json.loads(request.body or b"") == {
@@ -74,9 +74,8 @@ def test_a_merge_patch_is_sent_as_it_is() -> None:
 
 
 def test_delete_carries_its_preconditions() -> None:
-    request = requests.delete(
-        CONFIG_MAPS, KEY, uid="u", resource_version="7", propagation="Background", grace_period_s=0, dry_run=True
-    )
+    options = DeleteOptions(uid="u", resource_version="7", propagation="Background", grace_period_s=0, dry_run=True)
+    request = requests.delete(CONFIG_MAPS, KEY, options)
     assert json.loads(request.body or b"") == {
         "apiVersion": "v1",
         "kind": "DeleteOptions",
@@ -85,6 +84,41 @@ def test_delete_carries_its_preconditions() -> None:
         "gracePeriodSeconds": 0,
         "dryRun": ["All"],
     }
+
+
+def test_a_collection_is_deleted_by_its_selectors() -> None:
+    options = DeleteOptions(propagation="Foreground")
+    request = requests.delete_collection(
+        CONFIG_MAPS, "ns", options, label_selector="a=b", field_selector="metadata.name=x"
+    )
+    assert request.target == "/api/v1/namespaces/ns/configmaps?labelSelector=a%3Db&fieldSelector=metadata.name%3Dx"
+    assert (request.verb, request.method, request.action) == ("deletecollection", "DELETE", "delete configmaps in ns")
+    assert json.loads(request.body or b"")["propagationPolicy"] == "Foreground"
+    assert requests.delete_collection(NODES, "", DeleteOptions()).target == "/api/v1/nodes"
+    assert requests.delete_collection(NODES, "", DeleteOptions()).action == "delete nodes"
+
+
+def test_a_collection_of_all_namespaces_is_not_deleted() -> None:
+    with pytest.raises(ValueError, match="the namespace whose configmaps are to be deleted"):
+        requests.delete_collection(CONFIG_MAPS, "", DeleteOptions())
+
+
+@pytest.mark.parametrize("validation", ["Ignore", "Warn", "Strict"])
+def test_validation_is_asked_for_by_its_name(validation: requests.FieldValidation) -> None:
+    assert WriteOptions(validation=validation).query()["fieldValidation"] == validation
+    assert WriteOptions().query()["fieldValidation"] is None
+
+
+def test_what_a_subresource_takes_keeps_its_own_type() -> None:
+    scale = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "a", "namespace": "ns"}}
+    put = requests.replace(DEPLOYMENTS, scale, WriteOptions(), subresource="scale")
+    assert json.loads(put.body or b"") == scale
+    applied = requests.patch(DEPLOYMENTS, KEY, scale, APPLY_PATCH, WriteOptions(), "scale")
+    assert json.loads(applied.body or b"") == scale
+    bare = requests.replace(DEPLOYMENTS, {"metadata": scale["metadata"]}, WriteOptions(), subresource="status")
+    assert json.loads(bare.body or b"")["kind"] == "Deployment"
+    wrong = requests.replace(DEPLOYMENTS, scale, WriteOptions())
+    assert json.loads(wrong.body or b"")["kind"] == "Deployment"
 
 
 def test_later_pages_send_the_token_in_place_of_the_version() -> None:
