@@ -30,8 +30,8 @@ from omectl.clock import Clock
 from omectl.informers import Lister
 from omectl.kube.client import Client
 from omectl.kube.errors import NotFound
+from omectl.kube.finalizers import contains_finalizer, hold, release
 from omectl.manager import EventRecorder, Result, TerminalError
-from omectl.reconcilers.finalizers import add_finalizer, finalizers_of, remove_finalizer
 from omectl.reconcilers.model_events import model_tales
 from omectl.reconcilers.model_facts import fill_patch, filled_fields
 from omectl.reconcilers.model_status import NodeReport, holding_nodes, model_status
@@ -106,7 +106,7 @@ class ModelReconciler:
         reports = self._reports(key)
         if model.metadata.deleting:
             return await self._release(model, raw, reports)
-        raw = await add_finalizer(self._client, self._kind.resource, raw, self._kind.finalizer)
+        raw = await hold(self._client, self._kind.resource, raw, self._kind.finalizer)
         model = self._decoded(raw)
         status = self._status(model, reports)
         if status.facts is not None and fill_patch(model.metadata, model.spec, status.facts) is not None:
@@ -136,13 +136,13 @@ class ModelReconciler:
 
     async def _release(self, model: BaseModel | ClusterBaseModel, raw: JsonObject, reports: list[NodeReport]) -> Result:
         """Let a deleted model go as soon as no node that exists holds its files."""
-        if self._kind.finalizer not in finalizers_of(raw):
+        if not contains_finalizer(raw, self._kind.finalizer):
             return Result()
         holding = holding_nodes(reports)
         forced = model.metadata.annotations.get(FORCE_DELETE) == "true"
         if holding and not forced:
             return await self._put_status(model, raw, self._status(model, reports))
-        await remove_finalizer(self._client, self._kind.resource, raw, self._kind.finalizer)
+        await release(self._client, self._kind.resource, raw, self._kind.finalizer)
         _log.info("model_released", model=str(model.key), forced=forced, still_on=list(holding))
         return Result()
 

@@ -24,12 +24,12 @@ from omectl.informers import Lister
 from omectl.kube.apply import Applier, ApplyRefused, NotOurs
 from omectl.kube.client import Client
 from omectl.kube.errors import Conflict, ConnectionFailed, Forbidden, KubeError, NotFound
+from omectl.kube.finalizers import contains_finalizer, release
 from omectl.kube.owners import uid_of
 from omectl.manager import Result, TerminalError
 from omectl.planner.plan import plan
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
-from omectl.reconcilers.finalizers import finalizers_of, remove_finalizer
 from omectl.reconcilers.pruning import Child, component_of, describe, may_go
 from omectl.reconcilers.service_events import event_reason, transitions
 from omectl.reconcilers.service_inputs import InputCaches, gather
@@ -90,9 +90,9 @@ class ServiceReconciler:
         raw = self._caches.services.get(key)
         if raw is None:
             return Result()
-        if INFERENCE_SERVICE_FINALIZER in finalizers_of(raw):
+        if contains_finalizer(raw, INFERENCE_SERVICE_FINALIZER):
             try:
-                raw = await remove_finalizer(self._client, INFERENCE_SERVICES, raw, INFERENCE_SERVICE_FINALIZER)
+                raw = await release(self._client, INFERENCE_SERVICES, raw, INFERENCE_SERVICE_FINALIZER)
             except NotFound:
                 return Result()
         try:
