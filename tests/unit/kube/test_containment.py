@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omectl.api.json import JsonObject
@@ -80,11 +80,13 @@ _OBJECTS = st.dictionaries(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(_OBJECTS)
 def test_every_object_contains_itself(obj: JsonObject) -> None:
     assert contains(obj, copy.deepcopy(obj))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(_OBJECTS, st.text(min_size=1, max_size=5), _JSON)
 def test_a_field_that_others_added_does_not_matter(obj: JsonObject, name: str, value: object) -> None:
     assert contains({name: value, **obj}, obj)
