@@ -15,8 +15,8 @@ from hack.bench.machinery.journal import Journal
 from hack.bench.machinery.options import Options, parse
 from hack.bench.machinery.stage import Stage
 from hack.bench.machinery.subjects import Programs, chosen
+from hack.bench.machinery.tables import figures_table
 from hack.bench.report import Report
-from rich.table import Table
 
 from omectl.local.assets import KUBERNETES_VERSION
 from omectl.local.control_plane import ControlPlane, ControlPlaneOptions
@@ -100,7 +100,7 @@ def _report(benchmarks: dict[str, Benchmark], options: Options, journal: Journal
         }
         for case in dict.fromkeys(case for case, _ in runs):
             of_case = {subject: found for (name_of, subject), found in runs.items() if name_of == case}
-            report.tables.append(_table(f"{name} {benchmark.TITLE}: {case}", of_case))
+            report.tables.append(figures_table(f"{name} {benchmark.TITLE}: {case}", of_case))
             report.results += [_result(name, case, subject, found) for subject, found in of_case.items()]
         report.bars += [replace(bar, name=f"{name} {bar.name}") for bar in benchmark.bars(Found(runs), options)]
     return report
@@ -113,29 +113,3 @@ def _result(bench: str, case: str, subject: str, runs: list[dict[str, Any]]) -> 
         least, most = spread(runs, figure)
         row |= {figure: value, f"{figure}_min": least, f"{figure}_max": most}
     return row
-
-
-def _table(title: str, runs: dict[str, list[dict[str, Any]]]) -> Table:
-    """Figures down, subjects across; the median and, of several runs, the least and the greatest."""
-    table = Table(title=title)
-    table.add_column("")
-    medians = {subject: summary(found) for subject, found in runs.items()}
-    for subject, found in runs.items():
-        table.add_column(f"{subject} ({len(found)})", justify="right")
-    for figure in dict.fromkeys(figure for found in medians.values() for figure in found):
-        scale, unit = (1e6, "_mb") if figure.endswith("_bytes") else (1, "")
-        cells: list[str] = []
-        for subject, found in runs.items():
-            if figure not in medians[subject]:
-                cells.append("–")
-                continue
-            cells.append(_short(medians[subject][figure] / scale))
-            if len(found) > 1:
-                least, most = spread(found, figure)
-                cells[-1] += f" ({_short(least / scale)}–{_short(most / scale)})"
-        table.add_row(figure.removesuffix("_bytes") + unit if unit else figure, *cells)
-    return table
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

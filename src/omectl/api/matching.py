@@ -6,11 +6,13 @@ Selectors are plain JSON. One that Kubernetes would refuse (an unknown operator,
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from omectl.api.document import as_object, as_objects, as_texts
 from omectl.api.json import JsonObject
-from omectl.api.storage import StorageSpec
+
+if TYPE_CHECKING:  # pydantic, which those who match plain JSON do without
+    from omectl.api.storage import StorageSpec
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _LARGEST: Final = 2**63 - 1
@@ -58,7 +60,7 @@ def matches_node_selector(selector: JsonObject, node: NodeFacts) -> bool:
     return any(matches_node_selector_term(term, node) for term in as_objects(selector.get("nodeSelectorTerms")))
 
 
-def node_matches(storage: StorageSpec, node: NodeFacts) -> Match:
+def node_matches(storage: "StorageSpec", node: NodeFacts) -> Match:
     """Whether a model with this storage belongs on the node: all of `nodeSelector`, and the required affinity."""
     for key, value in (storage.node_selector or {}).items():
         found = node.labels.get(key)

@@ -1,15 +1,16 @@
-"""Reading a cache. Everything that is handed out is the caller's own, or immutable."""
+"""Reading a cache. Everything that is handed out is the caller's own, or immutable.
+
+Typed objects bring pydantic with them, so what decodes them is imported where it is asked for.
+"""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
-from omectl.api.codec import decode_as
 from omectl.api.json import JsonObject
 from omectl.api.label_selector import parse_label_selector
 from omectl.api.matching import matches_labels
-from omectl.api.object import Resource
 from omectl.api.resource import ObjectKey
 from omectl.informers.field_index import BadFieldSelector, field_index_name, parse_field_selector
 from omectl.informers.header import Header
@@ -17,7 +18,10 @@ from omectl.informers.record import Record
 from omectl.informers.store import BY_NAMESPACE, Store
 from omectl.kube.resource_version import compare, is_comparable
 
-_T = TypeVar("_T", bound=Resource)
+if TYPE_CHECKING:
+    from omectl.api.object import Resource
+
+_T = TypeVar("_T", bound="Resource")
 _Objects = list[JsonObject]
 _NAMESPACE_INDEX = "namespace"
 
@@ -87,6 +91,8 @@ class Lister:
         if known is not None:
             self._decoded.move_to_end(cache_key)
             return cast("_T", known)
+        from omectl.api.codec import decode_as
+
         made = decode_as(wanted, record.decode())
         self._decoded[cache_key] = made
         if len(self._decoded) > self._decoded_limit:

@@ -10,7 +10,7 @@ import asyncio
 import socket
 from dataclasses import dataclass
 from random import getrandbits, random
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import structlog
 
@@ -18,7 +18,6 @@ from omectl import metrics
 from omectl.api.document import as_text
 from omectl.api.json import JsonObject
 from omectl.api.labels import EVENTS_MANAGER
-from omectl.api.object import Resource
 from omectl.api.resource import ResourceKind
 from omectl.clock import Clock, SystemClock
 from omectl.kube.errors import (
@@ -45,6 +44,9 @@ from omectl.manager.events import (
     series_object,
 )
 from omectl.workqueue import PriorityQueue, QueueShutDown
+
+if TYPE_CHECKING:  # pydantic, which a manager without typed objects does without
+    from omectl.api.object import Resource
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -290,10 +292,7 @@ def subject_of(about: About) -> Subject:
     match about:
         case Subject():
             subject = about
-        case Resource():
-            kind = about.resource_kind
-            subject = Subject(kind.api_version, kind.kind, about.namespace, about.name, about.metadata.uid)
-        case _:
+        case dict():
             metadata = about.get("metadata")
             named = metadata if isinstance(metadata, dict) else about
             subject = Subject(
@@ -303,6 +302,9 @@ def subject_of(about: About) -> Subject:
                 as_text(named.get("name")),
                 as_text(named.get("uid")),
             )
+        case _:
+            kind = about.resource_kind
+            subject = Subject(kind.api_version, kind.kind, about.namespace, about.name, about.metadata.uid)
     if not subject.kind or not subject.name:
         raise ValueError(f"wanted an object or a reference with kind and name to tell an event about, found {subject}")
     return subject
