@@ -100,7 +100,7 @@ class Scene:
         self.manager = Manager(client, ManagerOptions(leader_election=True, namespace=namespace))
         self.manager.readyz.add("webhooks", self.server.problem)
         self.manager.add(self.server)
-        self.manager.add(CertificateRotator(client, RotatorOptions(**given)))
+        self.manager.add(CertificateRotator(self.manager.leader_client, RotatorOptions(**given)))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

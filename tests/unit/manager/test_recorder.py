@@ -27,7 +27,7 @@ from omectl.kube.errors import (
     Unauthorized,
 )
 from omectl.kube.resources import CORE_EVENTS, EVENTS
-from omectl.manager import EventLimits, EventRecorder
+from omectl.manager import EventLimits, EventRecorder, Subject
 from omectl.metrics import REGISTRY
 
 pytestmark = pytest.mark.looptime
@@ -393,6 +393,28 @@ async def test_a_write_that_only_seemed_to_fail_is_not_done_twice(api: Any) -> N
         await asyncio.sleep(60.0)
     (event,) = api.of(EVENTS)
     assert event["series"]["count"] == 2
+
+
+async def test_a_single_event_whose_answer_was_lost_is_met_again_and_left_alone(api: Any) -> None:
+    lost = iter([ConnectionFailed("https://server", "connection reset")])
+    api.late_fault = lambda verb, kind, name: next(lost, None)
+    events = recorder(api)
+    async with running(events):
+        events.event(MODEL, "Normal", "Ready", "x")
+        await asyncio.sleep(60.0)
+        assert events.statistics().pending == 0
+    assert api.calls == ["create events", "create events"]
+    (event,) = api.of(EVENTS)
+    assert "series" not in event
+
+
+async def test_a_subject_may_be_given_as_such(api: Any) -> None:
+    events = recorder(api)
+    async with running(events):
+        events.event(Subject("v1", "Pod", "ns", "p", "u"), "Normal", "Ready", "x")
+        await asyncio.sleep(1.0)
+    (event,) = api.of(EVENTS)
+    assert event["regarding"] == {"apiVersion": "v1", "kind": "Pod", "namespace": "ns", "name": "p", "uid": "u"}
 
 
 async def test_a_refused_event_is_not_tried_again(api: Any) -> None:

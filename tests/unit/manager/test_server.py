@@ -1,6 +1,7 @@
 """Addresses and the HTTP servers, on this machine's loopback."""
 
 import asyncio
+import errno
 import socket
 import ssl
 from typing import Any
@@ -99,6 +100,15 @@ async def test_a_port_in_use_is_named_with_its_flag() -> None:
         f"wanted to listen on {address} (--metrics-bind-address), found that another process listens there already; "
         "stop it or choose another address with --metrics-bind-address"
     )
+
+
+def test_a_port_that_this_user_may_not_have_is_named() -> None:
+    error = AddressUnavailable(":80", "--flag", PermissionError(errno.EACCES, "Permission denied"))
+    assert str(error) == (
+        "wanted to listen on :80 (--flag), found that this user may not listen there; "
+        "choose a port above 1023 with --flag"
+    )
+    assert (error.address, error.flag, error.errno) == (":80", "--flag", errno.EACCES)
 
 
 async def test_an_address_of_another_machine_is_named() -> None:

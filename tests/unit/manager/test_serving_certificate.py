@@ -103,6 +103,22 @@ def handshake(
     return seen
 
 
+def settled_protocol(server_context: ssl.SSLContext, *offered: str) -> str | None:
+    """The protocol that client and server agree on."""
+    client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client_context.check_hostname, client_context.verify_mode = False, ssl.CERT_NONE
+    client_context.set_alpn_protocols(list(offered))
+    client_in, client_out, server_in, server_out = (ssl.MemoryBIO() for _ in range(4))
+    client = client_context.wrap_bio(client_in, client_out)
+    server = server_context.wrap_bio(server_in, server_out, server_side=True)
+    for side, source, target in ((client, client_out, server_in), (server, server_out, client_in)):
+        with pytest.raises(ssl.SSLWantReadError):
+            side.do_handshake()
+        target.write(source.read())
+    client.do_handshake()
+    return client.selected_alpn_protocol()
+
+
 def der(pair: KeyPair) -> bytes:
     return ssl.PEM_cert_to_DER_cert(pair.certificate.decode())
 
@@ -372,6 +388,12 @@ async def test_every_context_is_shown_to_the_hook_and_speaks_http_1_only(pairs: 
         handshake(serving.context, old)
     default = ServingCertificate("test", Given(pairs[0]))
     assert default.context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+async def test_of_the_protocols_that_a_client_offers_http_1_is_taken(pairs: list[KeyPair]) -> None:
+    serving = ServingCertificate("test", Given(pairs[0]))
+    await serving.check()
+    assert settled_protocol(serving.context, "h2", "http/1.1") == "http/1.1"
 
 
 async def test_loading_leaves_no_descriptor_open(pairs: list[KeyPair]) -> None:
