@@ -2,12 +2,19 @@
 
 from omectl.manager.access import AccessFilter, AccessLimits, Refusal, ReviewClient
 from omectl.manager.campaign import BLOCKED_EXIT_CODE
-from omectl.manager.controller import Controller, ControllerFailed, ControllerState, ControllerStatistics
+from omectl.manager.controller import Controller, ControllerState, ControllerStatistics
 from omectl.manager.elector import LeaderElector, LeadershipLost
-from omectl.manager.errors import ManagerError, NotLeading
+from omectl.manager.errors import ControllerFailed, ManagerError, NotLeading
 from omectl.manager.events import EventLimits, Subject
-from omectl.manager.gate import WriteGate
-from omectl.manager.handler import Handler, enqueue_mapped, enqueue_object, enqueue_owner
+from omectl.manager.gate import FreshReader, WriteGate
+from omectl.manager.handler import (
+    Handler,
+    KeyOnly,
+    enqueue_by_type,
+    enqueue_mapped,
+    enqueue_object,
+    enqueue_owner,
+)
 from omectl.manager.lease import LeaseLock
 from omectl.manager.manager import Manager, ManagerState, RunnableFailed, StopTimeout
 from omectl.manager.options import ElectionOptions, ManagerOptions
@@ -28,6 +35,7 @@ from omectl.manager.predicate import (
     resource_version_changed,
 )
 from omectl.manager.probes import Check, Checks
+from omectl.manager.reconciler import Reconcile, blocking, with_fresh_object, with_object
 from omectl.manager.recorder import EventRecorder
 from omectl.manager.result import Result, TerminalError
 from omectl.manager.runnable import Group, Preparing, Runnable
@@ -40,7 +48,7 @@ from omectl.manager.serving_certificate import (
     ServingCertificate,
 )
 from omectl.manager.signals import stop_on_signals
-from omectl.manager.source import ChannelSource, KindSource, PollingSource, Source
+from omectl.manager.source import ChannelSource, FunctionSource, KindSource, PollingSource, Source
 from omectl.manager.statistics import ManagerStatistics
 
 __all__ = [
@@ -62,9 +70,12 @@ __all__ = [
     "ElectionOptions",
     "EventLimits",
     "EventRecorder",
+    "FreshReader",
+    "FunctionSource",
     "Group",
     "Handler",
     "HttpServer",
+    "KeyOnly",
     "KindSource",
     "LeaderElector",
     "LeadershipLost",
@@ -78,6 +89,7 @@ __all__ = [
     "PollingSource",
     "Predicate",
     "Preparing",
+    "Reconcile",
     "Refusal",
     "RequestHandler",
     "Result",
@@ -94,8 +106,10 @@ __all__ = [
     "all_of",
     "annotations_changed",
     "any_of",
+    "blocking",
     "content_changed",
     "deletion_started",
+    "enqueue_by_type",
     "enqueue_mapped",
     "enqueue_object",
     "enqueue_owner",
@@ -108,4 +122,6 @@ __all__ = [
     "on",
     "resource_version_changed",
     "stop_on_signals",
+    "with_fresh_object",
+    "with_object",
 ]

@@ -13,16 +13,16 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from random import getrandbits
 from time import monotonic
-from typing import Generic, Protocol, cast
+from typing import Generic, Protocol
 
 import structlog
 from structlog.contextvars import bind_contextvars
 from typing_extensions import TypeVar
 
-from omectl.api.resource import ObjectKey
+from omectl.api.resource import ObjectKey, ResourceKind
 from omectl.kube.errors import Conflict
-from omectl.manager.errors import ManagerError, NotLeading
-from omectl.manager.gate import LOOK_AGAIN_S
+from omectl.manager.errors import ControllerFailed, NotLeading
+from omectl.manager.feed import Feed, WarmUp, first_of
 from omectl.manager.reconcile_metrics import ReconcileMetrics
 from omectl.manager.result import (
     CONFLICTED,
@@ -39,11 +39,11 @@ from omectl.manager.source import Source
 from omectl.workqueue import PriorityQueue, QueueShutDown, QueueStatistics, RateLimiter
 
 K = TypeVar("K", bound=Hashable, default=ObjectKey)
-KContra = TypeVar("KContra", bound=Hashable, contravariant=True)
 
 _log = structlog.stdlib.get_logger(__name__)
 
 _LONGEST_TURN_S = 0.005
+_FENCED_S = 1.0
 
 
 class ControllerState(enum.Enum):
@@ -67,25 +67,26 @@ class ControllerStatistics:
     queue: QueueStatistics
 
 
-class Gate(Protocol[KContra]):
-    """Puts a key off, for example until the cache shows what its last reconcile wrote (`WriteGate`)."""
+class Gate(Source[K], Protocol[K]):
+    """Puts keys off, for example until the cache shows what their last reconcile wrote (`WriteGate`).
 
-    def is_behind(self, key: KContra) -> bool: ...
+    `park` answers for how many seconds at most; 0 lets the key pass. As a source the gate queues the keys that it has
+    put off as soon as they may pass.
+    """
 
-
-class ControllerFailed(ManagerError):
-    """A controller ended because of an exception that it may not survive."""
-
-    def __init__(self, name: str, cause: Exception) -> None:
-        super().__init__(f"controller {name} ended: {type(cause).__name__}: {cause}")
-        self.name = name
+    def park(self, key: K, priority: int) -> float: ...
 
 
 class Controller(Generic[K]):
     """Runs `reconcile` for each key that its sources queue, with `workers` at once.
 
     `reconcile` raises for "try again with back-off", raises TerminalError for "don't", and answers a Result otherwise.
-    The key is the whole message: read the object from the cache, it may be gone. `name` labels logs and metrics.
+    The key is the whole message: read the object from the cache, it may be gone. `name` labels logs and metrics, `kind`
+    stands in the log of each reconcile.
+
+    `recover`: an exception that nobody designed is tried again like any other; False lets it end the controller and
+    with it the manager, None leaves that to the manager's options. `warm_up` starts the sources before this process
+    leads. `drain` works off what is ready when asked to stop, instead of dropping it. Times are seconds.
     """
 
     def __init__(
@@ -94,11 +95,14 @@ class Controller(Generic[K]):
         reconcile: Callable[[K], Awaitable[Result]],
         sources: Sequence[Source[K]],
         *,
+        kind: ResourceKind | None = None,
         workers: int = 1,
         reconcile_timeout_s: float | None = None,
         sync_timeout_s: float = 120.0,
         needs_leader: bool = True,
-        recover: bool = True,
+        recover: bool | None = None,
+        warm_up: bool = False,
+        drain: bool = False,
         limiter: RateLimiter[K] | None = None,
         max_starvation_s: float | None = None,
         gate: Gate[K] | None = None,
@@ -111,26 +115,32 @@ class Controller(Generic[K]):
         self.name = name
         self.needs_leader = needs_leader
         self.workers = workers
+        self.recover = recover
         self.queue: PriorityQueue[K] = PriorityQueue(name, limiter=limiter, max_starvation_s=max_starvation_s)
         self.may_work: Callable[[], bool] = _always
         self._reconcile = reconcile
-        self._sources = tuple(sources)
+        fed_by = sources if gate is None else (*sources, gate)
+        self._feed: Feed[K] = Feed(name, self.queue, fed_by, sync_timeout_s=sync_timeout_s)
+        self.warm_up = WarmUp(name, self._feed) if warm_up else None
+        self._log_context = {"controller": name} if kind is None else {"controller": name, "kind": kind.group_kind}
         self._reconcile_timeout_s = reconcile_timeout_s
-        self._sync_timeout_s = sync_timeout_s
-        self._recover = recover
+        self._drain = drain
         self._gate = gate
         self._metrics = ReconcileMetrics(name, workers)
         self._state = ControllerState.CREATED
-        self._synced = [asyncio.Event() for _ in self._sources]
         self._active = 0
         self._reconciles = 0
 
     @property
     def sources(self) -> tuple[Source[K], ...]:
-        return self._sources
+        return self._feed.sources
+
+    def watch(self, source: Source[K]) -> None:
+        """One more source, also while the controller runs. RuntimeError once its sources have ended."""
+        self._feed.add(source)
 
     async def run(self) -> None:
-        """Work until cancelled. ControllerFailed when a source raises, or a reconcile does and `recover` is off."""
+        """Work until cancelled. ControllerFailed when a source raises, or a reconcile does and may not be recovered."""
         if self._state is not ControllerState.CREATED:
             raise RuntimeError(f"controller {self.name} was started already; make a new one to run it again")
         self._move(ControllerState.SYNCING)
@@ -141,7 +151,7 @@ class Controller(Generic[K]):
             if not self._is_running():
                 work.cancel()
             self._move(ControllerState.STOPPING)
-            self.queue.shut_down()
+            self.queue.shut_down(drain=self._drain)
             await work
             raise
         finally:
@@ -150,11 +160,7 @@ class Controller(Generic[K]):
 
     def waiting_for(self) -> list[str]:
         """Which sources are not synced, in words; empty when the controller can work."""
-        return [
-            source.waiting_for()
-            for source, synced in zip(self._sources, self._synced, strict=True)
-            if not synced.is_set()
-        ]
+        return self._feed.waiting_for()
 
     def statistics(self) -> ControllerStatistics:
         return ControllerStatistics(
@@ -169,43 +175,19 @@ class Controller(Generic[K]):
 
     async def _serve(self) -> None:
         try:
-            async with asyncio.TaskGroup() as feeding:
-                feeders = [
-                    feeding.create_task(source.run(self.queue, synced), name=f"source/{self.name}/{source.name}")
-                    for source, synced in zip(self._sources, self._synced, strict=True)
-                ]
-                await self._until_synced()
+            async with asyncio.TaskGroup() as serving:
+                feeding = serving.create_task(self._feed.run(), name=f"feed/{self.name}")
+                await self._feed.until_synced()
                 self._move(ControllerState.RUNNING)
                 async with asyncio.TaskGroup() as working:
                     for number in range(self.workers):
                         working.create_task(self._work(), name=f"worker/{self.name}/{number}")
-                for feeder in feeders:
-                    feeder.cancel()
+                feeding.cancel()
         except ExceptionGroup as group:
-            error = _first(group)
+            error = first_of(group)
+            if isinstance(error, ControllerFailed):
+                raise error from error.__cause__
             raise ControllerFailed(self.name, error) from error
-
-    async def _until_synced(self) -> None:
-        """Wait for the sources; past the time-out, say which are missing and wait on."""
-        waiting = asyncio.gather(*(synced.wait() for synced in self._synced))
-        try:
-            while True:
-                try:
-                    async with asyncio.timeout(self._sync_timeout_s):
-                        await asyncio.shield(waiting)
-                except TimeoutError:
-                    _log.error(
-                        "sources_not_synced",
-                        controller=self.name,
-                        after_s=self._sync_timeout_s,
-                        waiting_for=self.waiting_for(),
-                        next_step="the controller starts as soon as they are synced; see their errors",
-                    )
-                else:
-                    return
-        finally:
-            waiting.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)
 
     async def _work(self) -> None:
         queue = self.queue
@@ -217,9 +199,10 @@ class Controller(Generic[K]):
             except QueueShutDown:
                 return
             try:
-                if self._gate is not None and self._gate.is_behind(key):
-                    queue.add(key, after_s=LOOK_AGAIN_S, priority=priority)
-                elif self.may_work():
+                put_off_s = self._put_off_s(key, priority)
+                if put_off_s > 0:
+                    queue.add(key, after_s=put_off_s, priority=priority)
+                else:
                     await self._handle(key, priority)
             finally:
                 queue.done(key)
@@ -227,9 +210,18 @@ class Controller(Generic[K]):
                 await asyncio.sleep(0)
                 turn_ends = monotonic() + _LONGEST_TURN_S
 
+    def _put_off_s(self, key: K, priority: int) -> float:
+        """How long `key` must wait before it is looked at again; 0 when it may be reconciled."""
+        if not self.may_work():
+            return _FENCED_S
+        # While draining nothing can be put off any more: the queue takes no key back.
+        if self._gate is None or self.queue.is_shutting_down:
+            return 0.0
+        return self._gate.park(key, priority)
+
     async def _handle(self, key: K, priority: int) -> None:
-        """One reconcile and what follows from it. Only cancellation comes out, or anything when `recover` is off."""
-        bind_contextvars(controller=self.name, key=str(key), reconcile_id=f"{getrandbits(64):016x}")
+        """One reconcile and what follows from it. Only cancellation comes out, or a bug that may not be recovered."""
+        bind_contextvars(**self._log_context, **_names(key), reconcile_id=f"{getrandbits(64):016x}")
         metrics, time = self._metrics, asyncio.get_running_loop().time
         priority_after: int | None = None
         scope: asyncio.Timeout | None = None
@@ -245,8 +237,13 @@ class Controller(Generic[K]):
             outcome, priority_after = outcome_of(result), result.priority
         except Exception as error:
             outcome = self._failed(error, timed_out=scope is not None and scope.expired())
-            if not self._recover:
+            if self.recover is False and is_bug(error):
                 raise
+        except asyncio.CancelledError as error:
+            # Nobody asked this worker to end: something that the reconcile awaited was cancelled.
+            if _is_asked_to_end():
+                raise
+            outcome = self._failed(error, timed_out=False)
         finally:
             self._active -= 1
             self._reconciles += 1
@@ -267,7 +264,7 @@ class Controller(Generic[K]):
             case Requeue.RATE_LIMITED:
                 self.queue.add(key, rate_limited=True, priority=priority)
 
-    def _failed(self, error: Exception, *, timed_out: bool) -> Outcome:
+    def _failed(self, error: BaseException, *, timed_out: bool) -> Outcome:
         metrics = self._metrics
         if isinstance(error, Conflict):
             _log.debug("reconcile_conflicted", error=str(error))
@@ -286,7 +283,8 @@ class Controller(Generic[K]):
             return GAVE_UP
         if is_bug(error):
             metrics.panics.inc()
-            _log.error("reconcile_crashed", error=f"{type(error).__name__}: {error}", exc_info=error)
+            end = "" if self.recover is False else " [recovered]"
+            _log.error("reconcile_crashed", error=f"panic: {type(error).__name__}: {error}{end}", exc_info=error)
         else:
             _log.error("reconcile_failed", error=str(error) or type(error).__name__, error_type=type(error).__name__)
         return FAILED
@@ -304,8 +302,13 @@ def _always() -> bool:
     return True
 
 
-def _first(error: Exception) -> Exception:
-    """The first exception inside nested groups."""
-    while isinstance(error, ExceptionGroup):
-        error = cast("ExceptionGroup[Exception]", error).exceptions[0]
-    return error
+def _is_asked_to_end() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _names(key: Hashable) -> dict[str, str]:
+    """The key in the log: as text, and an object's namespace and name by themselves."""
+    if isinstance(key, ObjectKey):
+        return {"key": str(key), "namespace": key.namespace, "name": key.name}
+    return {"key": str(key)}

@@ -11,3 +11,11 @@ class NotLeading(Exception):
     def __init__(self, action: str, found: str) -> None:
         super().__init__(f"{action}: wanted to lead, found that {found}; it is tried again once this process leads")
         self.action = action
+
+
+class ControllerFailed(ManagerError):
+    """A controller ended because of an exception that it may not survive."""
+
+    def __init__(self, name: str, cause: Exception) -> None:
+        super().__init__(f"controller {name} ended: {type(cause).__name__}: {cause}")
+        self.name = name

@@ -6,10 +6,11 @@ A handler answers keys; the source removes doubles and chooses the priority. It 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
 
 from omectl.api.resource import ObjectKey, ResourceKind
-from omectl.informers.events import ObjectEvent
+from omectl.informers.events import EventType, ObjectEvent
 from omectl.informers.header import Header
 
 K = TypeVar("K", bound=Hashable)
@@ -17,16 +18,29 @@ K = TypeVar("K", bound=Hashable)
 Handler: TypeAlias = Callable[[ObjectEvent], Iterable[K]]
 
 
-def enqueue_object() -> Handler[ObjectKey]:
+@dataclass(frozen=True, slots=True)
+class KeyOnly(Generic[K]):
+    """A handler that keeps nothing between events: one change that sums up many queues what matters of them.
+
+    A source lets the informer coalesce for it. Wrap a handler of your own when that is true of it.
+    """
+
+    handle: Handler[K]
+
+    def __call__(self, event: ObjectEvent) -> Iterable[K]:
+        return self.handle(event)
+
+
+def enqueue_object() -> KeyOnly[ObjectKey]:
     """The object itself."""
 
     def handle(event: ObjectEvent) -> tuple[ObjectKey, ...]:
         return (event.key,)
 
-    return handle
+    return KeyOnly(handle)
 
 
-def enqueue_owner(owner: ResourceKind, *, only_controller: bool = True) -> Handler[ObjectKey]:
+def enqueue_owner(owner: ResourceKind, *, only_controller: bool = True) -> KeyOnly[ObjectKey]:
     """The owners of kind `owner` (group and kind count, the version does not), before and after the change."""
 
     def owners(header: Header) -> list[ObjectKey]:
@@ -45,7 +59,7 @@ def enqueue_owner(owner: ResourceKind, *, only_controller: bool = True) -> Handl
             found.extend(owners(event.old_header))
         return found
 
-    return handle
+    return KeyOnly(handle)
 
 
 def enqueue_mapped(map_event: Callable[[ObjectEvent], Iterable[K]], *, also_before: bool = False) -> Handler[K]:
@@ -66,6 +80,25 @@ def enqueue_mapped(map_event: Callable[[ObjectEvent], Iterable[K]], *, also_befo
     return handle
 
 
-def _group(api_version: str) -> str:
-    group, slash, _ = api_version.partition("/")
+def enqueue_by_type(
+    *,
+    created: Handler[K] | None = None,
+    updated: Handler[K] | None = None,
+    deleted: Handler[K] | None = None,
+) -> Handler[K]:
+    """A handler per type of event; a type without one queues nothing."""
+    handlers = {EventType.ADDED: created, EventType.UPDATED: updated, EventType.DELETED: deleted}
+
+    def handle(event: ObjectEvent) -> Iterable[K]:
+        chosen = handlers[event.type]
+        return () if chosen is None else chosen(event)
+
+    return handle
+
+
+def _group(api_version: str) -> str | None:
+    """ "" is the core group; None when the text is no API version, which no server would have stored."""
+    group, slash, version = api_version.partition("/")
+    if "/" in version or not api_version:
+        return None
     return group if slash else ""

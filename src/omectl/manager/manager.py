@@ -172,8 +172,12 @@ class Manager:
     def add_controller(self, controller: Controller[K]) -> Controller[K]:
         """Add a controller; answers it, to be kept."""
         self.add(controller)
+        if controller.warm_up is not None:
+            self.add(controller.warm_up)
         if controller.needs_leader:
             controller.may_work = self._may_lead
+        if controller.recover is None:
+            controller.recover = self.options.recover
         for source in controller.sources:
             if isinstance(source, KindSource) and not source.optional:
                 self._needs.require(source.informer)

@@ -85,6 +85,7 @@ class ManagerOptions:
     `metrics_secure` serves metrics by TLS, and only to those whom the API server lets read them. The certificate and
     its key are files in `metrics_cert_dir`, read again when they change; without a folder it is self-signed.
     `loop_stall_s`: how long the event loop may be held up before the log says by what; 0 looks for nothing.
+    `recover`: what a controller does that leaves it open (see `Controller`).
     `renew_in_thread`: false renews the Lease in the manager's loop, for tests in virtual time.
     The two `..._flag` names are those that a clear error should mention.
     """
@@ -111,6 +112,7 @@ class ManagerOptions:
     sync_timeout_s: float = 120.0
     event_component: str = EVENT_COMPONENT
     loop_stall_s: float = 0.1
+    recover: bool = True
 
     def election(self) -> ElectionOptions:
         """The part for the leader elector, validated."""

@@ -1,7 +1,8 @@
 """Which events are worth a reconcile.
 
 A predicate answers whether to keep an event; several on one source must all keep it, so put the cheap ones first. Most
-compare headers and so cost no decoding. Creations and deletions pass unless a predicate says otherwise.
+compare headers and so cost no decoding. Creations and deletions pass unless a predicate says otherwise; an update whose
+state before is not known passes none of those that compare.
 """
 
 from __future__ import annotations
@@ -126,3 +127,8 @@ def _annotations(obj: JsonObject) -> object:
 
 
 _annotations_changed = content_changed(_annotations)
+
+WITHOUT_MEMORY: frozenset[Predicate] = frozenset(
+    (generation_changed, resource_version_changed, labels_changed, annotations_changed, deletion_started)
+)
+"""Predicates that keep a change which sums up several whenever they would have kept one of them."""

@@ -12,14 +12,19 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
+from omectl import metrics
 from omectl.informers import Informer, ObjectEvent
-from omectl.manager.handler import Handler
-from omectl.manager.predicate import Predicate
+from omectl.manager.handler import Handler, KeyOnly
+from omectl.manager.predicate import WITHOUT_MEMORY, Predicate
 from omectl.workqueue import LOW_PRIORITY, ExponentialLimiter, PriorityQueue
 
 K = TypeVar("K", bound=Hashable)
 
 _log = structlog.stdlib.get_logger(__name__)
+
+_ERRORS = metrics.counter(
+    metrics.SOURCE_ERRORS, "Events on which a handler or a predicate failed.", ("controller", "source")
+)
 
 
 class Source(Protocol[K]):
@@ -36,8 +41,15 @@ class Source(Protocol[K]):
 class KindSource(Generic[K]):
     """Events of an informer.
 
-    What nobody waits for (the initial list, replays of unchanged objects) is queued at LOW_PRIORITY. An `optional` kind
-    may be absent from the cluster: the controller starts without it, and hears of its objects when the kind appears.
+    What nobody waits for (the initial list, replays of unchanged objects) is queued at LOW_PRIORITY, whatever the
+    handler. An `optional` kind may be absent from the cluster: the controller starts without it, and hears of its
+    objects when the kind appears.
+
+    A predicate that raises keeps the event, a handler that raises loses it, and the next event is handled all the same.
+    Each such function is logged with its stack once for each type of exception, and counted always.
+
+    `coalesce`: hear one change per object instead of all that came meanwhile. By default for handlers that are KeyOnly
+    and predicates that do not look at how many changes there were.
     """
 
     def __init__(
@@ -47,11 +59,17 @@ class KindSource(Generic[K]):
         predicates: Sequence[Predicate] = (),
         *,
         optional: bool = False,
+        coalesce: bool | None = None,
     ) -> None:
         self.informer = informer
         self.optional = optional
+        self.errors = 0
         self._handler = handler
         self._predicates = tuple(predicates)
+        if coalesce is None:
+            coalesce = isinstance(handler, KeyOnly) and WITHOUT_MEMORY.issuperset(self._predicates)
+        self._coalesce = coalesce
+        self._told: set[tuple[str, str]] = set()
 
     @property
     def name(self) -> str:
@@ -59,16 +77,23 @@ class KindSource(Generic[K]):
 
     async def run(self, queue: PriorityQueue[K], synced: asyncio.Event) -> None:
         handler, predicates = self._handler, self._predicates
+        called: object = getattr(handler, "handle", handler)
 
         def handle(event: ObjectEvent) -> None:
             for predicate in predicates:
-                if not predicate(event):
-                    return
+                try:
+                    if not predicate(event):
+                        return
+                except Exception as error:
+                    self._failed("predicate", predicate, event, error, queue.name)
             priority = LOW_PRIORITY if event.initial or event.resync else 0
-            for key in handler(event):
-                queue.add(key, priority=priority)
+            try:
+                for key in handler(event):
+                    queue.add(key, priority=priority)
+            except Exception as error:
+                self._failed("handler", called, event, error, queue.name)
 
-        registration = self.informer.add_handler(handle, name=queue.name)
+        registration = self.informer.add_handler(handle, name=queue.name, coalesce=self._coalesce)
         try:
             await self.informer.wait_settled()
             if not (self.optional and self.informer.is_absent):
@@ -78,12 +103,34 @@ class KindSource(Generic[K]):
         finally:
             registration.remove()
 
+    def _failed(self, part: str, function: object, event: ObjectEvent, error: Exception, controller: str) -> None:
+        self.errors += 1
+        _ERRORS.labels(controller, self.name).inc()
+        named = str(getattr(function, "__qualname__", type(function).__name__))
+        if (named, type(error).__name__) in self._told:
+            return
+        self._told.add((named, type(error).__name__))
+        _log.error(
+            f"{part}_failed",
+            controller=controller,
+            source=self.name,
+            function=named,
+            event_type=event.type.value,
+            object=str(event.key),
+            error=f"{type(error).__name__}: {error}",
+            exc_info=error,
+            next_step="later failures of this kind are only counted",
+        )
+
     def waiting_for(self) -> str:
         return self.informer.describe()
 
 
 class ChannelSource(Generic[K]):
-    """Keys that other parts of the process put; those put before the controller runs wait for it."""
+    """Keys that other parts of the process put; those put before the controller runs wait for it.
+
+    A put never waits and loses nothing: what waits is one entry per key, so the number of keys is the bound.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -110,6 +157,25 @@ class ChannelSource(Generic[K]):
 
     def waiting_for(self) -> str:
         return f"{self.name} (not started)"
+
+
+class FunctionSource(Generic[K]):
+    """Keys that a function of yours queues: `await feed(queue, synced)`.
+
+    It calls `synced()` once everything that was there at the start is queued, and goes on until it is cancelled. It may
+    also return, when there is nothing more to come.
+    """
+
+    def __init__(self, name: str, feed: Callable[[PriorityQueue[K], Callable[[], None]], Awaitable[None]]) -> None:
+        self.name = name
+        self._feed = feed
+
+    async def run(self, queue: PriorityQueue[K], synced: asyncio.Event) -> None:
+        await self._feed(queue, synced.set)
+        synced.set()
+
+    def waiting_for(self) -> str:
+        return f"{self.name} (not synced)"
 
 
 class PollingSource(Generic[K]):

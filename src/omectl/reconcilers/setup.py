@@ -23,6 +23,7 @@ from omectl.manager import (
     KindSource,
     Manager,
     PollingSource,
+    WriteGate,
     content_changed,
     enqueue_mapped,
     enqueue_object,
@@ -133,9 +134,10 @@ def _add_models(
         return keys
 
     caches = ModelCaches(models=models.lister, nodes=nodes.lister, reports=reports, placements=placements)
+    gate = WriteGate(models)
     reconciler = ModelReconciler(
         kind,
-        manager.leader_client,
+        manager.leader_client.view(observer=gate.observe),
         caches,
         manager.events,
         manager.clock,
@@ -151,8 +153,10 @@ def _add_models(
                 KindSource(models, enqueue_object(), [resource_version_changed]),
                 others,
             ],
+            kind=kind.resource,
             workers=options.model_workers,
             reconcile_timeout_s=options.reconcile_timeout_s,
+            gate=gate,
         )
     )
 
@@ -214,7 +218,9 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
         kinds=capabilities,
         settings=lambda: settings.current,
     )
-    reconciler = ServiceReconciler(manager.leader_client, caches, manager.events, manager.clock)
+    gate = WriteGate(services)
+    writer = manager.leader_client.view(observer=gate.observe)
+    reconciler = ServiceReconciler(writer, caches, manager.events, manager.clock)
     owned = [
         KindSource(informer, enqueue_owner(INFERENCE_SERVICES), [resource_version_changed])
         for informer in children.informers.values()
@@ -241,8 +247,10 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
                 PollingSource("discovery", options.capabilities_interval_s, capabilities.refresh),
                 everyone,
             ],
+            kind=INFERENCE_SERVICES,
             workers=options.service_workers,
             reconcile_timeout_s=options.reconcile_timeout_s,
+            gate=gate,
         )
     )
 

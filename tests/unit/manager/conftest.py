@@ -122,8 +122,9 @@ def make_api() -> type[FakeApi]:
 class FakeRegistration:
     """A handler's place at a fake informer."""
 
-    def __init__(self, informer: "FakeInformer", handler: Handler) -> None:
+    def __init__(self, informer: "FakeInformer", handler: Handler, coalesce: bool) -> None:
         self.handler = handler
+        self.coalesce = coalesce
         self.removed = False
         self._informer = informer
 
@@ -167,8 +168,8 @@ class FakeInformer:
     async def wait_settled(self) -> None:
         await self._settled.wait()
 
-    def add_handler(self, handler: Handler, *, name: str = "") -> FakeRegistration:
-        registration = FakeRegistration(self, handler)
+    def add_handler(self, handler: Handler, *, name: str = "", coalesce: bool = False) -> FakeRegistration:
+        registration = FakeRegistration(self, handler, coalesce)
         self.registrations.append(registration)
         return registration
 

@@ -6,10 +6,28 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from omectl.api.kinds import INFERENCE_SERVICES
 from omectl.api.resource import ObjectKey
 from omectl.kube.errors import Forbidden
-from omectl.manager import ChannelSource, KindSource, PollingSource, enqueue_object, generation_changed, labels_changed
+from omectl.manager import (
+    ChannelSource,
+    KeyOnly,
+    KindSource,
+    PollingSource,
+    annotations_changed,
+    deletion_started,
+    enqueue_mapped,
+    enqueue_object,
+    enqueue_owner,
+    generation_changed,
+    in_namespace,
+    labels_changed,
+    on,
+    resource_version_changed,
+)
+from omectl.metrics import REGISTRY
 from omectl.workqueue import LOW_PRIORITY, PriorityQueue
 
 pytestmark = pytest.mark.looptime
@@ -175,3 +193,194 @@ async def test_a_poll_that_hangs_is_cut_off() -> None:
     async with running(PollingSource("kinds", 30.0, poll, timeout_s=5.0), PriorityQueue[str]()):
         await asyncio.sleep(7.0)
     assert calls == 2
+
+
+async def test_the_low_priority_of_the_backlog_holds_for_every_handler(informer: Any, told: Any) -> None:
+    queue: PriorityQueue[str] = PriorityQueue()
+    async with running(KindSource(informer, enqueue_mapped(lambda event: ["mapped"])), queue):
+        informer.emit(told.added(initial=True))
+        assert await taken(queue) == [("mapped", LOW_PRIORITY)]
+        informer.emit(told.added(initial=True), told.added())
+        assert await taken(queue) == [("mapped", 0)]
+
+
+async def test_the_same_key_from_one_event_is_queued_once(informer: Any, told: Any) -> None:
+    queue: PriorityQueue[str] = PriorityQueue()
+    handler = enqueue_mapped(lambda event: [event.header.resource_version, "same"], also_before=True)
+    async with running(KindSource(informer, handler), queue):
+        informer.emit(told.updated(told.record(version="1"), told.record(version="2")))
+        assert queue.statistics().adds == 3
+        assert [key for key, _ in await taken(queue)] == ["2", "same", "1"]
+
+
+async def test_a_key_that_is_worked_on_is_queued_once_by_one_event(informer: Any, told: Any) -> None:
+    queue: PriorityQueue[str] = PriorityQueue()
+    async with running(KindSource(informer, enqueue_mapped(lambda event: ["x", "x"])), queue):
+        informer.emit(told.added())
+        await queue.get()
+        informer.emit(told.added())
+        assert len(queue) == 1
+        queue.done("x")
+
+
+async def test_a_delete_that_was_not_seen_queues_its_key(informer: Any, told: Any) -> None:
+    queue: PriorityQueue[ObjectKey] = PriorityQueue()
+    async with running(KindSource(informer, enqueue_object(), [generation_changed]), queue):
+        gone = told.deleted("gone")
+        informer.emit(type(gone)(gone.type, gone.record, tombstone=True))
+        assert await taken(queue) == [(ObjectKey("ns", "gone"), 0)]
+
+
+def failing(event: Any) -> Any:
+    raise ValueError(f"no {event.key.name}")
+
+
+async def test_a_handler_that_raises_loses_one_event_and_is_named_once(informer: Any, told: Any) -> None:
+    def mapped(event: Any) -> list[str]:
+        if event.key.name.startswith("bad"):
+            raise KeyError(event.key.name)
+        return [event.key.name]
+
+    queue: PriorityQueue[str] = PriorityQueue("isolated")
+    source = KindSource(informer, enqueue_mapped(mapped))
+    with capture_logs() as logs:
+        async with running(source, queue):
+            informer.emit(*(told.added(name) for name in ("bad-1", "good-1", "bad-2", "good-2")))
+            assert [key for key, _ in await taken(queue)] == ["good-1", "good-2"]
+    (line,) = logs
+    assert (line["event"], line["log_level"], line["controller"]) == ("handler_failed", "error", "isolated")
+    assert (line["source"], line["object"], line["event_type"]) == ("ConfigMap", "ns/bad-1", "added")
+    assert line["function"].endswith("mapped")
+    assert line["error"] == "KeyError: 'bad-1'"
+    assert isinstance(line["exc_info"], KeyError)
+    assert source.errors == 2
+    labels = {"controller": "isolated", "source": "ConfigMap"}
+    assert REGISTRY.get_sample_value("omectl_source_errors_total", labels) == 2
+
+
+async def test_a_predicate_that_raises_keeps_the_event_and_the_others_still_count(informer: Any, told: Any) -> None:
+    queue: PriorityQueue[ObjectKey] = PriorityQueue("predicates")
+    source = KindSource(informer, enqueue_object(), [failing, in_namespace("ns")])
+    with capture_logs() as logs:
+        async with running(source, queue):
+            informer.emit(told.added("a"), told.added("b"), told.added("c", namespace="other"))
+            assert [key.name for key, _ in await taken(queue)] == ["a", "b"]
+    (line,) = logs
+    assert (line["event"], line["function"], line["error"]) == ("predicate_failed", "failing", "ValueError: no a")
+    assert source.errors == 3
+
+
+async def test_each_function_and_type_of_exception_is_named_once(informer: Any, told: Any) -> None:
+    errors = iter([ValueError("1"), KeyError("2"), ValueError("3"), KeyError("4")])
+
+    def mapped(event: Any) -> list[str]:
+        raise next(errors)
+
+    class Callable:
+        def __call__(self, event: Any) -> bool:
+            raise ValueError("odd")
+
+    with capture_logs() as logs:
+        async with running(KindSource(informer, KeyOnly(mapped), [Callable()]), PriorityQueue("types")):
+            informer.emit(*(told.added() for _ in range(4)))
+    assert [(line["function"].rsplit(".")[-1], line["error"].split(":")[0]) for line in logs] == [
+        ("Callable", "ValueError"),
+        ("mapped", "ValueError"),
+        ("mapped", "KeyError"),
+    ]
+
+
+async def test_handlers_that_only_need_keys_let_the_informer_coalesce(make_informer: Any) -> None:
+    def mapped(event: Any) -> list[ObjectKey]:
+        return []
+
+    cases: list[tuple[KindSource[ObjectKey], bool]] = [
+        (KindSource(make_informer(), enqueue_object()), True),
+        (KindSource(make_informer(), enqueue_owner(INFERENCE_SERVICES)), True),
+        (KindSource(make_informer(), KeyOnly(mapped)), True),
+        (KindSource(make_informer(), enqueue_mapped(mapped)), False),
+        (KindSource(make_informer(), enqueue_mapped(mapped), coalesce=True), True),
+        (KindSource(make_informer(), enqueue_object(), coalesce=False), False),
+        (KindSource(make_informer(), enqueue_object(), [on(created=False)]), False),
+        (KindSource(make_informer(), enqueue_object(), [generation_changed, on(created=False)]), False),
+        *(
+            (KindSource(make_informer(), enqueue_object(), [predicate]), True)
+            for predicate in (
+                generation_changed,
+                resource_version_changed,
+                labels_changed,
+                annotations_changed,
+                deletion_started,
+            )
+        ),
+    ]
+    for source, coalesced in cases:
+        async with running(source, PriorityQueue()):
+            (registration,) = source.informer.registrations
+            assert registration.coalesce is coalesced  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def test_a_channel_that_no_controller_runs_says_so_and_stops_with_it() -> None:
+    channel: ChannelSource[str] = ChannelSource("settings")
+    assert channel.waiting_for() == "settings (not started)"
+    queue: PriorityQueue[str] = PriorityQueue()
+    async with running(channel, queue):
+        channel.put("a")
+        assert await taken(queue) == [("a", 0)]
+    channel.put("b", priority=-3)
+    channel.put("b", priority=-5)
+    again: PriorityQueue[str] = PriorityQueue()
+    async with running(channel, again):
+        assert await taken(again) == [("b", -3)]
+
+
+async def test_a_channel_holds_one_entry_per_key_however_much_is_put() -> None:
+    channel: ChannelSource[int] = ChannelSource("flood")
+    for number in range(10_000):
+        channel.put(number % 7)
+    queue: PriorityQueue[int] = PriorityQueue()
+    async with running(channel, queue):
+        for number in range(10_000):
+            channel.put(number % 7)
+        assert [key for key, _ in await taken(queue)] == list(range(7))
+
+
+async def test_a_poll_forgets_its_failures_when_it_succeeds() -> None:
+    asked: list[float] = []
+    failing_polls = {1, 2, 4}
+
+    async def poll() -> list[str]:
+        asked.append(asyncio.get_running_loop().time())
+        if len(asked) in failing_polls:
+            raise OSError
+        return []
+
+    source: PollingSource[str] = PollingSource("kinds", 30.0, poll, priority=5)
+    with capture_logs() as logs:
+        async with running(source, PriorityQueue()):
+            await asyncio.sleep(40.0)
+    assert asked == [0.0, 1.0, 3.0, 33.0, 34.0]
+    assert [(log["event"], log["source"], log["error"]) for log in logs] == [("poll_failed", "kinds", "OSError")] * 3
+
+
+async def test_a_poll_gives_its_keys_the_priority_that_was_asked_for() -> None:
+    async def poll() -> list[str]:
+        return ["a"]
+
+    queue: PriorityQueue[str] = PriorityQueue()
+    async with running(PollingSource("kinds", 30.0, poll, priority=5), queue):
+        await asyncio.sleep(0.001)
+        assert await taken(queue) == [("a", 5)]
+
+
+async def test_a_short_interval_bounds_the_back_off_and_the_time_of_a_poll() -> None:
+    asked: list[float] = []
+
+    async def poll() -> list[str]:
+        asked.append(round(asyncio.get_running_loop().time(), 3))
+        await asyncio.sleep(3600.0)
+        return []
+
+    async with running(PollingSource("kinds", 0.5, poll), PriorityQueue[str]()):
+        await asyncio.sleep(2.6)
+    assert asked == [0.0, 1.0, 2.0]
