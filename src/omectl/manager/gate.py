@@ -12,9 +12,10 @@ from omectl.api.document import as_text, at
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey
 from omectl.informers import Informer, ObjectEvent
-from omectl.kube.client import Client, Write
+from omectl.kube.client import Client
 from omectl.kube.errors import NotFound
 from omectl.kube.resource_version import reached
+from omectl.kube.scope import Write
 from omectl.workqueue import PriorityQueue
 
 _log = structlog.stdlib.get_logger(__name__)

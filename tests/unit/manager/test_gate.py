@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey, ResourceKind
 from omectl.informers import EventType, ObjectEvent
-from omectl.kube.client import Write
 from omectl.kube.errors import NotFound
 from omectl.kube.resources import CONFIG_MAPS, PODS
+from omectl.kube.scope import Write
 from omectl.manager import ChannelSource, Controller, FreshReader, Result, WriteGate, with_fresh_object
 from omectl.metrics import REGISTRY
 from omectl.workqueue import PriorityQueue
