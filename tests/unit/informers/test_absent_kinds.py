@@ -1,6 +1,7 @@
 """A kind that the server does not serve: only the server's own discovery may say so."""
 
 import pytest
+import structlog
 
 from omectl.informers import ReflectorState
 from omectl.kube.errors import ConnectionFailed, NotFound
@@ -111,8 +112,12 @@ async def test_a_missing_kind_is_noticed_by_every_request(source, start, request
 async def test_an_error_of_discovery_that_nobody_foresaw_ends_only_the_round(source, start) -> None:
     source.failures["stream"].append(MISSING)
     source.served = RuntimeError("a bug")
-    running = start()
-    await running.settle(0.5)
-    assert running.reflector.state is ReflectorState.BACKOFF
-    await running.settle(5)
+    with structlog.testing.capture_logs() as logs:
+        running = start()
+        await running.settle(0.5)
+        assert running.reflector.state is ReflectorState.BACKOFF
+        await running.settle(5)
     assert running.reflector.state is ReflectorState.WATCHING
+    assert [(entry["event"], entry["reflector"], entry["exc_info"]) for entry in logs] == [
+        ("reflector_bug", "test", True)
+    ]

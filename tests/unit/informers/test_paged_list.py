@@ -114,7 +114,6 @@ async def test_a_quorum_read_that_is_refused_as_expired_ends_the_round(source, s
         Forbidden(403, "Forbidden", ""),
         ServerTimeout(504, "Timeout", "slow"),
         TooManyRequests(429, "TooManyRequests", ""),
-        ValueError("a bug"),
     ],
     ids=lambda error: type(error).__name__,
 )
