@@ -56,6 +56,9 @@ _SLOW_LIST_S = 10.0
 _SHORT_WATCH_S = 1.0
 _LEAST_WATCH_S = 300
 _OVERDUE_S = 60.0
+_PASSING_TROUBLES = 3
+_MOST_TOLD = 100
+_TROUBLE_OVER_S = 60.0
 
 
 class Reflector:
@@ -91,7 +94,8 @@ class Reflector:
         self._listed_once = False
         self._absent_rounds = 0
         self._idle_in_a_row = 0
-        self._warned = ""
+        self._troubles_in_a_row = 0
+        self._told: set[str] = set()
         self._pacer = Pacer()
         self._listing = Listed()
         self._asleep_until = 0.0
@@ -166,6 +170,7 @@ class Reflector:
             # The kind is really gone, and its objects with it.
             self._sink.replace({}, "")
             self._position = Position()
+        self._troubles_in_a_row = 0  # it is no trouble that a kind is not installed
         self._move(ReflectorState.ABSENT)
         self._sink.absent()
         await self._sleep(self._absent_backoff.next_delay())
@@ -179,16 +184,23 @@ class Reflector:
         await asyncio.sleep(seconds)
 
     def _note(self, error: Exception) -> None:
-        """Remember; warn once per trouble that somebody must mend, as it comes again with every round."""
-        text = str(error)
-        serious = isinstance(error, InvalidResponse | Unauthorized | Forbidden) and text != self._warned
-        if serious:
-            self._warned = text
-        log = _log.warning if serious else _log.debug
-        log("reflector_round_ended", reflector=self.name, error=text)
+        """Remember; warn once of what somebody must mend, and of what does not pass by itself."""
         self.last_error = error
         if not isinstance(error, TooManyRequests):  # it is no failure to be asked to come later
             self.statistics.errors += 1
+        self._troubles_in_a_row += 1
+        must_be_mended = isinstance(error, InvalidResponse | Unauthorized | Forbidden)
+        text = str(error)
+        told = text in self._told or len(self._told) >= _MOST_TOLD
+        if told or not (must_be_mended or self._troubles_in_a_row >= _PASSING_TROUBLES):
+            _log.debug("reflector_round_ended", reflector=self.name, error=text)
+            return
+        self._told.add(text)
+        _log.warning("reflector_round_ended", reflector=self.name, error=text)
+
+    def _answered_well(self) -> None:
+        self.last_error = None
+        self._troubles_in_a_row = 0
 
     def _move(self, state: ReflectorState) -> None:
         if state is not self.state:
@@ -217,8 +229,10 @@ class Reflector:
         version = self._position.list_version()
         options = ListOptions(resource_version=version, page_size=self._position.page_size(self._options.page_size))
         self._listing = Listed()
-        listed = await read_pages(self._source.pages(options), self._reader, self._pacer, self._listing)
-        self._listing = Listed()
+        try:
+            listed = await read_pages(self._source.pages(options), self._reader, self._pacer, self._listing)
+        finally:
+            self._listing = Listed()  # what was read is not held beyond the list
         if version == ANY_VERSION and listed.pages > 1:
             self._position.uncached = True
         self._replace(listed, started)
@@ -239,7 +253,7 @@ class Reflector:
         self._position.listed(listed.resource_version)
         self._listed_once = True
         self._absent_rounds = 0
-        self.last_error = None
+        self._answered_well()
         arrived = time.perf_counter()
         self._sink.replace(listed.records, listed.resource_version)
         self.processing.observe(time.perf_counter() - arrived)
@@ -359,7 +373,7 @@ class Reflector:
     async def _follow(self, batches: AsyncIterator[list[bytes]], lines: list[bytes], timeout_s: int) -> Ending:
         """Apply events until the watch ends, in whatever way; a minute after the server should have, we end it."""
         self._move(ReflectorState.WATCHING)
-        self.last_error = None
+        self._answered_well()
         self.statistics.watches += 1
         counts.WATCHES.labels(self.name).inc()
         clock = asyncio.get_running_loop().time
@@ -380,6 +394,8 @@ class Reflector:
             error = raised
         events = self.statistics.events + self.statistics.bookmarks - before
         seconds = clock() - started
+        if seconds >= _TROUBLE_OVER_S:
+            self._told.clear()
         counts.WATCH_SECONDS.labels(self.name).observe(seconds)
         counts.WATCH_ITEMS.labels(self.name).observe(events)
         return Ending(error, events, seconds)

@@ -173,13 +173,66 @@ async def test_a_forbidden_collection_is_tried_again_and_says_why(source, start)
 async def test_what_somebody_must_mend_is_warned_of_once(source, start, error: Exception) -> None:
     source.streaming_list = False
     other = Forbidden(403, "Forbidden", "something else")
-    source.failures["list"] += [error, error, BROKEN, error, other]
+    source.failures["list"] += [error, error, other, error, other]
     with structlog.testing.capture_logs() as logs:
         running = start()
+        await running.settle(0.5)
+        assert len(logs) == 1
         await running.settle(60)
     told = [(entry["log_level"], entry["reflector"], entry["error"]) for entry in logs]
     assert told == [("warning", "test", str(error)), ("warning", "test", str(other))]
     assert {entry["event"] for entry in logs} == {"reflector_round_ended"}
+
+
+@pytest.mark.parametrize("error", [REFUSED, BROKEN, BUSY], ids=lambda error: type(error).__name__)
+async def test_what_may_pass_is_warned_of_at_its_third_time_in_a_row(source, start, error: Exception) -> None:
+    source.streaming_list = False
+    source.failures["list"] += [error] * 5
+    with structlog.testing.capture_logs() as logs:
+        running = start()
+        await running.settle(2)
+        assert logs == []
+        await running.settle(1)
+        assert [(entry["log_level"], entry["error"]) for entry in logs] == [("warning", str(error))]
+        await running.settle(60)
+    assert len(logs) == 1
+
+
+async def test_troubles_that_do_not_come_in_a_row_are_not_warned_of(source, start, make_status) -> None:
+    source.streaming_list = False
+    with structlog.testing.capture_logs() as logs:
+        running = start()
+        for _ in range(4):
+            await running.settle(50)
+            source.send(make_status(500, "InternalError"))
+        await running.settle(60)
+    assert logs == []
+    assert running.reflector.statistics.errors == 4
+
+
+@pytest.mark.parametrize(("seconds", "warnings"), [(59.0, 1), (60.0, 2)])
+async def test_a_watch_of_a_minute_ends_a_trouble_and_the_next_one_is_told_again(
+    source, start, make_status, seconds: float, warnings: int
+) -> None:
+    source.streaming_list = False
+    source.failures["list"].append(FORBIDDEN)
+    with structlog.testing.capture_logs() as logs:
+        running = start()
+        await running.settle(0.8 + seconds + 0.001)
+        source.failures["list"].append(FORBIDDEN)
+        source.send(make_status(500, "InternalError"))
+        await running.settle(20)
+    assert [entry["error"] for entry in logs] == [str(FORBIDDEN)] * warnings
+
+
+async def test_no_more_than_a_hundred_different_troubles_are_told(source, start) -> None:
+    source.streaming_list = False
+    source.failures["list"] += [Forbidden(403, "Forbidden", f"request {number}") for number in range(105)]
+    with structlog.testing.capture_logs() as logs:
+        running = start()
+        await running.settle(4000)
+    assert [entry["event"] for entry in logs].count("reflector_round_ended") == 100
+    assert running.reflector.state is ReflectorState.WATCHING
 
 
 async def test_a_bug_ends_only_the_round_and_is_logged_with_its_stack(source, start) -> None:
