@@ -116,7 +116,12 @@ class AlreadyExists(ApiError):
 class Conflict(ApiError):
     """409 Conflict: stale resourceVersion, a failed precondition, or a field that another manager owns."""
 
-    hint = "read the object again and retry"
+    @property
+    def hint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] - a constant elsewhere
+        """A stale version passes by itself, an owned field does not."""
+        if self.fields:
+            return f"apply with force to take {', '.join(self.fields)} over, or leave it to its owner"
+        return "read the object again and retry"
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -266,7 +266,7 @@ class Controller(Generic[K]):
 
     def _failed(self, error: BaseException, *, timed_out: bool) -> Outcome:
         metrics = self._metrics
-        if isinstance(error, Conflict):
+        if isinstance(error, Conflict) and not error.fields:  # a field that another owns does not pass by itself
             _log.debug("reconcile_conflicted", error=str(error))
             return CONFLICTED
         if isinstance(error, NotLeading):

@@ -12,7 +12,7 @@ import structlog
 from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
-from omectl.kube.errors import Conflict
+from omectl.kube.errors import Cause, Conflict, Details
 from omectl.manager import (
     ChannelSource,
     Controller,
@@ -249,6 +249,22 @@ async def test_a_conflict_is_tried_again_quietly() -> None:
             await asyncio.sleep(5.0)
     assert bench.results() == {"success": 1, "error": 0, "requeue": 1, "requeue_after": 0}
     assert not [log for log in logs if log["log_level"] in ("error", "warning")]
+
+
+async def test_an_apply_that_meets_a_foreign_field_is_an_error_and_not_a_quiet_conflict() -> None:
+    cause = Cause("FieldManagerConflict", ".data.text", 'conflict with "kubectl"')
+
+    async def reconcile(key: str) -> Result:
+        raise Conflict(409, "Conflict", "Apply failed with 1 conflict", Details(causes=(cause,)))
+
+    bench = Bench(reconcile)
+    with capture_logs() as logs:
+        async with bench.running():
+            bench.channel.put("a")
+            await asyncio.sleep(0.001)
+    assert bench.results() == {"success": 0, "error": 1, "requeue": 0, "requeue_after": 0}
+    [failed] = [log for log in logs if log["event"] == "reconcile_failed"]
+    assert "apply with force to take .data.text over" in failed["error"]
 
 
 async def test_a_reconcile_that_takes_too_long_is_cancelled_and_tried_again() -> None:
