@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,23 @@ Key = tuple[str, str, str, int]
 
 
 class Journal:
-    """JSON lines in `runs.jsonl` of a folder; only those of this commit count."""
+    """JSON lines in `runs.jsonl` of a folder; only those of `commit` count."""
 
-    def __init__(self, folder: Path, versions: Mapping[str, str], flags: list[str]) -> None:
+    def __init__(self, folder: Path, commit: str, versions: Mapping[str, str], flags: Sequence[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "runs.jsonl"
-        self.commit = commit()
-        self._about = {"commit": self.commit, "versions": dict(versions), "flags": flags}
+        self.commit = commit
+        self._about = {"commit": self.commit, "versions": dict(versions), "flags": list(flags)}
         self._runs: dict[Key, dict[str, Any]] = {}
         if self.path.exists():
             self._read()
 
     def _read(self) -> None:
-        for line in self.path.read_text().splitlines():
+        text = self.path.read_text()
+        if text and not text.endswith("\n"):
+            with self.path.open("a") as out:
+                out.write("\n")
+        for line in text.splitlines():
             try:
                 run = json.loads(line)
             except json.JSONDecodeError:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from hack.bench.machinery import peers
 from hack.bench.machinery.benchmark import Benchmark, Case, Found
 from hack.bench.machinery.figures import spread, summary
-from hack.bench.machinery.journal import Journal
+from hack.bench.machinery.journal import Journal, commit
 from hack.bench.machinery.options import Options, parse
 from hack.bench.machinery.stage import Stage
 from hack.bench.machinery.subjects import Programs, chosen
@@ -43,7 +43,7 @@ def run(arguments: Sequence[str] = ()) -> Report:
     if unknown:
         raise SystemExit(f"wanted some of {', '.join(BENCHMARKS)}, found {', '.join(sorted(unknown))}")
     versions = {"kube-apiserver": KUBERNETES_VERSION} | peers.versions()
-    journal = Journal(options.output, versions, list(arguments))
+    journal = Journal(options.output, commit(), versions, arguments)
     benchmarks = {
         name: cast("Benchmark", import_module(f"hack.bench.machinery.{module}"))
         for name, module in BENCHMARKS.items()
