@@ -1,12 +1,14 @@
 """The client against servers on loopback that misbehave: no answer hangs, no error is unreadable."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from omectl.kube.client import Client, ClientOptions
 from omectl.kube.credentials import ClientConfig, Credential
@@ -313,12 +315,81 @@ async def test_requests_are_counted_under_the_fields_names() -> None:
         assert REGISTRY.get_sample_value("rest_client_request_retries_total", retries) == 1
 
 
-async def test_a_warning_of_the_server_breaks_nothing() -> None:
-    async def answer(_: web.Request) -> web.Response:
-        return web.json_response({"metadata": {}}, headers={"Warning": '299 - "v1 is old"'})
+async def test_a_warning_of_the_server_is_logged_once_per_text_whichever_view_met_it() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        warnings = [("Warning", '299 - "v1 is old"'), ("Warning", f'299 - "unknown \\"{request.path[-1]}\\""')]
+        return web.json_response({"metadata": {}}, headers=warnings)
 
     async with serving(answer) as server, client_of(server) as client:
-        assert await client.get(NODES, "n") == await client.get(NODES, "n")
+        with capture_logs() as logs:
+            await client.get(NODES, "n")
+            await client.get(NODES, "n")
+            await client.view(field_manager="other").get(NODES, "m")
+    warned = [line["text"] for line in logs if line["event"] == "api_server_warning"]
+    assert warned == ["v1 is old", 'unknown "n"', 'unknown "m"']
+
+
+async def test_a_warning_beside_a_refusal_is_logged_too() -> None:
+    body = {"kind": "Status", "reason": "NotFound", "code": 404}
+    refuse = refusing(1, 404, {"Warning": '299 - "v1 is old"'}, body)
+    async with serving(refuse) as server, client_of(server) as client:
+        with capture_logs() as logs, pytest.raises(NotFound):
+            await client.get(NODES, "n")
+    assert [line["text"] for line in logs] == ["v1 is old"]
+
+
+async def test_bodies_are_asked_for_uncompressed() -> None:
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.headers["Accept-Encoding"])
+        return web.json_response({"kind": "NodeList", "metadata": {"resourceVersion": "1"}, "items": []})
+
+    async with serving(answer) as server, client_of(server) as client:
+        await client.list(NODES)
+        async with client.watch(NODES):
+            pass
+    assert seen == ["identity", "identity"]
+
+
+async def test_a_body_that_comes_compressed_all_the_same_is_read() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        body = gzip.compress(b'{"metadata":{"name":"n"}}')
+        return web.Response(body=body, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
+
+    async with serving(answer) as server, client_of(server) as client:
+        assert await client.get(NODES, "n") == {"metadata": {"name": "n"}}
+
+
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with serving(streaming(b"{}")) as server, client_of(server) as client:
+        assert await client.get(NODES, "n") == {}
+
+
+async def test_a_burst_of_requests_is_not_slowed_down_by_the_client() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({})
+
+    async with serving(answer) as server, client_of(server, TransportOptions(call_s=10.0)) as client:
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(client.get(NODES, f"n{number}") for number in range(300)))
+
+
+async def test_a_watch_is_not_tried_again_by_the_transport() -> None:
+    asked = 0
+
+    async def answer(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.Response(status=429, headers={"Retry-After": "0"})
+
+    async with serving(answer) as server, client_of(server) as client:
+        with pytest.raises(TooManyRequests) as refused:
+            async with client.watch(NODES):
+                raise AssertionError("no stream was opened")
+    assert (asked, refused.value.retry_after_s) == (1, 0.0)
 
 
 async def test_a_rotated_token_file_is_used_by_the_next_request(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """The client's verbs against a real API server."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from omectl.api.json import JsonObject
+from omectl.api.resource import ResourceKind
 from omectl.kube.client import Client
 from omectl.kube.discovery import Discovery
 from omectl.kube.errors import (
@@ -25,6 +28,7 @@ from omectl.kube.owners import metadata_of, uid_of
 from omectl.kube.resources import (
     BUILT_IN_KINDS,
     CONFIG_MAPS,
+    CUSTOM_RESOURCE_DEFINITIONS,
     DEPLOYMENTS,
     NODES,
     SERVICE_ACCOUNTS,
@@ -230,6 +234,50 @@ async def test_discovery_finds_kinds_and_misses_what_is_not_there(client: Client
     assert await discovery.find("example.com", "Thing") is None
     assert await discovery.has(NODES)
     assert "Deployment.apps" in await discovery.capabilities()
+
+
+async def test_a_kind_that_is_deleted_and_defined_again_otherwise_is_found_as_it_is_now(client: Client) -> None:
+    discovery = Discovery(client)
+    namespaced = ResourceKind("again.example.com", "v1", "Thing", "things", namespaced=True)
+    of_the_cluster = ResourceKind("again.example.com", "v2", "Thing", "things", namespaced=False)
+    assert await discovery.find("again.example.com", "Thing") is None
+    for kind in (namespaced, of_the_cluster):
+        await client.create(CUSTOM_RESOURCE_DEFINITIONS, definition(kind))
+        await eventually(discovery.has, kind, True)
+        await discovery.refresh()
+        assert await discovery.find("again.example.com", "Thing") == kind
+        await client.delete(CUSTOM_RESOURCE_DEFINITIONS, "things.again.example.com")
+        await eventually(discovery.has, kind, False)
+    await discovery.refresh()
+    assert await discovery.find("again.example.com", "Thing") is None
+
+
+async def eventually(has: Callable[[ResourceKind], Awaitable[bool]], kind: ResourceKind, wanted: bool) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(NotFound):  # the version's document and the index lag behind each other
+                if await has(kind) is wanted:
+                    return
+            await asyncio.sleep(0.05)
+
+
+def definition(kind: ResourceKind) -> JsonObject:
+    schema: JsonObject = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version: JsonObject = {
+        "name": kind.version,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema},
+    }
+    return {
+        "metadata": {"name": f"{kind.plural}.{kind.group}"},
+        "spec": {
+            "group": kind.group,
+            "scope": "Namespaced" if kind.namespaced else "Cluster",
+            "names": {"kind": kind.kind, "plural": kind.plural},
+            "versions": [version],
+        },
+    }
 
 
 async def test_the_built_in_kinds_are_those_of_the_server(client: Client) -> None:
