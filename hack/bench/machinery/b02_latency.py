@@ -51,5 +51,6 @@ def bars(found: Found, options: Options) -> list[Bar]:
         *found.ratio("p50", case, "reconcile_p50_ms", OMECTL, GO_TYPED, 1.0),
         *found.ratio("p99 (stretch)", case, "reconcile_p99_ms", OMECTL, GO, 1.5),
         *found.ratio("p99 (stretch)", case, "reconcile_p99_ms", OMECTL, GO_TYPED, 1.5),
+        *found.limit("loop lag p99, ms", case, "stall_p99_ms", OMECTL, 20.0),
         *found.limit("lost writes", case, "lost", OMECTL, 0.0),
     ]

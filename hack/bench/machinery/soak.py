@@ -58,7 +58,7 @@ def parse(arguments: Sequence[str]) -> Plan:
     """The plan of a command line."""
     parser = argparse.ArgumentParser(prog="make soak-machinery ARGS=...")
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (10; the long form has 360)")
-    parser.add_argument("--objects", type=int, default=5_000, help="objects in the cache (5,000)")
+    parser.add_argument("--objects", type=int, default=1_000, help="objects in the cache (1,000)")
     parser.add_argument("--output", type=Path, help="folder of soak.jsonl, the samples as they come")
     found = parser.parse_args(arguments)
     folder = found.output or cache_directory(os.environ) / "bench" / "machinery"
