@@ -42,15 +42,16 @@ def run(arguments: Sequence[str] = ()) -> Report:
     unknown = options.only - BENCHMARKS.keys()
     if unknown:
         raise SystemExit(f"wanted some of {', '.join(BENCHMARKS)}, found {', '.join(sorted(unknown))}")
-    versions = {"kube-apiserver": KUBERNETES_VERSION} | peers.versions()
-    journal = Journal(options.output, commit(), versions, arguments)
+    versions = {"kube-apiserver": KUBERNETES_VERSION, "commit": commit()} | peers.versions()
+    report = Report(bench="machinery", versions=versions)
+    journal = Journal(options.output, commit(), report.versions, arguments)
     benchmarks = {
         name: cast("Benchmark", import_module(f"hack.bench.machinery.{module}"))
         for name, module in BENCHMARKS.items()
         if not options.only or name in options.only
     }
     failed = asyncio.run(_measure(benchmarks, options, journal))
-    report = _report(benchmarks, options, journal, versions | {"commit": journal.commit})
+    _tell(report, benchmarks, options, journal)
     for failure in failed:
         print(failure, file=sys.stderr)
     print(f"every run is kept in {journal.path}", file=sys.stderr)
@@ -89,8 +90,8 @@ async def _measure_case(bench: str, case: Case, stage: Stage, journal: Journal) 
     return failed
 
 
-def _report(benchmarks: dict[str, Benchmark], options: Options, journal: Journal, versions: dict[str, str]) -> Report:
-    report = Report(bench="machinery", versions=versions)
+def _tell(report: Report, benchmarks: dict[str, Benchmark], options: Options, journal: Journal) -> None:
+    """Put tables, results and bars into the report."""
     for name, benchmark in benchmarks.items():
         runs = {
             (case.name, subject): found
@@ -103,7 +104,6 @@ def _report(benchmarks: dict[str, Benchmark], options: Options, journal: Journal
             report.tables.append(figures_table(f"{name} {benchmark.TITLE}: {case}", of_case))
             report.results += [_result(name, case, subject, found) for subject, found in of_case.items()]
         report.bars += [replace(bar, name=f"{name} {bar.name}") for bar in benchmark.bars(Found(runs), options)]
-    return report
 
 
 def _result(bench: str, case: str, subject: str, runs: list[dict[str, Any]]) -> dict[str, str | float | int]:
