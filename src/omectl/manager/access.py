@@ -175,7 +175,6 @@ class _Memory(Generic[_K, _V]):
 
     def put(self, key: _K, value: _V, ends: float) -> None:
         self._entries[key] = _Entry(value, ends)
-        self._entries.move_to_end(key)
         if len(self._entries) > self._most:
             self._entries.popitem(last=False)
 
