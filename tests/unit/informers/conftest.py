@@ -2,12 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import msgspec
 import pytest
+import structlog
 
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey
@@ -306,3 +308,13 @@ def make_event() -> Callable[[str, JsonObject], bytes]:
 @pytest.fixture
 def make_status() -> Callable[..., bytes]:
     return status_event
+
+
+@pytest.fixture
+def all_logs() -> Iterator[list[MutableMapping[str, object]]]:
+    """Everything that is logged, at every level."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    with structlog.testing.capture_logs() as logs:
+        yield logs
+    structlog.configure(**before)

@@ -52,7 +52,7 @@ async def test_a_kind_that_vanishes_empties_the_cache_at_the_third_confirmation(
     assert running.sink.versions() == {"a": "2"}
     await running.settle(1.5)
     assert running.sink.log == ["replace a", "absent", "absent", "replace ", "absent"]
-    assert running.reflector.last_sync_resource_version == ""
+    assert (running.reflector.last_sync_resource_version, running.sink.version) == ("", "")
     await running.settle(3)
     assert running.sink.log[5:] == ["absent"]
     await running.settle(10)
@@ -125,3 +125,24 @@ async def test_an_error_of_discovery_that_nobody_foresaw_ends_only_the_round(sou
     assert [(entry["event"], entry["reflector"], entry["exc_info"]) for entry in logs] == [
         ("reflector_bug", "test", True)
     ]
+
+
+async def test_a_discovery_that_fails_is_logged_for_who_looks_closely(source, start, all_logs) -> None:
+    source.failures["stream"].append(MISSING)
+    source.served = ConnectionFailed("https://server", "cut")
+    running = start()
+    await running.settle(0.5)
+    found = [entry for entry in all_logs if entry["event"] == "reflector_discovery_failed"]
+    assert [(entry["reflector"], entry["log_level"]) for entry in found] == [("test", "debug")]
+    assert "no answer from https://server: cut" in str(found[0]["error"])
+
+
+async def test_an_absent_kind_does_not_count_towards_what_does_not_pass(source, start) -> None:
+    source.streaming_list = False
+    source.failures["list"] += [MISSING, *[ConnectionFailed("https://server", "cut")] * 2]
+    source.served = False
+    with structlog.testing.capture_logs() as logs:
+        running = start()
+        await running.settle(20)
+    assert logs == []
+    assert running.reflector.statistics.errors == 3

@@ -149,6 +149,21 @@ async def test_states_follow_the_work(source, start, make_status) -> None:
     assert running.reflector.state is ReflectorState.BACKOFF
 
 
+async def test_every_change_of_state_is_logged_for_who_looks_closely(source, start, all_logs, make_status) -> None:
+    source.streaming_list = False
+    running = start()
+    await running.settle(1)
+    source.send(make_status(500, "InternalError", "boom"))
+    await running.settle(0.5)
+    moves = [entry for entry in all_logs if entry["event"] == "reflector_state"]
+    assert [(entry["reflector"], entry["old"], entry["new"], entry["log_level"]) for entry in moves] == [
+        ("test", old, new, "debug") for old, new in pairwise(["empty", "listing", "synced", "watching", "backoff"])
+    ]
+    ends = [entry for entry in all_logs if entry["event"] == "reflector_round_ended"]
+    assert [(entry["reflector"], entry["log_level"]) for entry in ends] == [("test", "debug")]
+    assert str(ends[0]["error"]).endswith("500 InternalError: boom")
+
+
 # --- what is told and remembered ---
 
 
