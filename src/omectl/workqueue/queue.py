@@ -149,8 +149,7 @@ class PriorityQueue(Generic[K]):
         try:
             await waiter
         finally:
-            if waiter in self._drainers:
-                self._drainers.remove(waiter)
+            self._drainers.remove(waiter)
 
     def __len__(self) -> int:
         """Number of ready keys."""

@@ -100,6 +100,18 @@ async def test_a_getter_that_finds_keys_due_before_the_timer_rings_wakes_the_oth
     assert sleeper.result() == ("b", 0)
 
 
+async def test_a_getter_cancelled_just_before_an_add_does_not_take_the_wake_up() -> None:
+    queue: PriorityQueue[str] = PriorityQueue()
+    first, second = asyncio.ensure_future(queue.get()), asyncio.ensure_future(queue.get())
+    await asyncio.sleep(0)
+    first.cancel()
+    queue.add("a")
+    async with asyncio.timeout(1.0):
+        assert await second == ("a", 0)
+    assert first.cancelled()
+    assert (queue.statistics().getters, queue.statistics().wakeups) == (0, 1)
+
+
 async def test_keys_due_at_one_moment_wake_as_many_getters() -> None:
     queue: PriorityQueue[int] = PriorityQueue()
     getters = [asyncio.ensure_future(queue.get()) for _ in range(4)]
