@@ -13,9 +13,12 @@ from structlog.testing import capture_logs
 
 from omectl.manager import (
     AddressUnavailable,
+    ChannelSource,
+    Controller,
     Group,
     Manager,
     ManagerOptions,
+    Result,
     RunnableFailed,
 )
 
@@ -313,6 +316,32 @@ async def test_the_debug_page_shows_the_whole_manager(make: Any, informer: Any) 
     assert told["informers"] == [{"name": "configmaps", "state": "listing"}]
     assert told["election"]["lease"] == "ome/ome-controller-manager-leader-lock"
     assert told["event_loop"] == {"stalls": 0, "last_stall": None}
+
+
+@looptime
+async def test_the_statistics_are_json_with_texts_for_keys(make: Any) -> None:
+    async def reconcile(key: str) -> Result:
+        return Result()
+
+    manager = make()
+    controller = manager.add_controller(Controller("queued", reconcile, [ChannelSource[str]("c")]))
+    controller.queue.add("k")
+    told = manager._statistics_json()
+    assert told["controllers"]["queued"]["queue"]["depth"] == {"0": 1}
+    assert told["events"]["pending"] == 0
+
+
+@looptime
+async def test_readiness_lists_everything_that_is_waited_for(make: Any, make_informer: Any) -> None:
+    manager = make(make_informer(), make_informer())
+    slow, other = Slow(Group.WEBHOOKS, []), Slow(Group.WEBHOOKS, [])
+    other.name = "conversion"
+    manager.add(slow)
+    manager.add(other)
+    async with running(manager):
+        text = manager.readyz.answer().text
+    assert "[-]caches failed: waiting for configmaps (listing), configmaps (listing)\n" in text
+    assert "[-]running failed: starting, waiting for conversion, webhooks\n" in text
 
 
 @looptime

@@ -205,7 +205,7 @@ async def test_a_stall_that_goes_on_is_told_while_it_lasts(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("seconds", "age_s", "told"), [(4.99, 0.0, False), (5.0, 0.0, True), (5.0, 29.0, True), (5.0, 31.0, False)]
+    ("seconds", "age_s", "told"), [(4.99, 0.0, False), (5.0, 0.0, True), (5.0, 30.0, True), (5.0, 30.5, False)]
 )
 def test_readiness_names_who_blocked_for_long_lately(
     monkeypatch: pytest.MonkeyPatch, seconds: float, age_s: float, told: bool
