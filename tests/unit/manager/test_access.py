@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import structlog
 
 from omectl.api.json import JsonObject
 from omectl.api.resource import ResourceKind
@@ -252,6 +253,19 @@ async def test_a_silent_server_is_given_ten_seconds_a_time(
     assert await status(access) == 500
     assert len(reviews.asked) == 5
     assert asyncio.get_running_loop().time() - started == pytest.approx(5 * 10 + 0.5 + 0.75 + 1.125 + 1.6875)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_a_review_that_failed_is_logged_with_its_cause(
+    access: AccessFilter, reviews: Reviews, silent: bool
+) -> None:
+    reviews.silent = silent
+    reviews.failures = [Forbidden(403, "Forbidden", "no right to create tokenreviews")]
+    with structlog.testing.capture_logs() as logged:
+        assert await status(access) == 500
+    (entry,) = logged
+    assert (entry["event"], entry["log_level"], entry["path"]) == ("access_review_failed", "error", "/metrics")
+    assert ("no answer in time" if silent else "no right to create tokenreviews") in entry["error"]
 
 
 async def test_the_memory_is_bounded_and_forgets_the_least_recently_used(reviews: Reviews) -> None:
