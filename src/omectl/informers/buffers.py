@@ -4,7 +4,8 @@ Owned by one event loop. Every method is plain and never yields, so each is one 
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -30,7 +31,7 @@ class Buffer(Protocol):
     pending: int
     high_water: int
 
-    def put(self, events: Iterable[ObjectEvent]) -> None:
+    def put(self, events: Sequence[ObjectEvent]) -> None:
         """Append events."""
         ...
 
@@ -51,22 +52,12 @@ class Buffer(Protocol):
         ...
 
 
+@dataclass(slots=True)
 class _Replay:
     """Existing objects, made into events one by one as they are delivered."""
 
-    __slots__ = ("_initial", "_next", "_records")
-
-    def __init__(self, records: Sequence[Record], *, initial: bool) -> None:
-        self._records = records
-        self._initial = initial
-        self._next = 0
-
-    def pop(self) -> ObjectEvent | None:
-        if self._next >= len(self._records):
-            return None
-        record = self._records[self._next]
-        self._next += 1
-        return replayed(record, initial=self._initial)
+    records: Iterator[Record]
+    initial: bool
 
 
 class OrderedBuffer:
@@ -74,39 +65,42 @@ class OrderedBuffer:
 
     def __init__(self) -> None:
         self._entries: deque[Entry | _Replay] = deque()
+        self._replay: _Replay | None = None
         self.pending = 0
         self.high_water = 0
 
-    def put(self, events: Iterable[ObjectEvent]) -> None:
-        before = len(self._entries)
+    def put(self, events: Sequence[ObjectEvent]) -> None:
         self._entries.extend(events)
-        self._grow(len(self._entries) - before)
+        self._grow(len(events))
 
     def put_replay(self, records: Sequence[Record], *, initial: bool) -> None:
-        self._entries.append(_Replay(records, initial=initial))
+        self._entries.append(_Replay(iter(records), initial))
         self._grow(len(records))
 
     def put_marker(self) -> None:
         self._entries.append(Marker.INITIAL_SET_END)
 
     def pop(self) -> Entry | None:
-        while self._entries:
-            entry = self._entries[0]
-            if isinstance(entry, _Replay):
-                event = entry.pop()
-                if event is None:
-                    self._entries.popleft()
-                    continue
-                self.pending -= 1
-                return event
-            self._entries.popleft()
+        while True:
+            if self._replay is not None:
+                record = next(self._replay.records, None)
+                if record is not None:
+                    self.pending -= 1
+                    return replayed(record, initial=self._replay.initial)
+                self._replay = None
+            if not self._entries:
+                return None
+            entry = self._entries.popleft()
             if isinstance(entry, ObjectEvent):
                 self.pending -= 1
-            return entry
-        return None
+                return entry
+            if isinstance(entry, Marker):
+                return entry
+            self._replay = entry
 
     def clear(self) -> None:
         self._entries.clear()
+        self._replay = None
         self.pending = 0
 
     def _grow(self, count: int) -> None:
@@ -128,7 +122,7 @@ class CoalescingBuffer:
         self.pending = 0
         self.high_water = 0
 
-    def put(self, events: Iterable[ObjectEvent]) -> None:
+    def put(self, events: Sequence[ObjectEvent]) -> None:
         for event in events:
             waiting = self._entries.get(event.key)
             if waiting is None:
@@ -142,7 +136,7 @@ class CoalescingBuffer:
             self.high_water = self.pending
 
     def put_replay(self, records: Sequence[Record], *, initial: bool) -> None:
-        self.put(replayed(record, initial=initial) for record in records)
+        self.put([replayed(record, initial=initial) for record in records])
 
     def put_marker(self) -> None:
         self._entries[Marker.INITIAL_SET_END] = []

@@ -256,6 +256,7 @@ class Informer:
         """What changed in a store goes to every handler."""
         for registration in self._registrations:
             registration.put(events)
+        self._progress.set()
 
     def hear_first(self, records: Sequence[Record]) -> None:
         """A collection is there: it is part of every handler's initial set, which ends when all collections are."""
@@ -266,6 +267,7 @@ class Informer:
                 registration.end_initial_set()
         if complete:
             self._synced.set()
+        self.look_again()
 
     def look_again(self) -> None:
         """Wake up who waits for a state or a version."""

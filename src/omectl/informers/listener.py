@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -110,7 +110,7 @@ class Registration:
 
     # --- called by the informer ---
 
-    def put(self, events: Iterable[ObjectEvent]) -> None:
+    def put(self, events: Sequence[ObjectEvent]) -> None:
         """Buffer events."""
         self._buffer.put(events)
         self._wake.set()
@@ -152,10 +152,10 @@ class Registration:
             self._idle.set()
 
     async def _deliver(self) -> None:
-        pacer = Pacer()
-        handler = self._handler
-        while not self._ended.is_set():
-            event = self._buffer.pop()
+        pacer, buffer, handler = Pacer(), self._buffer, self._handler
+        ended = self._ended.is_set
+        while not ended():
+            event = buffer.pop()
             if event is None:
                 self._wake.clear()
                 await self._wake.wait()
@@ -164,7 +164,7 @@ class Registration:
                 self.has_synced = True
                 self._settled.set()
                 continue
-            crowded = self._buffer.pending > _MANY_PENDING
+            crowded = buffer.pending > _MANY_PENDING
             began = self._clock() if crowded else 0.0
             try:
                 if isinstance(handler, InThread):
@@ -174,21 +174,20 @@ class Registration:
             except Exception as error:
                 await self._pause(event, error)
             else:
-                if crowded:
-                    self._trace(event, self._clock() - began)
+                if crowded and (seconds := self._clock() - began) > _SLOW_CALL_S:
+                    self._warn_of_slowness(event, seconds)
             self.handled += 1
             if pacer.step():
                 await asyncio.sleep(0)
 
-    def _trace(self, event: ObjectEvent, seconds: float) -> None:
-        if seconds > _SLOW_CALL_S:
-            _log.warning(
-                "informer_handler_slow",
-                handler=self.name,
-                object=str(event.key),
-                seconds=round(seconds, 3),
-                pending=self.pending,
-            )
+    def _warn_of_slowness(self, event: ObjectEvent, seconds: float) -> None:
+        _log.warning(
+            "informer_handler_slow",
+            handler=self.name,
+            object=str(event.key),
+            seconds=round(seconds, 3),
+            pending=self.pending,
+        )
 
     async def _pause(self, event: ObjectEvent, error: Exception) -> None:
         """Skip the event; the pause keeps a handler that always fails from spinning."""

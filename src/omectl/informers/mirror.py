@@ -32,7 +32,7 @@ class Audience(Protocol):
     """Whom a mirror tells, after its store has changed."""
 
     def hear(self, events: Sequence[ObjectEvent]) -> None:
-        """What changed."""
+        """What changed, maybe nothing; the version has moved."""
         ...
 
     def hear_first(self, records: Sequence[Record]) -> None:
@@ -101,13 +101,11 @@ class Mirror:
         else:
             self.has_synced = self.is_settled = True
             self._audience.hear_first(list(self.store))
-        self._audience.look_again()
 
     def change(self, event_type: str, record: Record) -> None:
         """One event of the watch."""
         self._owner.check()
         self._audience.hear(self.store.remove(record) if event_type == "DELETED" else self.store.put(record))
-        self._audience.look_again()
 
     def bookmark(self, resource_version: str) -> None:
         """Nothing changed up to this version."""

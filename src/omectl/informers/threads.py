@@ -7,6 +7,7 @@ loop; `on_loop` is the way back in.
 import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
+from threading import get_ident
 from typing import ParamSpec
 
 from anyio import CapacityLimiter, to_thread
@@ -59,32 +60,26 @@ def on_loop(function: Callable[_P, object]) -> Callable[_P, None]:
 
 
 class WrongThread(RuntimeError):
-    """Something that one event loop owns was called from elsewhere."""
+    """Something that one event loop owns was called from another thread than the loop's."""
 
 
 class LoopOwner:
-    """Remembers the loop that owns something, and holds callers against it."""
+    """Remembers in which thread the loop runs that owns something, and holds callers against it."""
 
-    __slots__ = ("_loop", "_name")
+    __slots__ = ("_name", "_thread")
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: int | None = None
 
     def claim(self) -> None:
-        """The running loop is the owner from now on."""
-        self._loop = asyncio.get_running_loop()
+        """The loop of this thread is the owner from now on."""
+        self._thread = get_ident()
 
     def check(self) -> None:
-        """Raises WrongThread when another loop, or a thread without one, calls."""
-        if self._loop is None:
-            return
-        try:
-            if asyncio.get_running_loop() is self._loop:
-                return
-        except RuntimeError:
-            pass
-        raise WrongThread(
-            f"{self._name} belongs to the event loop that runs it and was called from elsewhere;"
-            " wrap what a thread calls by on_loop(...)"
-        )
+        """Raises WrongThread in any other thread. Called for every event: it compares two numbers."""
+        if self._thread is not None and get_ident() != self._thread:
+            raise WrongThread(
+                f"{self._name} belongs to the event loop that runs it and was called from another thread;"
+                " wrap what a thread calls by on_loop(...)"
+            )

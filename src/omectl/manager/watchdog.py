@@ -2,7 +2,7 @@
 
 A thread asks the loop for a sign of life again and again. When none comes in time it notes which task the loop runs and
 what its thread is doing at that moment; the stall is logged once it is over. Tasks are named for what they do
-(`worker/<controller>/<number>`, `informer:<name>`, `<informer>:<handler>`), so the guilty one is known by name.
+(`worker/<controller>/<number>`, `reflector:<name>`, `<informer>:<handler>`), so the guilty one is known by name.
 """
 
 from __future__ import annotations

@@ -77,10 +77,10 @@ async def test_handlers_that_come_and_go_hear_each_object_once_while_events_flow
             if not coalesce:
                 assert {name for name, times in historian.initial.items() if times} <= expected
                 assert expected <= set(historian.versions) | set(historian.gone)
-            for _ in range(stays.randrange(3)):
-                await asyncio.sleep(0)
             registration.remove()
             rounds += 1
+            for _ in range(stays.randrange(12)):
+                await asyncio.sleep(0)
         return rounds
 
     stayed = Historian()

@@ -244,12 +244,14 @@ async def test_nobody_owns_what_does_not_run() -> None:
     owner.check()
 
 
-async def test_another_loop_is_elsewhere_too() -> None:
+async def test_a_loop_in_another_thread_is_refused_too() -> None:
     owner = LoopOwner("it")
     owner.claim()
 
     async def check() -> None:
         owner.check()
 
-    with pytest.raises(WrongThread, match="it belongs to the event loop that runs it and was called from elsewhere"):
+    with pytest.raises(
+        WrongThread, match="it belongs to the event loop that runs it and was called from another thread"
+    ):
         await asyncio.to_thread(asyncio.run, check())
