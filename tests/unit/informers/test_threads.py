@@ -251,7 +251,5 @@ async def test_a_loop_in_another_thread_is_refused_too() -> None:
     async def check() -> None:
         owner.check()
 
-    with pytest.raises(
-        WrongThread, match="it belongs to the event loop that runs it and was called from another thread"
-    ):
+    with pytest.raises(WrongThread, match="it belongs to the event loop that runs it and was called from another"):
         await asyncio.to_thread(asyncio.run, check())
