@@ -42,11 +42,8 @@ class InThread:
             raise cancelled from call.exception()
 
     def _enter(self, event: ObjectEvent) -> None:
-        token = RUNNING_IN_THREAD.set(self)
-        try:
-            self._handler(event)
-        finally:
-            RUNNING_IN_THREAD.reset(token)
+        RUNNING_IN_THREAD.set(self)  # each call has a copy of the context, so nothing has to be set back
+        self._handler(event)
 
 
 def on_loop(function: Callable[_P, object]) -> Callable[_P, None]:

@@ -108,6 +108,7 @@ async def test_whole_objects_and_metadata_alone_of_one_kind_are_two_caches_with_
         whole = factory.informer(CONFIG_MAPS)
         factory.informer(SECRETS, metadata_only=True)
         assert logs == []
+        factory.informer(CONFIG_MAPS, namespace="ns")
         metadata = factory.informer(CONFIG_MAPS, metadata_only=True)
         factory.informer(CONFIG_MAPS, metadata_only=True)
     assert metadata is not whole

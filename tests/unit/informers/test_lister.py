@@ -316,3 +316,11 @@ def test_the_longest_unused_decoded_object_is_forgotten_first(make_event) -> Non
     assert lister.decoded_count == 2
     assert lister.decoded(ClusterBaseModel, keys[0]) is a
     assert lister.decoded(ClusterBaseModel, keys[1]) is not b
+
+
+def test_4096_decoded_objects_are_kept_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("omectl.api.codec.decode_as", lambda wanted, obj: object())
+    lister = Lister(filled(*(f"o{number}" for number in range(4097))))
+    for key in lister.keys():  # noqa: SIM118
+        lister.decoded(ClusterBaseModel, key)
+    assert lister.decoded_count == 4096

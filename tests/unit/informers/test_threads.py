@@ -128,6 +128,16 @@ async def test_it_may_remove_itself_and_is_refused_to_wait_for_its_own_end(begin
     await asyncio.wait_for(mine.wait_removed(), 10)
 
 
+async def test_the_loop_may_wait_for_the_end_of_one_that_has_just_run(begin) -> None:
+    mine = Registration("mine", InThread(lambda _: None), ignore)
+    mine.put_replay([record("a")], initial=True)
+    mine.end_initial_set()
+    begin(mine)
+    await asyncio.wait_for(mine.wait_synced(), 10)
+    mine.remove()
+    await asyncio.wait_for(mine.wait_removed(), 10)
+
+
 async def test_a_stop_waits_for_the_call_that_runs(begin) -> None:
     entered, leave = threading.Event(), threading.Event()
     ended: list[str] = []
