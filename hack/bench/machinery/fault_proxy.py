@@ -20,6 +20,14 @@ _CHUNK = 64 * 1024
 _KEPT = ("Content-Type", "Accept")
 
 
+class _Watch:
+    """An open watch."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self.silent = False
+
+
 class FaultProxy:
     """Forwards as the administrator. `counts` are the requests for ConfigMaps by what they ask for.
 
@@ -28,7 +36,7 @@ class FaultProxy:
 
     def __init__(self, control_plane: ControlPlane) -> None:
         self._config = control_plane.admin_config
-        self._ends: set[asyncio.Event] = set()
+        self._watches: set[_Watch] = set()
         self._folder = TemporaryDirectory(prefix="omectl-bench-")
         self.counts: Counter[str] = Counter()
         self.refusing = False
@@ -61,9 +69,13 @@ class FaultProxy:
 
     def end_watches(self) -> None:
         """End every open watch as a server does whose time for it is over."""
-        for end in self._ends:
-            end.set()
-        self._ends.clear()
+        for watch in self._watches:
+            watch.over.set()
+
+    def silence_watches(self) -> None:
+        """Pass nothing more on to any watch that is open now, and leave its connection open."""
+        for watch in self._watches:
+            watch.silent = True
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
         watching = request.query.get("watch") in ("true", "1")
@@ -88,10 +100,10 @@ class FaultProxy:
 
     async def _pass_on(self, upstream: aiohttp.ClientResponse, answer: web.StreamResponse, *, watching: bool) -> None:
         """The body, until its end, or until watches are ended; an ended watch ends after a whole line."""
-        content, end = upstream.content, asyncio.Event()
+        content, watch = upstream.content, _Watch()
         if watching:
-            self._ends.add(end)
-        ending = asyncio.create_task(end.wait())
+            self._watches.add(watch)
+        ending = asyncio.create_task(watch.over.wait())
         try:
             while True:
                 reading = asyncio.create_task(content.readline() if watching else content.read(_CHUNK))
@@ -101,12 +113,15 @@ class FaultProxy:
                     return
                 if not (chunk := reading.result()):
                     return
+                if watch.silent:
+                    await watch.over.wait()
+                    return
                 await self._drip(answer, chunk)
         except aiohttp.ClientPayloadError:
             return
         finally:
             ending.cancel()
-            self._ends.discard(end)
+            self._watches.discard(watch)
 
     async def _drip(self, answer: web.StreamResponse, chunk: bytes) -> None:
         while chunk and self.bytes_per_s is not None:
