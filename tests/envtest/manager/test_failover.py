@@ -139,7 +139,8 @@ async def test_a_leader_whose_loop_stays_blocked_ends_and_is_followed(
         leading_process(control_plane, namespace, blocked_s=60.0) as process,
         follower(client, namespace) as manager,
     ):
-        assert "<string>:25 main" in await said(process, "leader_blocked")
+        line = PROGRAM.splitlines().index("        time.sleep(float(blocked_s))") + 1
+        assert f"<string>:{line} main" in await said(process, "leader_blocked")
         assert await asyncio.wait_for(process.wait(), 5.0) == BLOCKED_EXIT_CODE
         async with asyncio.timeout(PATIENCE_S):
             await manager.elected.wait()
