@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from omectl.api.document import as_number, as_text, as_texts, at
+from omectl.api.document import as_number, as_objects, as_text, as_texts, at
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.resource import ObjectKey
 from omectl.clock import format_time
@@ -180,7 +180,10 @@ def _grace(served: ServedKind, obj: JsonObject, asked_s: int | None) -> int:
 
 
 def _typed(served: ServedKind, obj: JsonObject) -> JsonObject:
-    """The tree with its type first, as the server writes it."""
+    """The tree with its type first, as the server writes it, and without what is empty in its metadata."""
+    metadata = metadata_of(obj)
+    for name in [name for name, value in metadata.items() if value in (None, {}, [], "")]:
+        del metadata[name]
     rest = {name: part for name, part in obj.items() if name not in {"apiVersion", "kind"}}
     return {"kind": served.kind.kind, "apiVersion": served.kind.api_version, **rest}
 
@@ -192,8 +195,9 @@ def _desired(served: ServedKind, obj: JsonObject) -> JsonObject:
 
 
 def _comparable(obj: JsonObject) -> JsonObject:
-    left = {"resourceVersion", "managedFields"}
-    metadata: JsonObject = {name: part for name, part in metadata_of(obj).items() if name not in left}
+    metadata: JsonObject = {name: part for name, part in metadata_of(obj).items() if name != "resourceVersion"}
+    entries = [{**entry, "time": ""} for entry in as_objects(metadata.get("managedFields"))]
+    metadata["managedFields"] = list[JsonValue](sorted(entries, key=str))
     return {**obj, "metadata": metadata}
 
 
@@ -212,14 +216,16 @@ def _check_finalizers(served: ServedKind, name: str, before: JsonObject, after: 
     if not before.get("deletionTimestamp"):
         return
     old = as_texts(before.get("finalizers"))
-    added = [finalizer for finalizer in as_texts(after.get("finalizers")) if finalizer not in old]
+    added = sorted(finalizer for finalizer in as_texts(after.get("finalizers")) if finalizer not in old)
     if added:
         listed = ", ".join(f'"{finalizer}"' for finalizer in added)
         message = (
             "Forbidden: no new finalizers can be added if the object is being deleted, "
             f"found new finalizers []string{{{listed}}}"
         )
-        raise statuses.invalid_object(served, name, ("FieldValueForbidden", "metadata.finalizers", message))
+        raise statuses.invalid_object(
+            served, name, ("FieldValueForbidden", "metadata.finalizers", message), times=2 if served.custom else 1
+        )
 
 
 def sort_key(key: ObjectKey) -> str:

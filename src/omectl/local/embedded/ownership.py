@@ -6,6 +6,7 @@ kind has. So two managers can't each own some containers of one pod template.
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -53,7 +54,8 @@ class Manager:
     @property
     def who(self) -> str:
         """As a conflict names it."""
-        return f'"{self.name}"' if self.operation == "Apply" else f'"{self.name}" using {self.api_version}'
+        by = f' with subresource "{self.subresource}"' if self.subresource else ""
+        return f'"{self.name}"{by}' if self.operation == "Apply" else f'"{self.name}"{by} using {self.api_version}'
 
     def is_same(self, name: str, operation: str, api_version: str, subresource: str) -> bool:
         """Whether a write by this manager goes to this entry."""
@@ -79,46 +81,63 @@ def tracked(old: JsonObject | None, new: JsonObject, writer: Writer) -> None:
         return
     managers = _read(asked or metadata_of(old or {}).get("managedFields"))
     before, after = _leaves(old or {}), _leaves(new)
-    changed = {path for path, value in after.items() if path not in before or before[path] != value}
-    gone = before.keys() - after.keys()
+    changed = _changed(before, after)
     for manager in managers:
         if not manager.is_same(writer.name, "Update", writer.api_version, writer.subresource):
             manager.paths -= changed
-        manager.paths -= gone
-    if changed:
-        _entry(managers, writer, "Update").paths |= changed
-    _write(new, managers, writer.now, touched=bool(changed or gone), writer=writer, operation="Update")
+        manager.paths &= after.keys()
+    if changed & after.keys():
+        _entry(managers, writer, "Update").paths |= changed & after.keys()
+    _write(new, managers, writer, operation="Update" if changed else None)
 
 
 def applied(old: JsonObject | None, wanted: JsonObject, writer: Writer, *, force: bool) -> JsonObject:
     """What an apply makes of an object. Raises Refusal (409) with every field that another manager owns."""
     base: JsonObject = copy.deepcopy(old) if old is not None else {}
     managers = _read(metadata_of(base).get("managedFields"))
-    intended = {path: value for path, value in _leaves(wanted).items() if not _is_shared(path, value)}
-    live = _leaves(base)
     mine = _entry(managers, writer, "Apply")
-    conflicts: list[tuple[str, str]] = []
-    for path, value in sorted(intended.items()):
-        if path in live and live[path] == value:
-            continue
-        owners = [manager for manager in managers if manager is not mine and path in manager.paths]
-        if not force:
-            conflicts += [(owner.who, _dotted(path)) for owner in owners]
-        for owner in owners:
-            owner.paths.discard(path)
-    if conflicts:
-        raise statuses.manager_conflicts(conflicts)
+    others = [manager for manager in managers if manager is not mine]
+    intended = {path for path, value in _leaves(wanted).items() if not _is_shared(path, value)}
+    live = _leaves(base)
     result = as_object(_laid_over(base, wanted))
-    abandoned = mine.paths - intended.keys()
-    mine.paths = set(intended)
-    owned = set[Path]().union(*(manager.paths for manager in managers))
-    for path in sorted(abandoned - owned, key=len, reverse=True):
+    kept = intended.union(*(manager.paths for manager in others))
+    for path in sorted(mine.paths - kept, key=len, reverse=True):
         _remove(result, path)
     metadata = metadata_of(result)
-    for name in [name for name, value in metadata.items() if value in ({}, [])]:
+    for name in [name for name, value in metadata.items() if value in (None, {}, [])]:
         del metadata[name]
-    _write(result, managers, writer.now, touched=True, writer=writer, operation="Apply")
+    after = _leaves(result)
+    changed = _changed(live, after)
+    if not force:
+        conflicts = [
+            (manager.who, _dotted(path))
+            for manager in others
+            for path in sorted(manager.paths & changed & after.keys(), key=_members_first)
+        ]
+        if conflicts:
+            raise statuses.manager_conflicts(conflicts)
+    mine.paths = intended
+    for manager in others:
+        manager.paths -= changed
+    for manager in managers:
+        manager.paths &= after.keys()
+    _write(result, managers, writer, operation="Apply")
     return result
+
+
+def _members_first(path: Path) -> tuple[tuple[bool, str], ...]:
+    """The order in which the server names fields: those of an object before those of the objects in it."""
+    last = len(path) - 1
+    return tuple((depth < last, step) for depth, step in enumerate(path))
+
+
+def _changed(before: dict[Path, JsonValue], after: dict[Path, JsonValue]) -> set[Path]:
+    """The fields that came, went or have another value."""
+    return {
+        path
+        for path in before.keys() | after.keys()
+        if path not in before or path not in after or before[path] != after[path]
+    }
 
 
 def _entry(managers: list[Manager], writer: Writer, operation: str) -> Manager:
@@ -144,15 +163,16 @@ def _read(value: JsonValue) -> list[Manager]:
     ]
 
 
-def _write(
-    obj: JsonObject, managers: list[Manager], now: datetime, *, touched: bool, writer: Writer, operation: str
-) -> None:
+def _write(obj: JsonObject, managers: list[Manager], writer: Writer, *, operation: str | None) -> None:
+    """Put the managers into the object; the writer's entry for the operation gets the time."""
+    if operation is not None:
+        for manager in managers:
+            if manager.is_same(writer.name, operation, writer.api_version, writer.subresource):
+                manager.time = format_time(writer.now)
     listed: list[JsonValue] = []
-    for manager in sorted(managers, key=lambda found: (found.operation != "Apply", found.name)):
+    for manager in sorted(managers, key=lambda found: (found.operation, found.time, found.name)):
         if not manager.paths:
             continue
-        if touched and manager.is_same(writer.name, operation, writer.api_version, writer.subresource):
-            manager.time = format_time(now)
         entry: JsonObject = {
             "manager": manager.name,
             "operation": manager.operation,
@@ -184,7 +204,9 @@ def _leaves(obj: JsonObject) -> dict[Path, JsonValue]:
 
 
 def _collect(path: Path, value: JsonValue, found: dict[Path, JsonValue]) -> None:
-    if isinstance(value, dict):
+    if value is None:
+        found[path] = {}  # null is an object without fields as well as any other value that is not there
+    elif isinstance(value, dict):
         found[path] = {}
         for name, inner in value.items():
             _collect((*path, f"f:{name}"), inner, found)
@@ -216,25 +238,42 @@ def _laid_over(base: JsonValue, wanted: JsonValue, path: Path = ()) -> JsonValue
             result[name] = _laid_over(base.get(name), value, (*path, name))
         return result
     if path == ("metadata", "finalizers") and isinstance(base, list):
-        return [*base, *(item for item in as_list(wanted) if item not in base)]
+        return _interleaved(base, as_list(wanted), _json)
     if path == ("metadata", "ownerReferences") and isinstance(base, list):
-        given = {item.get("uid"): item for item in as_objects(wanted)}
-        kept: list[JsonValue] = [given.pop(item.get("uid"), item) for item in as_objects(base)]
-        return [*kept, *given.values()]
+        return _interleaved(base, as_list(wanted), lambda item: as_text(as_object(item).get("uid")))
     return copy.deepcopy(wanted)
 
 
+def _interleaved(base: list[JsonValue], wanted: list[JsonValue], key: Callable[[JsonValue], str]) -> list[JsonValue]:
+    """Both lists without repeating a key: what is applied in its own order, the rest of the live ones before it."""
+    applied_keys = {key(item) for item in wanted}
+    rest = list(base)
+    result: list[JsonValue] = []
+    done: set[str] = set()
+    for item in wanted:
+        while rest and (key(rest[0]) not in applied_keys or key(rest[0]) in done):
+            kept = rest.pop(0)
+            result += [kept] if key(kept) not in applied_keys else []
+        result.append(item)
+        done.add(key(item))
+    return [*result, *(item for item in rest if key(item) not in applied_keys)]
+
+
 def _remove(obj: JsonObject, path: Path) -> None:
-    """Take a field out; what still has fields of others in it stays."""
+    """Take a field out; what still has fields of others in it stays, and an object that loses its last is null."""
+    above: JsonObject = obj
     parent: JsonValue = obj
     *way, last = path
     for step in way:
-        parent = parent.get(step[2:]) if isinstance(parent, dict) else parent
+        if isinstance(parent, dict):
+            above, parent = parent, parent.get(step[2:])
     if isinstance(parent, dict):
         left = parent.get(last[2:])
         if not left or not (isinstance(left, dict) or path in {_FINALIZERS, _OWNERS}):
             parent.pop(last[2:], None)
-    elif isinstance(parent, list):
+            if not parent and way:
+                above[way[-1][2:]] = None
+    elif isinstance(parent, list) and not last.startswith("f:"):
         wanted = msgspec.json.decode(last[2:])
         if last.startswith("k:"):
             parent[:] = [item for item in parent if as_object(item).get("uid") != wanted["uid"]]

@@ -99,8 +99,6 @@ class Reader:
         streaming = request.flag("sendInitialEvents")
         _check_watch_options(request, served_here=self._options.streaming_lists)
         selection = parse_selection(place.served, query.get("labelSelector", ""), query.get("fieldSelector", ""))
-        if place.name:
-            selection = Selection(selection.labels, (*selection.fields, ("metadata.name", True, place.name)))
         timeout_s = _number(query.get("timeoutSeconds", "")) or self._options.watch_timeout_s
         bookmarks = request.flag("allowWatchBookmarks") is True
         text = query.get("resourceVersion", "")

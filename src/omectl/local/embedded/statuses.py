@@ -117,9 +117,10 @@ def plain_error(message: str) -> Refusal:
     return Refusal(500, "", message)
 
 
-def already_exists(served: ServedKind, name: str) -> Refusal:
-    """The name is taken."""
-    return Refusal(409, "AlreadyExists", f'{served.resource} "{name}" already exists', _about(served, name))
+def already_exists(served: ServedKind, name: str, *, ending: bool) -> Refusal:
+    """The name is taken, perhaps by an object that is about to go."""
+    before = "object is being deleted: " if ending else ""
+    return Refusal(409, "AlreadyExists", f'{before}{served.resource} "{name}" already exists', _about(served, name))
 
 
 def modified(served: ServedKind, name: str) -> Refusal:
@@ -161,7 +162,7 @@ def precondition_failed(served: ServedKind, name: str, part: str, wanted: str, f
 
 def invalid(about: str, details: JsonObject, causes: Sequence[tuple[str, str, str]]) -> Refusal:
     """422; each cause is its type, the field, and what is said of the field."""
-    texts = [f"{field}: {message}" for _, field, message in causes]
+    texts = list(dict.fromkeys(f"{field}: {message}" for _, field, message in causes))
     joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     listed: list[JsonValue] = [
         {"reason": reason, "message": message, "field": field} for reason, field, message in causes
@@ -170,9 +171,9 @@ def invalid(about: str, details: JsonObject, causes: Sequence[tuple[str, str, st
     return Refusal(422, "Invalid", f'{about} "{name}" is invalid: {joined}', {**details, "causes": listed})
 
 
-def invalid_object(served: ServedKind, name: str, cause: tuple[str, str, str]) -> Refusal:
-    """An object that breaks a rule of its own."""
-    return invalid(served.kind.group_kind, _about_kind(served, name), [cause])
+def invalid_object(served: ServedKind, name: str, cause: tuple[str, str, str], *, times: int = 1) -> Refusal:
+    """An object that breaks a rule; some rules are checked twice, and listed so."""
+    return invalid(served.kind.group_kind, _about_kind(served, name), [cause] * times)
 
 
 def wrong_kind(served: ServedKind, found: str, name: str) -> Refusal:
@@ -210,7 +211,7 @@ def manager_conflicts(conflicts: Sequence[tuple[str, str]]) -> Refusal:
     else:
         parts = [
             f"conflicts with {who}:\n" + "\n".join(f"- {field}" for found, field in conflicts if found == who)
-            for who in dict.fromkeys(who for who, _ in conflicts)
+            for who in sorted({who for who, _ in conflicts})
         ]
         text = f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(parts)
     return Refusal(409, "Conflict", text, {"causes": causes})

@@ -89,8 +89,10 @@ class Editor:
         obj = objects.created(served, obj, place.namespace, now)
         key = key_of(obj)
         self._check_namespace(place, key)
-        if self._storage.get(served.shelf, key) is not None:
-            raise statuses.already_exists(served, key.name)
+        taken = self._storage.get(served.shelf, key)
+        if taken is not None:
+            ending = bool(metadata_of(taken.obj).get("deletionTimestamp"))
+            raise statuses.already_exists(served, key.name, ending=ending)
         if request.header("content-type") != patches.APPLY_PATCH:
             ownership.tracked(None, obj, self._writer(request, place))
         if served.shelf == NAMESPACES:
