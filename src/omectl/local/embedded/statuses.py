@@ -194,11 +194,6 @@ def invalid_options(kind: str, causes: Sequence[tuple[str, str, str]]) -> Refusa
     return invalid(f"{kind}.meta.k8s.io", {"group": "meta.k8s.io", "kind": kind}, causes)
 
 
-def rejected_patch() -> Refusal:
-    """A JSON patch that can't be done."""
-    return Refusal(422, "Invalid", "the server rejected our request due to an error in our request", {})
-
-
 def manager_conflicts(conflicts: Sequence[tuple[str, str]]) -> Refusal:
     """An apply that would change fields of others: pairs of who ("\"one\"", "\"two\" using v1") and the field."""
     causes: list[JsonValue] = [
