@@ -37,10 +37,16 @@ TARGETS = {
     "workqueue": Target(("workqueue/*",), ("tests/unit/workqueue",)),
     "informers": Target(("informers/*",), ("tests/unit/informers",)),
     "controller": Target(
-        tuple(f"manager/{name}.py" for name in ("controller", "source", "handler", "predicate", "result", "gate")),
+        tuple(
+            f"manager/{name}.py"
+            for name in ("controller", "feed", "source", "handler", "predicate", "reconciler", "result", "gate")
+        ),
         tuple(
             f"tests/unit/manager/test_{name}.py"
-            for name in ("controller", "source", "handler", "predicate", "result", "gate")
+            for name in (
+                *("controller", "controller_outcomes", "feed", "source", "handler", "predicate", "reconciler"),
+                *("result", "gate"),
+            )
         ),
     ),
     "election": Target(
