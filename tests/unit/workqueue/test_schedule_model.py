@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -127,7 +128,8 @@ class ScheduleMachine(RuleBasedStateMachine):
             assert self.schedule.depth()[entry.priority] >= 1
 
 
+@pytest.mark.timeout(20)
 def test_any_history_agrees_with_the_model() -> None:
     run_state_machine_as_test(
-        ScheduleMachine, settings=settings(max_examples=150, stateful_step_count=60, deadline=None)
+        ScheduleMachine, settings=settings(max_examples=100, stateful_step_count=60, deadline=None)
     )
