@@ -294,3 +294,16 @@ async def test_lists_are_counted_and_measured(source, start, make_status) -> Non
     assert value("reflector_items_per_list_count") == 2
     assert value("reflector_items_per_list_sum") == 4
     assert value("reflector_relists_total", reason="InternalError") == 1
+
+
+async def test_a_long_page_lets_others_run_and_takes_no_time(source, start) -> None:
+    for number in range(1000):
+        source.put(f"c{number}")
+    running = start(ReflectorOptions(page_size=0))
+    turns = 0
+    while running.reflector.state is not ReflectorState.WATCHING:
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns >= 5
+    assert asyncio.get_running_loop().time() == pytest.approx(0.0)
+    assert running.agrees()

@@ -1,5 +1,6 @@
 """The list as a stream: its marker, and what happens when the marker does not come."""
 
+import asyncio
 from itertools import pairwise
 
 import pytest
@@ -459,3 +460,40 @@ async def test_a_check_that_can_not_be_made_is_told_and_passes(source, start) ->
     (told,) = logs
     assert (told["event"], told["log_level"], told["reflector"]) == ("reflector_stream_not_checked", "warning", "test")
     assert "compacted" in str(told["error"])
+
+
+async def test_a_stream_that_brings_nothing_at_all_is_told_with_the_age_of_its_beginning(source, start) -> None:
+    source.marker = False
+    with structlog.testing.capture_logs() as logs:
+        running = start()
+        await running.settle(20.5)
+    told = [(entry["objects"], entry["last_event_s_ago"]) for entry in logs]
+    assert told == [(0, 10.0), (0, 20.0)]
+
+
+async def test_a_long_stream_lets_others_run_and_takes_no_time(source, start, make_event) -> None:
+    source.marker = False
+    running = start()
+    await running.settle()
+    objects = [
+        make_event("ADDED", {"kind": "ConfigMap", "metadata": {"name": f"c{number}", "resourceVersion": "9"}})
+        for number in range(1000)
+    ]
+    turns = 0
+    source.send([*objects, source.bookmark_line({"k8s.io/initial-events-end": "true"})])
+    while running.reflector.state is ReflectorState.STREAMING:
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns >= 5
+    assert asyncio.get_running_loop().time() == pytest.approx(0.05)
+    assert len(running.sink.content) == 1000
+
+
+async def test_a_refusal_within_the_stream_names_the_reflector(source, start, make_status) -> None:
+    source.marker = False
+    source.hold["list"] = asyncio.Event()
+    running = start(name="pods")
+    await running.settle()
+    source.send(make_status(500, "InternalError", "boom"))
+    await running.settle()
+    assert str(running.reflector.last_error) == "watch pods: the API server answered 500 InternalError: boom"
