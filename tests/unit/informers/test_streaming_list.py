@@ -497,3 +497,35 @@ async def test_a_refusal_within_the_stream_names_the_reflector(source, start, ma
     source.send(make_status(500, "InternalError", "boom"))
     await running.settle()
     assert str(running.reflector.last_error) == "watch pods: the API server answered 500 InternalError: boom"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CUT,
+        InternalError(500, "InternalError", "boom"),
+        Invalid(422, "Invalid", "no"),
+        InvalidResponse("https://server", "events", "<html>"),
+        Expired(410, "Expired", "too old"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_the_stream_was_refused_with_is_remembered_until_the_list_is_there(
+    source, start, error: KubeError
+) -> None:
+    source.failures["stream"] += [error, error]
+    source.hold["list"] = asyncio.Event()
+    running = start()
+    await running.settle()
+    assert running.reflector.last_error is error
+    source.hold["list"].set()
+    await running.settle()
+    assert running.reflector.last_error is None
+
+
+async def test_streams_count_as_lists_and_ask_for_a_time_of_their_own(source, start) -> None:
+    running = start(uniform=0.5, name="streamed")
+    await running.settle()
+    assert [options.timeout_s for options in source.watch_options] == [450]
+    assert metrics.REGISTRY.get_sample_value("reflector_lists_total", {"name": "streamed"}) == 1
+    assert metrics.REGISTRY.get_sample_value("reflector_items_per_list_count", {"name": "streamed"}) == 1
