@@ -504,3 +504,49 @@ async def test_a_stream_that_the_server_does_not_end_is_ended_a_minute_later_and
     assert source.kinds() == ["stream"]
     await running.settle(2)
     assert source.kinds() == ["stream", "watch"]
+
+
+async def test_a_500_with_advice_costs_a_pause_and_no_list(source, start) -> None:
+    source.failures["watch"].append(InternalError(500, "InternalError", "", retry_after_s=3.0))
+    running = start()
+    await running.settle(5)
+    assert source.kinds() == ["list", "watch", "watch"]
+    assert source.times == pytest.approx([0, 0, 3])
+
+
+async def test_what_ended_a_watch_is_remembered_during_the_pause(source, start, make_status) -> None:
+    running = start()
+    await running.settle(10)
+    source.send(make_status(429, "TooManyRequests", "busy"))
+    await running.settle(0.1)
+    assert "429 TooManyRequests: busy" in str(running.reflector.last_error)
+    await running.settle(10)
+    for _ in range(2):
+        source.send(IDLE)
+        await running.settle(0.1)
+    assert running.reflector.last_error is IDLE
+
+
+async def test_every_short_watch_is_counted(source, start) -> None:
+    running = start()
+    for _ in range(2):
+        await running.settle(0.1)
+        source.drop()
+        await running.settle(5)
+        source.send(InternalError(500, "InternalError", ""))
+        await running.settle(5)
+    source.drop()
+    await running.settle(0.1)
+    source.drop()
+    await running.settle(0.1)
+    assert running.reflector.statistics.short_watches >= 2
+
+
+async def test_an_error_event_without_a_code_counts_as_500(source, start, make_event) -> None:
+    running = start()
+    await running.settle(10)
+    source.send(make_event("ERROR", {"kind": "Status", "message": "odd"}))
+    await running.settle(0.1)
+    error = running.reflector.last_error
+    assert isinstance(error, InternalError)
+    assert error.status == 500
