@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -268,7 +269,8 @@ async def test_lost_leadership_is_the_error_also_when_runnables_were_cut_off(mak
                 await task
             assert now() < 11.5
     assert journal == ["+elected", "-elected"]
-    assert [entry["log_level"] for entry in logs if entry["event"] == "leader_election_lost"] == ["error"]
+    (said,) = [entry for entry in logs if entry["event"] == "leader_election_lost"]
+    assert (said["log_level"], said["error"]) == ("error", str(task.exception()))
     assert [entry for entry in logs if entry["event"] == "runnable_failed"] == []
 
 
@@ -339,5 +341,6 @@ async def test_the_thread_gets_a_connection_of_its_own(monkeypatch: pytest.Monke
         assert connection._options.transport.connections == 1
         assert given == {"deadline_s": 8.0, "leave": left.append}
         assert elector is manager._elector
+        assert (elector._time, elector._clock, elector._lock._client) == (monotonic, manager.clock, connection)
         assert lead == manager._lead
         assert manager._groups[Group.ELECTION]._waiting[0].name == "leader-election"

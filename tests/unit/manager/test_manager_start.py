@@ -130,6 +130,7 @@ async def test_a_group_that_takes_long_is_named_in_the_log_again_and_again(make:
         ("webhooks", 30.0, ["webhooks"]),
     ]
     assert said[0]["log_level"] == "error"
+    assert said[0]["next_step"] == "the groups after it start as soon as it is ready"
 
 
 @looptime

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from omectl.manager import Group, Manager, ManagerOptions, RunnableFailed, StopTimeout
+from omectl.manager import Group, Manager, ManagerError, ManagerOptions, RunnableFailed, StopTimeout
 from omectl.testing.leaks import leaked_tasks
 
 pytestmark = pytest.mark.looptime
@@ -171,3 +172,27 @@ async def test_the_first_failure_is_the_one_that_is_raised(make: Any) -> None:
         await manager.run()
     assert caught.value.name == "first"
     assert str(caught.value) == "first failed and the manager stopped: OSError: first"
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), ManagerError("explains itself")], ids=["any", "explained"])
+async def test_a_failure_is_logged_with_its_stack_unless_it_explains_itself(make: Any, error: Exception) -> None:
+    class Failing:
+        name = "failing"
+        needs_leader = False
+
+        async def run(self) -> None:
+            raise error
+
+    manager = make()
+    manager.add(Failing())
+    with capture_logs() as logs, pytest.raises(RunnableFailed):
+        await manager.run()
+    assert logs == [
+        {
+            "event": "runnable_failed",
+            "log_level": "error",
+            "runnable": "failing",
+            "error": str(error),
+            "exc_info": None if isinstance(error, ManagerError) else error,
+        }
+    ]

@@ -228,6 +228,7 @@ def test_the_guilty_line_is_the_innermost_outside_the_standard_library() -> None
     assert guilty(("/app/a.py:1 f", package, library)) == package
     assert guilty(("/app/a.py:1 f", debian)) == debian
     assert guilty((frozen, library)) == library
+    assert guilty((library, library, frozen)) == frozen
 
 
 def test_a_thread_that_has_ended_has_no_stack() -> None:
