@@ -73,7 +73,7 @@ async def test_what_a_defaulter_answers_is_compared_with_what_came() -> None:
         return {"b": obj["a"]}
 
     response = await defaulting(other)(request(new={"a": 1}))
-    assert response.patch == ({"op": "remove", "path": "/a"}, {"op": "add", "path": "/b", "value": 1})
+    assert response.patch == ({"op": "move", "from": "/a", "path": "/b"},)
 
 
 async def test_fields_that_nobody_knows_stay() -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from omectl.api.json import JsonObject, JsonValue
 from omectl.local.embedded.served_kind import ServedKind
 
@@ -110,6 +112,17 @@ def unsupported_media_type(accepted: Sequence[str]) -> Refusal:
 def bad_request(message: str) -> Refusal:
     """The request makes no sense."""
     return Refusal(400, "BadRequest", message)
+
+
+def inapplicable_patch() -> Refusal:
+    """A JSON patch that the object does not take; the server does not say why."""
+    return Refusal(422, "Invalid", "the server rejected our request due to an error in our request", {})
+
+
+def patched_to_no_object(found: JsonValue) -> Refusal:
+    """A JSON patch that leaves something else than an object."""
+    cause = ("FieldValueInvalid", "patch", f'Invalid value: "{msgspec.json.encode(found).decode()}": wanted an object')
+    return invalid("", {}, [cause])
 
 
 def plain_error(message: str) -> Refusal:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from omectl.local.embedded.selectors import parse_selection
 from omectl.local.embedded.storage import Storage, Stored
 
 NAMESPACES: Final = ("", "namespaces")
+
+_T = TypeVar("_T")
 
 
 class Editor:
@@ -47,14 +49,17 @@ class Editor:
         return self._replace(request, place, self._existing(place), obj)
 
     def patch(self, request: RecordedRequest, place: Place) -> Answer:
-        """A merge patch or an apply."""
+        """A merge patch, a JSON patch or an apply."""
         content_type = request.header("content-type")
         if content_type == patches.APPLY_PATCH:
             return self._apply(request, place)
-        if content_type != patches.MERGE_PATCH:
+        if content_type not in patches.ACCEPTED:
             raise statuses.unsupported_media_type(patches.ACCEPTED)
         old = self._existing(place)
-        obj = as_object(patches.merged(old.obj, _decode_patch(request.body)))
+        if content_type == patches.JSON_PATCH:
+            obj = _operated(old.obj, request.body)
+        else:
+            obj = as_object(patches.merged(old.obj, _decode_patch(request.body, dict[str, Any])))
         check_object(place, obj)
         return self._replace(request, place, old, obj)
 
@@ -229,14 +234,22 @@ def _is_dry(request: RecordedRequest, body: JsonObject | None = None) -> bool:
     return request.query.get("dryRun") == "All" or "All" in as_texts((body or {}).get("dryRun"))
 
 
-def _decode_patch(body: bytes) -> JsonObject:
+def _operated(old: JsonObject, body: bytes) -> JsonObject:
+    operations = _decode_patch(body, list[dict[str, Any]])
     try:
-        decoded: JsonValue = msgspec.json.decode(body)
+        obj = patches.operated(old, operations)
+    except patches.NotApplicable as error:
+        raise statuses.inapplicable_patch() from error
+    if not isinstance(obj, dict):
+        raise statuses.patched_to_no_object(obj)
+    return obj
+
+
+def _decode_patch(body: bytes, wanted: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(body, type=wanted)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise statuses.bad_request(f"error decoding patch: {error}") from error
-    if not isinstance(decoded, dict):
-        raise statuses.bad_request(f"error decoding patch: wanted an object, found {type(decoded).__name__}")
-    return decoded
 
 
 def _within(place: Place, wanted: JsonObject) -> JsonObject:

@@ -9,10 +9,15 @@ from omectl.api.json import JsonObject, JsonValue
 
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
 
 
 async def merge(api: Api, name: str, patch: JsonValue, **query: str) -> Said:
     return await api.ask("PATCH", f"{api.widgets}/{name}", patch, content_type=MERGE, **query)
+
+
+async def operate(api: Api, name: str, operations: list[JsonObject]) -> Said:
+    return await api.ask("PATCH", f"{api.widgets}/{name}", list(operations), content_type=JSON_PATCH)
 
 
 async def apply(
@@ -73,12 +78,61 @@ async def test_a_patch_can_not_rename(api: Api) -> None:
     assert (said.status, said.json["message"]) == (400, message)
 
 
+async def test_a_json_patch_does_its_operations_in_order(api: Api) -> None:
+    await api.ask("POST", api.widgets, widget("a"))
+    added = {"op": "add", "path": "/spec/x", "value": [1, 3]}
+    between = {"op": "add", "path": "/spec/x/1", "value": 2}
+    copied = {"op": "copy", "from": "/spec/x", "path": "/spec/y"}
+    moved = {"op": "move", "from": "/spec/y", "path": "/spec/z"}
+    tested = {"op": "test", "path": "/spec/z/2", "value": 3}
+    said = await operate(api, "a", [added, between, copied, moved, tested, {"op": "remove", "path": "/spec/size"}])
+    assert (said.status, said.json["spec"]) == (200, {"x": [1, 2, 3], "z": [1, 2, 3]})
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "test", "path": "/spec/size", "value": 9},
+        {"op": "remove", "path": "/spec/nothing"},
+        {"op": "replace", "path": "/spec/none/x", "value": 1},
+        {"op": "add", "path": "spec", "value": 1},
+        {"op": "frob", "path": "/spec"},
+        {"path": "/spec"},
+    ],
+)
+async def test_a_json_patch_that_does_not_fit_changes_nothing(api: Api, operation: JsonObject) -> None:
+    created = await api.ask("POST", api.widgets, widget("a"))
+    first: JsonObject = {"op": "add", "path": "/spec/x", "value": 1}
+    said = await operate(api, "a", [first, operation])
+    assert (said.status, said.json["reason"]) == (422, "Invalid")
+    assert said.json["message"] == "the server rejected our request due to an error in our request"
+    assert (await api.ask("GET", f"{api.widgets}/a")).json == created.json
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[1]", b"{x"])
+async def test_a_malformed_json_patch_is_a_bad_request(api: Api, body: bytes) -> None:
+    await api.ask("POST", api.widgets, widget("a"))
+    said = await api.ask("PATCH", f"{api.widgets}/a", body, content_type=JSON_PATCH)
+    assert (said.status, said.json["reason"]) == (400, "BadRequest")
+    assert str(said.json["message"]).startswith("error decoding patch: ")
+
+
+async def test_a_json_patch_leaves_an_object_of_its_name(api: Api) -> None:
+    await api.ask("POST", api.widgets, widget("a"))
+    renamed = await operate(api, "a", [{"op": "replace", "path": "/metadata/name", "value": "b"}])
+    assert (renamed.status, renamed.json["reason"]) == (400, "BadRequest")
+    nothing = await operate(api, "a", [{"op": "replace", "path": "", "value": [1]}])
+    assert (nothing.status, nothing.json["details"]["causes"][0]["field"]) == (422, "patch")
+
+
 @pytest.mark.parametrize("content_type", ["application/foo", "application/strategic-merge-patch+json"])
 async def test_a_patch_in_another_format_is_not_supported(api: Api, content_type: str) -> None:
     await api.ask("POST", api.widgets, widget("a"))
     said = await api.ask("PATCH", f"{api.widgets}/a", {}, content_type=content_type)
     assert (said.status, said.json["reason"]) == (415, "UnsupportedMediaType")
-    assert str(said.json["message"]).endswith("application/merge-patch+json, application/apply-patch+yaml")
+    assert str(said.json["message"]).endswith(
+        "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+    )
 
 
 async def test_a_dry_patch_changes_nothing(api: Api) -> None:
