@@ -118,45 +118,59 @@ class CoalescingBuffer:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[ObjectKey | Marker, list[ObjectEvent]] = {}
+        # A queue beside the map: the first key of a map that shrinks at its front is found ever more slowly.
+        self._line: deque[ObjectKey | Marker] = deque()
+        self._waiting: dict[ObjectKey, Record | list[ObjectEvent]] = {}
         self.pending = 0
         self.high_water = 0
 
     def put(self, events: Sequence[ObjectEvent]) -> None:
         for event in events:
-            waiting = self._entries.get(event.key)
+            waiting = self._waiting.get(event.key)
             if waiting is None:
-                self._entries[event.key] = [event]
+                self._waiting[event.key] = [event]
+                self._line.append(event.key)
                 self.pending += 1
-            else:
-                before = len(waiting)
-                _merge(waiting, event)
-                self.pending += len(waiting) - before
+                continue
+            if isinstance(waiting, Record):
+                self._waiting[event.key] = waiting = [replayed(waiting, initial=True)]
+            before = len(waiting)
+            _merge(waiting, event)
+            self.pending += len(waiting) - before
         if self.pending > self.high_water:
             self.high_water = self.pending
 
     def put_replay(self, records: Sequence[Record], *, initial: bool) -> None:
-        self.put([replayed(record, initial=initial) for record in records])
+        if self._waiting or not initial:
+            self.put([replayed(record, initial=initial) for record in records])
+            return
+        # The first list may be long: its events are made as they are delivered.
+        self._waiting = {record.key: record for record in records}
+        self._line.extend(self._waiting)
+        self.pending = len(self._waiting)
+        self.high_water = max(self.high_water, self.pending)
 
     def put_marker(self) -> None:
-        self._entries[Marker.INITIAL_SET_END] = []
+        self._line.append(Marker.INITIAL_SET_END)
 
     def pop(self) -> Entry | None:
-        if not self._entries:
+        if not self._line:
             return None
-        place = next(iter(self._entries))
+        place = self._line[0]
         if isinstance(place, Marker):
-            del self._entries[place]
+            self._line.popleft()
             return place
-        waiting = self._entries[place]
-        event = waiting.pop(0)
-        if not waiting:
-            del self._entries[place]
+        waiting = self._waiting[place]
+        event = replayed(waiting, initial=True) if isinstance(waiting, Record) else waiting.pop(0)
+        if isinstance(waiting, Record) or not waiting:
+            self._line.popleft()
+            del self._waiting[place]
         self.pending -= 1
         return event
 
     def clear(self) -> None:
-        self._entries.clear()
+        self._line.clear()
+        self._waiting.clear()
         self.pending = 0
 
 
