@@ -34,7 +34,7 @@ def test_a_document_is_decoded_by_its_kind(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 @given(data=st.data())
 def test_decoding_and_encoding_changes_nothing(kind: str, data: st.DataObject) -> None:
     raw = data.draw(documents(kind))

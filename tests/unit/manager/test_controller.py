@@ -412,12 +412,16 @@ async def test_past_the_sync_timeout_the_missing_source_is_named_and_waited_for(
     await asyncio.wait({task})
 
 
-async def test_a_source_that_fails_ends_the_controller() -> None:
+@pytest.mark.parametrize("when", ["at its start", "before it is synced", "later"])
+async def test_a_source_that_fails_ends_the_controller(when: str) -> None:
     class Broken:
         name = "broken"
 
         async def run(self, queue: Any, synced: asyncio.Event) -> None:
-            await asyncio.sleep(1.0)
+            if when == "later":
+                synced.set()
+            if when != "at its start":
+                await asyncio.sleep(1.0)
             raise RuntimeError("no such thing")
 
         def waiting_for(self) -> str:

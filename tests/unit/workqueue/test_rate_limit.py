@@ -32,6 +32,7 @@ def fast_slow() -> FastSlowLimiter[str]:
         (MaxOfLimiter[str]((fast_slow(), exponential(0.001, 1.0))), [0.005, 0.005, 0.005, 3.0, 3.0]),
         (MaxWaitLimiter[str](exponential(0.001, 1000.0), 0.003), [0.001, 0.002, 0.003, 0.003]),
         (MaxWaitLimiter[str](fast_slow(), 1.0), [0.005, 0.005, 0.005, 1.0]),
+        (MaxWaitLimiter[str](MaxOfLimiter[str]((fast_slow(), exponential(0.001, 1.0))), 2.0), [0.005] * 3 + [2.0] * 2),
         (BucketLimiter[str](rate=10.0, burst=2), [0.0, 0.0, 0.1, 0.2, 0.3]),
     ],
 )
@@ -62,6 +63,15 @@ def test_forgetting_starts_again_and_frees_the_memory() -> None:
     assert limiter.num_requeues("a") == 0
     assert len(limiter) == 0
     assert limiter.when("a", 0.0) == 0.005
+
+
+def test_after_five_failures_a_key_waits_32_ms_and_once_forgotten_one() -> None:
+    limiter = exponential(0.001, 1.0)
+    for _ in range(5):
+        limiter.when("a", 0.0)
+    assert limiter.when("a", 0.0) == 0.032
+    limiter.forget("a")
+    assert limiter.when("a", 0.0) == 0.001
 
 
 def test_keys_fail_independently() -> None:

@@ -33,6 +33,7 @@ OPTIONS = TransferOptions(
     connections=3, range_bytes=64 * KIB, buffer_bytes=16 * KIB, hash_buffer_bytes=32 * KIB, attempts=3,
     backoff_base_s=0.01, backoff_max_s=0.02, stall_timeout_s=1.0, disk_headroom_bytes=0,
 )  # fmt: skip
+IMPATIENT = replace(OPTIONS, stall_timeout_s=0.3)
 
 PART_ONLY = (
     FileFault(path="*.safetensors", cut_after_bytes=32 * KIB, times=3),
@@ -113,7 +114,9 @@ async def test_files_arrive_verified_and_each_byte_once(tmp_path: Path) -> None:
 )
 async def test_a_passing_fault_is_overcome_without_fetching_anything_twice(tmp_path: Path, fault: FileFault) -> None:
     async with bench(tmp_path, fault) as site:
-        await site.fetch()
+        await site.fetch(
+            options=replace(OPTIONS, stall_timeout_s=0.4) if fault.stall_after_bytes is not None else OPTIONS
+        )
         assert site.is_complete()
         assert site.hub.statistics().file("org/model", "model.safetensors").distinct_bytes == WEIGHTS
 
@@ -149,7 +152,7 @@ async def test_wrong_bytes_are_noticed_removed_and_fetched_again_while_others_st
 async def test_a_lasting_fault_is_said_plainly(tmp_path: Path, fault: FileFault, reason: Reason) -> None:
     async with bench(tmp_path, fault) as site:
         with pytest.raises(ModelError) as caught:
-            await site.fetch()
+            await site.fetch(options=OPTIONS if fault.stall_after_bytes is None else IMPATIENT)
         assert caught.value.reason in {reason, Reason.TRANSFER_INTERRUPTED}
         assert caught.value.next_step
 
