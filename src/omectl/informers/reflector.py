@@ -4,7 +4,7 @@
 
 A round lists (by a stream, else by pages) and then watches, resuming watches where they ended, until something says
 that a new list is needed. Nothing here raises but cancellation: an error ends the round, is kept in `last_error`, and
-costs one back-off. A relist replaces the sink's whole content, so that no delete can be lost.
+costs one pause. A relist replaces the sink's whole content, so that no delete can be lost.
 """
 
 import asyncio
@@ -18,11 +18,12 @@ import structlog
 
 from omectl import metrics
 from omectl.informers import reflector_metrics as counts
-from omectl.informers.backoff import Backoff, RetryWindow
+from omectl.informers.backoff import RetryWindow
 from omectl.informers.initial_list import Listed, StreamingList, read_pages, refusal
 from omectl.informers.lister_watcher import ListerWatcher
 from omectl.informers.pacing import Pacer
-from omectl.informers.position import ANY_VERSION, Position, is_lost
+from omectl.informers.pauses import Pauses, advised_s
+from omectl.informers.position import ANY_VERSION, Position
 from omectl.informers.record import RecordReader
 from omectl.informers.reflector_state import (
     Ending,
@@ -35,16 +36,14 @@ from omectl.informers.reflector_state import (
     VeryShortWatch,
 )
 from omectl.informers.sink import Sink
+from omectl.informers.troubles import Troubles
 from omectl.kube.errors import (
     ApiError,
     ConnectionFailed,
-    Forbidden,
     InternalError,
-    InvalidResponse,
     KubeError,
     NotFound,
     TooManyRequests,
-    Unauthorized,
     WatchIdle,
 )
 from omectl.kube.listing import ListOptions, WatchOptions
@@ -56,8 +55,6 @@ _SLOW_LIST_S = 10.0
 _SHORT_WATCH_S = 1.0
 _LEAST_WATCH_S = 300
 _OVERDUE_S = 60.0
-_PASSING_TROUBLES = 3
-_MOST_TOLD = 100
 _TROUBLE_OVER_S = 60.0
 
 
@@ -79,7 +76,6 @@ class Reflector:
     ) -> None:
         self.name = name
         self.state = ReflectorState.EMPTY
-        self.last_error: Exception | None = None
         self.statistics = ReflectorStatistics()
         self.processing = metrics.Tally(counts.PROCESSING_BUCKETS)
         self._source = lister_watcher
@@ -94,8 +90,7 @@ class Reflector:
         self._listed_once = False
         self._absent_rounds = 0
         self._idle_in_a_row = 0
-        self._troubles_in_a_row = 0
-        self._told: set[str] = set()
+        self._troubles = Troubles(name)
         self._pacer = Pacer()
         self._listing = Listed()
         self._asleep_until = 0.0
@@ -111,6 +106,11 @@ class Reflector:
         return self.state.value
 
     @property
+    def last_error(self) -> Exception | None:
+        """What went wrong last; None as soon as the server answers well."""
+        return self._troubles.last
+
+    @property
     def last_sync_resource_version(self) -> str:
         """The newest version that is mirrored; "" before the first list."""
         return self._position.resource_version
@@ -120,8 +120,7 @@ class Reflector:
     async def run(self) -> None:
         """Mirror until cancelled."""
         now = asyncio.get_running_loop().time
-        self._backoff = Backoff(self._options.backoff, now, self._uniform)
-        self._absent_backoff = Backoff(self._options.absent_backoff, now, self._uniform)
+        self._pauses = Pauses(self._options, now, self._uniform)
         self._internal_errors = RetryWindow(self._options.internal_error_retry_s, now)
         try:
             while True:
@@ -132,20 +131,18 @@ class Reflector:
     async def _round(self) -> None:
         try:
             await self._list_and_watch()
-        except NotFound as error:
-            self._note(error)
-            reason = "NotFound"
-            if await self._is_absent():
-                await self._wait_for_kind()
-                return
         except KubeError as error:
             self._note(error)
+            if isinstance(error, NotFound) and await self._is_absent():
+                await self._wait_for_kind()
+                return
             reason = error.reason if isinstance(error, ApiError) and error.reason else type(error).__name__
+            await self._pause(error)
         except Exception as error:
             self._note(error)
             reason = type(error).__name__
             _log.exception("reflector_bug", reflector=self.name)
-        await self._pause()
+            await self._pause(error)
         counts.RELISTS.labels(self.name, reason).inc()
 
     async def _list_and_watch(self) -> NoReturn:
@@ -170,37 +167,23 @@ class Reflector:
             # The kind is really gone, and its objects with it.
             self._sink.replace({}, "")
             self._position = Position()
-        self._troubles_in_a_row = 0  # it is no trouble that a kind is not installed
+        self._troubles.end_row()  # it is no trouble that a kind is not installed
         self._move(ReflectorState.ABSENT)
         self._sink.absent()
-        await self._sleep(self._absent_backoff.next_delay())
+        await self._sleep(self._pauses.while_absent())
 
-    async def _pause(self, at_least_s: float | None = None) -> None:
+    async def _pause(self, error: Exception) -> None:
         self._move(ReflectorState.BACKOFF)
-        await self._sleep(max(self._backoff.next_delay(), at_least_s or 0.0))
+        await self._sleep(self._pauses.after(error))
 
     async def _sleep(self, seconds: float) -> None:
         self._asleep_until = asyncio.get_running_loop().time() + seconds
         await asyncio.sleep(seconds)
 
     def _note(self, error: Exception) -> None:
-        """Remember; warn once of what somebody must mend, and of what does not pass by itself."""
-        self.last_error = error
         if not isinstance(error, TooManyRequests):  # it is no failure to be asked to come later
             self.statistics.errors += 1
-        self._troubles_in_a_row += 1
-        must_be_mended = isinstance(error, InvalidResponse | Unauthorized | Forbidden)
-        text = str(error)
-        told = text in self._told or len(self._told) >= _MOST_TOLD
-        if told or not (must_be_mended or self._troubles_in_a_row >= _PASSING_TROUBLES):
-            _log.debug("reflector_round_ended", reflector=self.name, error=text)
-            return
-        self._told.add(text)
-        _log.warning("reflector_round_ended", reflector=self.name, error=text)
-
-    def _answered_well(self) -> None:
-        self.last_error = None
-        self._troubles_in_a_row = 0
+        self._troubles.note(error, asyncio.get_running_loop().time())
 
     def _move(self, state: ReflectorState) -> None:
         if state is not self.state:
@@ -253,7 +236,7 @@ class Reflector:
         self._position.listed(listed.resource_version)
         self._listed_once = True
         self._absent_rounds = 0
-        self._answered_well()
+        self._troubles.end()
         arrived = time.perf_counter()
         self._sink.replace(listed.records, listed.resource_version)
         self.processing.observe(time.perf_counter() - arrived)
@@ -283,12 +266,12 @@ class Reflector:
                 raise
             except TooManyRequests as error:
                 self._note(error)
-                await self._pause(error.retry_after_s)
+                await self._pause(error)
             except ConnectionFailed as error:
                 self._note(error)
                 if not error.refused:
                     return False
-                await self._pause()
+                await self._pause(error)
             except ApiError as error:
                 self._note(error)
                 if not self._position.lose(error):
@@ -360,20 +343,19 @@ class Reflector:
         except ConnectionFailed as error:
             # Nothing says that our version is lost, so no list: the watch is tried again from the same version.
             self._note(error)
-            await self._pause()
+            await self._pause(error)
         except ApiError as error:
-            busy = isinstance(error, TooManyRequests) or (error.status >= 500 and error.retry_after_s is not None)
-            if not busy or is_lost(error):
+            if not isinstance(error, TooManyRequests) and advised_s(error) is None:
                 raise
             self._note(error)
-            await self._pause(error.retry_after_s)
+            await self._pause(error)
         else:
             await self._after(ending)
 
     async def _follow(self, batches: AsyncIterator[list[bytes]], lines: list[bytes], timeout_s: int) -> Ending:
         """Apply events until the watch ends, in whatever way; a minute after the server should have, we end it."""
         self._move(ReflectorState.WATCHING)
-        self._answered_well()
+        self._troubles.end()
         self.statistics.watches += 1
         counts.WATCHES.labels(self.name).inc()
         clock = asyncio.get_running_loop().time
@@ -395,7 +377,7 @@ class Reflector:
         events = self.statistics.events + self.statistics.bookmarks - before
         seconds = clock() - started
         if seconds >= _TROUBLE_OVER_S:
-            self._told.clear()
+            self._troubles.tell_again()
         counts.WATCH_SECONDS.labels(self.name).observe(seconds)
         counts.WATCH_ITEMS.labels(self.name).observe(events)
         return Ending(error, events, seconds)
@@ -425,12 +407,12 @@ class Reflector:
             self.statistics.idle_watches += 1
             self._idle_in_a_row = self._idle_in_a_row + 1 if ending.events == 0 else 1
             if self._idle_in_a_row > 1:
-                await self._pause()
+                await self._pause(error)
             return
         self._idle_in_a_row = 0
         if isinstance(error, TooManyRequests):
             self._note(error)
-            await self._pause(error.retry_after_s)
+            await self._pause(error)
         elif isinstance(error, InternalError) and self._internal_errors.allows():
             self._note(error)
         elif error is None or isinstance(error, ConnectionFailed):

@@ -1,10 +1,15 @@
 """Where a reflector is, how it is set, what it has counted, and how its rounds end."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from omectl.informers.backoff import BackoffOptions
 from omectl.kube.errors import KubeError
+
+_OTHER = BackoffOptions()
+_REFUSED = BackoffOptions(first_s=0.4, cap_s=3.0, factor=1.1, jitter=0.5)
+_EXPIRED = BackoffOptions(first_s=0.1, cap_s=4.0, jitter=7.0)
+_ABSENT = BackoffOptions(cap_s=10.0)
 
 
 class ReflectorState(Enum):
@@ -27,6 +32,9 @@ class ReflectorOptions:
     `internal_error_retry_s`: for how long a watch that ends with InternalError is opened again at once, without a list.
     `check_streaming_list`: compare every streaming list with a plain one at its version, and refuse it when they
     differ; for tests, as it doubles the work.
+    `refused_backoff`: nothing listens at the address, so asking costs nobody anything, and the delay grows by about a
+    tenth of the time that the server is away. `expired_backoff`: the server is well and has forgotten our version; a
+    short wait, spread widely, as it has forgotten everybody's at once. Neither lengthens the delays of other troubles.
     """
 
     page_size: int | None = None
@@ -35,8 +43,10 @@ class ReflectorOptions:
     markerless_streams: int = 2
     internal_error_retry_s: float = 0.0
     check_streaming_list: bool = False
-    backoff: BackoffOptions = field(default_factory=BackoffOptions)
-    absent_backoff: BackoffOptions = field(default_factory=lambda: BackoffOptions(cap_s=10.0))
+    backoff: BackoffOptions = _OTHER
+    refused_backoff: BackoffOptions = _REFUSED
+    expired_backoff: BackoffOptions = _EXPIRED
+    absent_backoff: BackoffOptions = _ABSENT
 
 
 @dataclass(slots=True)

@@ -100,7 +100,7 @@ async def test_versions_too_large_for_the_server_again_and_again(source, start, 
 async def test_a_quorum_read_that_is_refused_as_expired_ends_the_round(source, start) -> None:
     source.failures["list"] += [EXPIRED, EXPIRED]
     running = start()
-    await running.settle(0.5)
+    await running.settle(0.05)
     assert source.requests == [("list", "0"), ("list", "")]
     assert running.reflector.state is ReflectorState.BACKOFF
     await running.settle(1)

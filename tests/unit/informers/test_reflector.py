@@ -1,6 +1,7 @@
 """The reflector's rounds: pauses, states, what is told and remembered, and its end."""
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -13,6 +14,7 @@ from omectl.informers.record import RecordReader
 from omectl.informers.reflector import Reflector
 from omectl.kube.errors import (
     ConnectionFailed,
+    Expired,
     Forbidden,
     InternalError,
     InvalidResponse,
@@ -38,9 +40,76 @@ async def test_five_refused_connections_cost_their_pauses(source, start) -> None
     source.streaming_list = False
     source.failures["list"] += [REFUSED] * 5
     running = start()
-    await running.settle(30)
-    assert source.times[:6] == pytest.approx([0, 0.8, 2.4, 5.6, 12, 24.8])
+    await running.settle(5)
+    gaps = [later - earlier for earlier, later in pairwise(source.times[:6])]
+    assert gaps == pytest.approx([0.4, 0.44, 0.484, 0.5324, 0.58564])
     assert source.kinds() == ["list"] * 6 + ["watch"]
+
+
+async def test_a_server_that_is_away_for_long_is_looked_for_every_few_seconds(source, start) -> None:
+    source.streaming_list = False
+    source.failures["list"] += [REFUSED] * 40
+    running = start(ReflectorOptions(refused_backoff=replace(ReflectorOptions().refused_backoff, reset_s=1e6)), 0.5)
+    await running.settle(200)
+    gaps = [later - earlier for earlier, later in pairwise(source.times[:41])]
+    assert gaps[:22] == pytest.approx([0.5 * 1.1**step for step in range(22)])
+    assert gaps[22:] == pytest.approx([3.75] * 18)
+
+
+async def test_a_server_that_was_away_makes_no_other_pause_longer(source, start) -> None:
+    version = source.put("a")
+    running = start()
+    await running.settle(10)
+    source.failures["watch"] += [
+        *[REFUSED] * 4,
+        TooManyRequests(429, "TooManyRequests", "storage is (re)initializing", retry_after_s=1.0),
+    ]
+    source.version += 5
+    source.forget()  # as a restarted server does
+    source.drop()
+    await running.settle(10)
+    assert source.requests == [("stream", ""), *[("watch", version)] * 6, ("stream", version)]
+    gaps = [later - earlier for earlier, later in pairwise(source.times)]
+    assert gaps == pytest.approx([10, 0.4, 0.44, 0.484, 0.5324, 1.0, 0.1])
+    assert running.reflector.state is ReflectorState.WATCHING
+    source.send(BROKEN)
+    await running.settle(2)
+    assert source.times[-1] - source.times[-2] == pytest.approx(10 - sum(gaps[1:]) + 0.8)
+
+
+async def test_a_server_that_forgets_again_and_again_is_listed_ever_more_rarely(source, start) -> None:
+    source.streaming_list = False
+    source.failures["watch"] += [Expired(410, "Expired", "too old resource version")] * 8
+    running = start()
+    await running.settle(60)
+    lists = [at for request, at in zip(source.kinds(), source.times, strict=True) if request == "list"]
+    gaps = [later - earlier for earlier, later in pairwise(lists)]
+    assert gaps == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 4.0, 4.0])
+
+
+async def test_those_whose_version_was_forgotten_at_once_list_at_different_times(source, start) -> None:
+    source.streaming_list = False
+    source.failures["watch"].append(Expired(410, "Expired", "too old resource version"))
+    running = start(uniform=0.5)
+    await running.settle(5)
+    assert source.times == pytest.approx([0, 0, 0.45, 0.45])
+
+
+async def test_the_pauses_of_every_sort_can_be_set(source, start) -> None:
+    source.streaming_list = False
+    expired = Expired(410, "Expired", "too old resource version")
+    source.failures["list"] += [REFUSED, BROKEN]
+    source.failures["watch"] += [expired]
+    running = start(
+        ReflectorOptions(
+            backoff=BackoffOptions(first_s=0.01),
+            refused_backoff=BackoffOptions(first_s=0.02),
+            expired_backoff=BackoffOptions(first_s=0.03),
+        )
+    )
+    await running.settle(1)
+    gaps = [later - earlier for earlier, later in pairwise(source.times)]
+    assert gaps == pytest.approx([0.02, 0.01, 0, 0.03, 0])
 
 
 async def test_forty_failures_flatten_at_the_cap(source, start) -> None:
@@ -95,6 +164,8 @@ async def test_defaults_of_the_options() -> None:
     assert (options.page_size, options.marker_patience_s, options.markerless_streams) == (None, 60.0, 2)
     assert (options.internal_error_retry_s, options.check_streaming_list) == (0.0, False)
     assert options.backoff == BackoffOptions()
+    assert options.refused_backoff == BackoffOptions(first_s=0.4, cap_s=3.0, factor=1.1, jitter=0.5)
+    assert options.expired_backoff == BackoffOptions(first_s=0.1, cap_s=4.0, jitter=7.0)
     assert options.absent_backoff == BackoffOptions(cap_s=10.0)
 
 
@@ -200,9 +271,9 @@ async def test_what_somebody_must_mend_is_warned_of_once(source, start, error: E
 
 
 @pytest.mark.parametrize("error", [REFUSED, BROKEN, BUSY], ids=lambda error: type(error).__name__)
-async def test_what_may_pass_is_warned_of_at_its_third_time_in_a_row(source, start, error: Exception) -> None:
+async def test_what_may_pass_is_warned_of_once_it_has_lasted(source, start, error: Exception) -> None:
     source.streaming_list = False
-    source.failures["list"] += [error] * 5
+    source.failures["list"] += [error] * 8
     with structlog.testing.capture_logs() as logs:
         running = start()
         await running.settle(2)

@@ -220,11 +220,11 @@ async def test_a_server_that_does_not_answer_the_watch_costs_a_pause_and_no_list
     await running.settle(10)
     source.failures["watch"] += [error, error]
     source.drop()
-    await running.settle(1)
+    await running.settle(0.82)
     assert running.reflector.last_error is error
     await running.settle(9)
     assert source.kinds() == ["list", "watch", "watch", "watch", "watch"]
-    pauses = [1.0, 1.6] if error is NOT_READY else [0.8, 1.6]
+    pauses = {NOT_READY: [1.0, 1.0], REFUSED: [0.4, 0.44]}.get(error, [0.8, 1.6])
     assert source.times[2:] == pytest.approx([10, 10 + pauses[0], 10 + sum(pauses)])
     assert running.reflector.last_error is None
     assert running.reflector.statistics.errors == 2
@@ -343,7 +343,7 @@ async def test_any_other_refusal_of_a_watch_leads_to_a_list(source, start, error
     await running.settle(10)
     source.failures["watch"].append(error)
     source.drop()
-    await running.settle(0.5)
+    await running.settle(0.05)
     assert running.reflector.last_error is error
     await running.settle(5)
     assert source.requests == [
@@ -353,7 +353,7 @@ async def test_any_other_refusal_of_a_watch_leads_to_a_list(source, start, error
         ("list", version),
         ("watch", version),
     ]
-    assert source.times[3] == pytest.approx(10.8)
+    assert source.times[3] == pytest.approx(10.1 if isinstance(error, Expired) else 10.8)
 
 
 @pytest.mark.parametrize(
@@ -367,12 +367,12 @@ async def test_an_error_event_ends_the_watch_and_leads_to_a_list(
     running = start()
     await running.settle(10)
     source.send(make_status(code, reason, "no"))
-    await running.settle(0.5)
+    await running.settle(0.05)
     assert source.open == []
     assert f"watch test: the API server answered {code}" in str(running.reflector.last_error)
     await running.settle(5)
     assert source.requests == [("list", "0"), ("watch", version), ("list", version), ("watch", version)]
-    assert source.times[2] == pytest.approx(10.8)
+    assert source.times[2] == pytest.approx(10.1 if code == 410 else 10.8)
 
 
 async def test_one_corrupt_object_in_the_watch_is_mended_by_the_list(source, start, make_status) -> None:
@@ -527,19 +527,15 @@ async def test_what_ended_a_watch_is_remembered_during_the_pause(source, start, 
     assert running.reflector.last_error is IDLE
 
 
-async def test_every_short_watch_is_counted(source, start) -> None:
+async def test_every_short_watch_is_counted_and_no_other(source, start) -> None:
     running = start()
-    for _ in range(2):
-        await running.settle(0.1)
+    counted: list[int] = []
+    for seconds in (0.1, 10.0, 0.1, 0.1):  # the pauses of 0.8 and 1.6 s lead to watches that are 1.2 and 0.4 s old
+        await running.settle(seconds)
         source.drop()
-        await running.settle(5)
-        source.send(InternalError(500, "InternalError", ""))
-        await running.settle(5)
-    source.drop()
-    await running.settle(0.1)
-    source.drop()
-    await running.settle(0.1)
-    assert running.reflector.statistics.short_watches >= 2
+        await running.settle(2.0 if seconds < 1.0 else 0.0)
+        counted.append(running.reflector.statistics.short_watches)
+    assert counted == [1, 1, 2, 3]
 
 
 async def test_an_error_event_without_a_code_counts_as_500(source, start, make_event) -> None:
