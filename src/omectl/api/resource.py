@@ -26,6 +26,11 @@ class ResourceKind:
         """`Pod` or `Deployment.apps`."""
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
+    @property
+    def group_resource(self) -> str:
+        """`pods` or `deployments.apps`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
 
 class ObjectKey(NamedTuple):
     """Namespace ("" for cluster scope) and name."""

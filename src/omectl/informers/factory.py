@@ -43,13 +43,10 @@ class CacheNotSynced(TimeoutError):
     """Some caches did not fill in time; says which, where each is, and what the server last said."""
 
     def __init__(self, waiting: tuple[Informer, ...], timeout_s: float) -> None:
-        super().__init__(timeout_s)
+        where = "; ".join(informer.describe() for informer in waiting)
+        super().__init__(f"not synced after {timeout_s:g} s: {where}")
         self.waiting = waiting
         self.timeout_s = timeout_s
-        self._where = "; ".join(informer.describe() for informer in waiting)
-
-    def __str__(self) -> str:
-        return f"not synced after {self.timeout_s:g} s: {self._where}"
 
 
 class InformerFactory:
@@ -231,8 +228,7 @@ class InformerFactory:
 
 
 def _name(kind: ResourceKind, scopes: tuple[Scope, ...], *, metadata_only: bool) -> str:
-    plural = f"{kind.plural}.{kind.group}".rstrip(".")
     narrowed = "|".join(str(scope) for scope in scopes)
     if metadata_only:
-        narrowed = f"metadata,{narrowed}".rstrip(",")
-    return f"{plural}[{narrowed}]" if narrowed else plural
+        narrowed = f"metadata,{narrowed}" if narrowed else "metadata"
+    return f"{kind.group_resource}[{narrowed}]" if narrowed else kind.group_resource

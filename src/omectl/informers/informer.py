@@ -46,7 +46,7 @@ class Informer:
         options: ReflectorOptions | None = None,
     ) -> None:
         self.kind = kind
-        self.name = name or f"{kind.plural}.{kind.group}".rstrip(".")
+        self.name = name or kind.group_resource
         self.metadata_only = metadata_only
         self.processing = metrics.Tally(PROCESSING_BUCKETS)
         self._owner = LoopOwner(f"informer {self.name}")

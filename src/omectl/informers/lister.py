@@ -6,7 +6,7 @@ Typed objects bring pydantic with them, so what decodes them is imported where i
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from omectl.api.json import JsonObject
 from omectl.api.label_selector import parse_label_selector
@@ -88,9 +88,9 @@ class Lister:
             return None
         cache_key = (wanted, record.header.uid, record.header.resource_version, key)
         known = self._decoded.get(cache_key)
-        if known is not None:
+        if isinstance(known, wanted):
             self._decoded.move_to_end(cache_key)
-            return cast("_T", known)
+            return known
         from omectl.api.codec import decode_as
 
         made = decode_as(wanted, record.decode())

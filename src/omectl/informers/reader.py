@@ -45,9 +45,8 @@ class CacheReader:
         key = ObjectKey(namespace if kind.namespaced else "", name)
         found = informer.lister.get(key)
         if found is None:
-            resource = f"{kind.plural}.{kind.group}".rstrip(".")
             details = Details(name=name, group=kind.group, kind=kind.plural)
-            message = f"{resource} {name!r} not found in the cache"
+            message = f"{kind.group_resource} {name!r} not found in the cache"
             raise NotFound(404, "NotFound", message, details, action=f"get {kind.kind} {key}")
         return found
 

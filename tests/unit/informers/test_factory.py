@@ -20,6 +20,7 @@ from omectl.informers import (
     RegistrationEnded,
 )
 from omectl.informers.collector import COLLECTOR
+from omectl.informers.reflector_state import ReflectorOptions
 from omectl.kube.errors import Forbidden, NotFound
 from omectl.kube.resources import CONFIG_MAPS, DEPLOYMENTS, NODES, SECRETS
 
@@ -90,6 +91,8 @@ async def test_an_informer_is_named_for_what_it_holds(factory: InformerFactory, 
     assert factory.informer(DEPLOYMENTS, namespace="ns", field_selector="c=d").name == "deployments.apps[ns,c=d]"
     assert factory.informer(CONFIG_MAPS, metadata_only=True).name == "configmaps[metadata]"
     assert factory.informer(CONFIG_MAPS, metadata_only=True, namespace="ns").name == "configmaps[metadata,ns]"
+    (alone,) = factory.informer(SECRETS, metadata_only=True).mirrors
+    assert alone.reflector.name == "secrets[metadata]"
     both = scoped(sources, namespaces={"a": Narrowing(label_selector="x"), "b": Narrowing()}).informer(CONFIG_MAPS)
     assert both.name == "configmaps[a,x|b]"
     assert [mirror.reflector.name for mirror in both.mirrors] == ["configmaps[a,x]", "configmaps[b]"]
@@ -107,16 +110,21 @@ async def test_whole_objects_and_metadata_alone_of_one_kind_are_two_caches_with_
     with capture_logs() as logs:
         whole = factory.informer(CONFIG_MAPS)
         factory.informer(SECRETS, metadata_only=True)
-        assert logs == []
         factory.informer(CONFIG_MAPS, namespace="ns")
+        assert logs == []
         metadata = factory.informer(CONFIG_MAPS, metadata_only=True)
         factory.informer(CONFIG_MAPS, metadata_only=True)
     assert metadata is not whole
     assert (whole.metadata_only, metadata.metadata_only) == (False, True)
-    (line,) = logs
-    assert (line["event"], line["log_level"]) == ("informer_kind_cached_twice", "warning")
-    assert (line["kind"], line["cached"]) == ("ConfigMap", "configmaps")
-    assert "two watches" in line["next_step"]
+    assert logs == [
+        {
+            "event": "informer_kind_cached_twice",
+            "log_level": "warning",
+            "kind": "ConfigMap",
+            "cached": "configmaps",
+            "next_step": "whole objects and metadata alone are two caches with two watches; use one of them",
+        }
+    ]
 
 
 # --- settings ---
@@ -203,26 +211,61 @@ async def test_the_rest_of_the_namespaces_is_a_collection_of_its_own(sources: So
     assert [str(key) for key in informer.lister.keys()] == ["a/x", "ns/x"]  # noqa: SIM118
 
 
+async def test_a_transform_changes_what_is_kept(factory: InformerFactory, sources: Sources, run) -> None:
+    informer = factory.informer(CONFIG_MAPS, transform=lambda obj: {**obj, "data": {"changed": "yes"}})
+    sources.made["configmaps", ""].put("a", x="1")
+    await run(factory)
+    assert [found["data"] for found in informer.lister.list()] == [{"changed": "yes"}]
+
+
+async def test_the_options_of_its_reflectors_are_the_factorys(sources: Sources, run) -> None:
+    factory = InformerFactory(None, ReflectorOptions(watch_timeout_s=1000), source=sources)  # type: ignore[arg-type]
+    factory.informer(CONFIG_MAPS)
+    await run(factory)
+    (stream,) = sources.made["configmaps", ""].watch_options
+    assert 1000 <= stream.timeout_s <= 2000
+
+
+async def test_without_a_source_the_client_is_asked(run) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    class RefusingClient:
+        def watch(self, kind, namespace, options):
+            asked.append((kind, namespace, options.label_selector, options.field_selector, options.metadata_only))
+            raise FORBIDDEN
+
+    factory = InformerFactory(RefusingClient())  # type: ignore[arg-type]
+    factory.informer(SECRETS, namespace="ns", label_selector="a=b", field_selector="c=d", metadata_only=True)
+    await run(factory)
+    assert asked == [(SECRETS, "ns", "a=b", "c=d", True)]
+
+
 # --- running ---
 
 
 async def test_informers_that_are_made_while_the_factory_runs_start_too(factory: InformerFactory, run) -> None:
-    assert not factory.is_running
+    assert factory.is_running is False
     task = await run(factory)
-    assert factory.is_running
+    assert factory.is_running is True
     late = factory.informer(CONFIG_MAPS)
     await factory.wait_for_sync(5)
     assert late.has_synced
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert not factory.is_running
+    assert factory.is_running is False
     assert late.is_stopped
 
 
 async def test_a_factory_runs_once(factory: InformerFactory, run) -> None:
     await run(factory)
-    with pytest.raises(RuntimeError, match="run the factory once"):
+    with pytest.raises(RuntimeError, match=r"^the informers run already; run the factory once$"):
         await factory.run()
+
+
+async def test_the_task_of_an_informer_has_its_name(factory: InformerFactory, run) -> None:
+    factory.informer(CONFIG_MAPS, namespace="ns")
+    await run(factory)
+    assert "informer:configmaps[ns]" in {task.get_name() for task in asyncio.all_tasks()}
 
 
 async def test_a_kind_that_is_absent_holds_up_nobody(factory: InformerFactory, sources: Sources, run) -> None:
@@ -302,6 +345,14 @@ async def test_only_the_given_informers_are_waited_for(factory: InformerFactory,
     await factory.wait_for_sync(1, [good])
     with pytest.raises(CacheNotSynced):
         await factory.wait_for_sync(1, [stuck])
+
+
+async def test_all_that_are_late_are_named_one_after_the_other(factory: InformerFactory) -> None:
+    late = (factory.informer(CONFIG_MAPS), factory.informer(SECRETS))
+    with pytest.raises(CacheNotSynced) as error:
+        await factory.wait_for_sync(0.5)
+    assert str(error.value) == "not synced after 0.5 s: configmaps (empty); secrets (empty)"
+    assert error.value.waiting == late
 
 
 # --- removing ---

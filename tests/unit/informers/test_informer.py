@@ -1,6 +1,7 @@
 """Informers: what handlers hear, when they are synced, what one broken part does to the others."""
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -197,22 +198,48 @@ async def test_statistics_say_what_is_going_on(source, informer: Informer, run) 
     source.put("a")
     informer.add_handler(Told(), name="told")
     await run(informer)
-    statistics = informer.statistics()
-    assert statistics["state"] == "watching"
-    assert (statistics["objects"], statistics["synced"]) == (1, True)
-    assert statistics["handlers"] == [
-        {
-            "name": "told",
-            "pending": 0,
-            "high_water": 1,
-            "handled": 1,
-            "errors": 0,
-            "synced": True,
-            "degraded": False,
-            "coalesce": False,
-            "resync_s": 0.0,
-        }
-    ]
+    (mirror,) = informer.mirrors
+    (stored,) = mirror.store
+    assert informer.statistics() == {
+        "name": "configmaps",
+        "state": "watching",
+        "synced": True,
+        "stopped": False,
+        "metadata_only": False,
+        "objects": 1,
+        "bytes": len(stored.body),
+        "decoded": 0,
+        "backlog": 0,
+        "resource_version": "2",
+        "last_error": None,
+        "resync_check_s": 0.0,
+        "mirrors": [
+            {
+                "name": "configmaps",
+                "state": "watching",
+                "synced": True,
+                "objects": 1,
+                "resource_version": "2",
+                "skipped": 0,
+                "transform_errors": 0,
+                "index_errors": 0,
+                "reflector": asdict(mirror.reflector.statistics),
+            }
+        ],
+        "handlers": [
+            {
+                "name": "told",
+                "pending": 0,
+                "high_water": 1,
+                "handled": 1,
+                "errors": 0,
+                "synced": True,
+                "degraded": False,
+                "coalesce": False,
+                "resync_s": 0.0,
+            }
+        ],
+    }
 
 
 async def test_a_long_list_leaves_the_loop_time_for_others(source, informer: Informer, run) -> None:
@@ -446,7 +473,10 @@ async def test_one_absent_collection_does_not_settle_it(two: tuple[Informer, lis
     await run(informer)
     await asyncio.sleep(1)
     assert not informer.is_settled
-    assert informer.describe().count("(") == 2
+    absent, forbidden = (mirror.describe() for mirror in informer.mirrors)
+    assert absent.startswith("one (absent, ")
+    assert forbidden.startswith("two (backoff, ")
+    assert informer.describe() == f"{absent}; {forbidden}"
 
 
 async def test_a_version_is_reached_when_every_collection_reached_it(two: tuple[Informer, list[Any]], run) -> None:

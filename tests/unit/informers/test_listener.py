@@ -252,7 +252,7 @@ async def slow_lines(begin: Begin, objects: int, seconds: float) -> list[dict[st
 
 
 async def test_a_slow_call_is_named_while_more_than_1024_events_wait(begin: Begin) -> None:
-    assert await slow_lines(begin, 1026, 0.25) == [
+    assert await slow_lines(begin, 1026, 0.2504) == [
         {
             "event": "informer_handler_slow",
             "log_level": "warning",
@@ -319,6 +319,12 @@ async def test_a_replay_is_due_a_period_after_it_was_scheduled() -> None:
     assert [mine.is_due(now) for now in (10.0, 12.99, 12.9995, 13.1, 15.99, 16.0)] == [
         *(False, False, True, False, False, True)
     ]
+
+
+async def test_a_replay_is_due_from_a_millisecond_before_its_time() -> None:
+    mine = registration(Told(), resync_s=1.0)
+    mine.schedule(0.0)
+    assert [mine.is_due(now) for now in (0.9989, 0.999)] == [False, True]
 
 
 async def test_without_a_period_none_is_ever_due() -> None:

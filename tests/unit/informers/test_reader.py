@@ -1,6 +1,7 @@
 """Reading kinds from the caches: what is declared, what is ready, what is missing."""
 
 import asyncio
+import pickle
 
 import pytest
 from tests.unit.informers.test_factory import FORBIDDEN, MISSING, Sources
@@ -91,6 +92,8 @@ async def test_a_missing_object_is_named_with_group_resource_and_name(factory: I
     assert not missing.value.kind_is_missing
     with pytest.raises(NotFound, match=r"get Node n1: .*: nodes 'n1' not found"):
         await reader.get(NODES, "n1", "ignored")
+    with pytest.raises(NotFound, match=r"get Deployment web: "):
+        await reader.get(DEPLOYMENTS, "web")
 
 
 # --- what is declared ---
@@ -120,6 +123,13 @@ async def test_a_kind_that_is_only_cached_narrowed_is_refused_with_what_there_is
     ) as refused:
         await CacheReader(factory).get(SECRETS, "a", "ns")
     assert refused.value.wanted == "secrets"
+    again = pickle.loads(pickle.dumps(refused.value))
+    assert (again.wanted, again.found, again.next_step) == (
+        "secrets",
+        "no informer of all of them (only secrets[a=b], secrets[ns])",
+        refused.value.next_step,
+    )
+    assert str(again) == str(refused.value)
 
 
 async def test_a_declared_kind_is_read_before_anybody_made_its_informer(sources: Sources, run) -> None:
@@ -217,6 +227,16 @@ async def test_a_kind_that_the_server_does_not_serve_is_said_to_be_missing(
     with pytest.raises(NotFound, match=r"read things: .*the server does not serve things") as missing:
         await CacheReader(factory).list(kind)
     assert missing.value.kind_is_missing
+    assert (missing.value.status, missing.value.reason) == (404, "NotFound")
+
+
+async def test_a_read_waits_for_its_own_kind_alone(factory: InformerFactory, sources: Sources, run) -> None:
+    factory.informer(CONFIG_MAPS)
+    factory.informer(SECRETS)
+    for request in ("stream", "list"):
+        sources.made["secrets", ""].failures[request] += [FORBIDDEN] * 20
+    await run(factory)
+    assert (await CacheReader(factory).list(CONFIG_MAPS)).items == []
 
 
 async def test_a_removed_informer_is_not_cached_any_more(factory: InformerFactory, run) -> None:

@@ -1,12 +1,15 @@
 """Replays: who gets them, when, and what they can not do."""
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 from structlog.testing import capture_logs
 from tests.unit.informers.told import Told
 
 from omectl.informers import EventType, Informer, ObjectEvent
+from omectl.informers.record import Record
+from omectl.informers.store import Store
 from omectl.kube.resources import CONFIG_MAPS
 
 pytestmark = [pytest.mark.looptime, pytest.mark.asyncio]
@@ -72,6 +75,22 @@ async def test_nothing_is_replayed_when_nobody_asks(source, run) -> None:
     await run(informer)
     await asyncio.sleep(100_000)
     assert timed.times == []
+
+
+async def test_what_is_stored_is_read_only_when_somebody_is_due(source, run, monkeypatch) -> None:
+    informer = Informer(CONFIG_MAPS, source, resync_s=1)
+    informer.add_handler(Timed(), resync_s=3)
+    await run(informer)
+    read: list[float] = []
+    every = Store.__iter__
+
+    def noting(store: Store) -> Iterator[Record]:
+        read.append(round(asyncio.get_running_loop().time(), 3))
+        return every(store)
+
+    monkeypatch.setattr(Store, "__iter__", noting)
+    await asyncio.sleep(6.5)
+    assert read == [3, 6]
 
 
 async def test_a_late_handler_is_first_replayed_to_a_whole_period_later(source, run) -> None:

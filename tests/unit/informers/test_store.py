@@ -134,7 +134,8 @@ def test_an_index_may_be_added_later_and_its_name_stands_for_one_function() -> N
     assert [key.name for key in store.index_keys("colour", "red")] == ["a"]
     with pytest.raises(ValueError, match="index 'colour' of s exists with another function"):
         store.add_indexes({"colour": BY_NAMESPACE})
-    with pytest.raises(KeyError, match="s has no index 'size'; it has: colour"):
+    store.add_indexes({"namespace": BY_NAMESPACE})
+    with pytest.raises(KeyError, match="s has no index 'size'; it has: colour, namespace"):
         store.index_keys("size", "1")
     store.add_indexes({})
     assert store.has_index("colour")

@@ -183,12 +183,14 @@ async def test_a_limiter_bounds_the_threads_of_several_handlers(begin) -> None:
     limiter = CapacityLimiter(1)
     inside, most = 0, 0
     lock = threading.Lock()
+    taken: set[float] = set()
 
     def handler(_: ObjectEvent) -> None:
         nonlocal inside, most
         with lock:
             inside += 1
             most = max(most, inside)
+            taken.add(limiter.borrowed_tokens)
         with lock:
             inside -= 1
 
@@ -199,7 +201,7 @@ async def test_a_limiter_bounds_the_threads_of_several_handlers(begin) -> None:
         begin(each)
     for each in several:
         await asyncio.wait_for(each.wait_synced(), 10)
-    assert most == 1
+    assert (most, taken) == (1, {1})
 
 
 async def test_a_thread_calls_what_the_loop_owns_by_the_bridge() -> None:

@@ -102,7 +102,7 @@ class ServedKind:
     @property
     def resource(self) -> str:
         """`pods` or `widgets.example.com`, as error messages have it."""
-        return f"{self.kind.plural}.{self.kind.group}" if self.kind.group else self.kind.plural
+        return self.kind.group_resource
 
     @property
     def type_prefix(self) -> bytes:
