@@ -15,7 +15,12 @@ _OTHERS_S = 120
 
 
 def pytest_configure() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    # Plain tracebacks: the pretty ones take a tenth of a second and more each, and many tests make something fail.
+    *before, _ = structlog.get_config()["processors"]
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(
+        processors=[*before, renderer], wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING)
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
