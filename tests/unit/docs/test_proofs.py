@@ -12,6 +12,7 @@ _PROOFS = _ROOT / "docs" / "proofs"
 _RECORDS = _ROOT / "docs" / "decisions"
 _TABLES = sorted(path for path in _PROOFS.glob("*.md") if path.name != "README.md")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::([\w:]+)`")
+_NAMED = re.compile(r"`((?:unit|simulation|envtest)/[\w/]+\.py)::(test_\w+)`")
 _LINK = re.compile(r"\]\(([^)]+\.md)\)")
 
 
@@ -57,6 +58,13 @@ def test_every_deviation_has_a_record_and_a_test() -> None:
         (link,) = _LINK.findall(record)
         assert (_PROOFS / link).read_text().splitlines()[0].endswith(f"({number})"), link
     assert _wrong(_PROOFS, [(number, f"{record} {proof}") for number, _, record, proof in cells]) == []
+
+
+def test_every_test_that_is_named_in_full_among_bad_inputs_is_there() -> None:
+    named = _NAMED.findall((_ROOT / "docs" / "bad-input.md").read_text())
+    assert len(named) > 30
+    missing = [f"{path}::{name}" for path, name in named if name not in _tests_in(_ROOT / "tests" / path)]
+    assert missing == []
 
 
 def test_every_record_has_its_number_and_is_in_the_index() -> None:
