@@ -294,9 +294,11 @@ async def test_a_source_that_blocks_at_its_start_keeps_the_controller_waiting_an
         def waiting_for(self) -> str:
             return "stuck (starting)"
 
-    async with bench_of(Stuck(), Tap(key="a"), sync_timeout_s=2.0) as bench:
+    other = Tap(key="a")
+    async with bench_of(Stuck(), other, sync_timeout_s=2.0) as bench:
         with capture_logs() as logs:
             await bench.lead()
+            assert other.starts == 1  # side by side: it did not wait for the one that is stuck
             await asyncio.sleep(2.5)
         assert [log["waiting_for"] for log in logs if log["event"] == "sources_not_synced"] == [["stuck (starting)"]]
         assert bench.seen == []
