@@ -285,7 +285,7 @@ class Reflector:
 
     def _give_up_streaming(self, error: NoMarker) -> None:
         self._streaming = False
-        self.statistics.fallbacks += 1
+        self.statistics.fallbacks = 1  # it happens once: nothing asks for a stream again
         counts.STREAMING_FALLBACKS.labels(self.name).inc()
         _log.warning("reflector_gives_up_streaming", reflector=self.name, error=str(error))
 

@@ -85,6 +85,16 @@ def test_the_calm_counts_from_the_last_trouble() -> None:
     assert not window.allows()
 
 
+def test_a_window_of_less_than_a_second_is_one_too() -> None:
+    now = 100.0
+    window = RetryWindow(0.5, lambda: now)
+    assert window.allows()
+    now = 100.5
+    assert window.allows()
+    now = 100.6
+    assert not window.allows()
+
+
 def test_a_trouble_at_the_clocks_zero_counts_as_first() -> None:
     now = 0.0
     window = RetryWindow(10.0, lambda: now)

@@ -81,6 +81,17 @@ async def test_a_list_at_a_lost_version_is_repeated_at_once_as_a_quorum_read(
     assert running.reflector.last_error is None
 
 
+async def test_a_lost_version_is_noted_and_each_list_counted(source, start, all_logs, make_status) -> None:
+    running = start()
+    await running.settle(10)
+    source.failures["list"].append(EXPIRED)
+    source.send(make_status(500, "InternalError", "boom"))
+    await running.settle(5)
+    ends = [entry["error"] for entry in all_logs if entry["event"] == "reflector_round_ended"]
+    assert ends == ["watch test: the API server answered 500 InternalError: boom", str(EXPIRED)]
+    assert (running.reflector.statistics.lists, running.reflector.statistics.errors) == (3, 2)
+
+
 async def test_versions_too_large_for_the_server_again_and_again(source, start, make_status) -> None:
     source.version = 19
     source.put("a")

@@ -264,9 +264,9 @@ def test_a_failing_transform_is_told_once_and_counted_every_time() -> None:
 
     reader = RecordReader(CONFIG_MAPS, fail)
     with structlog.testing.capture_logs() as logs:
-        for _ in range(3):
+        for number in range(1, 4):
             reader.item(msgspec.Raw(b'{"metadata":{"name":"a"}}'))
-    assert reader.transform_errors == 3
+            assert (reader.transform_errors, len(logs)) == (number, 1)
     assert [(entry["event"], entry["kind"], entry["error"]) for entry in logs] == [
         ("informer_transform_failed", "ConfigMap", "ValueError('no')")
     ]

@@ -235,6 +235,34 @@ async def test_every_change_of_state_is_logged_for_who_looks_closely(source, sta
     assert str(ends[0]["error"]).endswith("500 InternalError: boom")
 
 
+async def test_where_it_is_says_how_far(source, start) -> None:
+    source.streaming_list = False
+    for name in "abcde":
+        source.put(name)
+    source.failures["list"].append(BROKEN)
+    running = start(ReflectorOptions(page_size=2))
+    reflector = running.reflector
+    assert reflector.where == "empty"
+    await running.settle(0.3)
+    assert reflector.where == "backoff, next try in 0.5 s"
+    source.hold["list"] = asyncio.Event()
+    await running.settle(0.6)
+    assert reflector.where == "listing page 1"
+    pages: list[str] = []
+    source.on_page = lambda page: pages.append(reflector.where) or page
+    source.hold["list"].set()
+    await running.settle(1.5)
+    assert pages == ["listing page 1", "listing page 2", "listing page 3"]
+    assert reflector.where == "watching"
+    source.failures["watch"].append(REFUSED)
+    source.drop()
+    await running.settle(0.1)
+    assert reflector.where == "backoff, next try in 0.3 s"
+    source.hold["watch"] = asyncio.Event()
+    await running.settle(5)
+    assert reflector.where == "backoff, next try in 0.0 s"
+
+
 # --- what is told and remembered ---
 
 

@@ -2,7 +2,7 @@
 
 import pickle
 
-from omectl.informers.reflector_state import InconsistentStream, NoMarker, StreamCut
+from omectl.informers.reflector_state import InconsistentStream, NoMarker, StreamCut, VeryShortWatch
 
 
 def test_a_stream_that_differs_names_itself_its_version_and_every_key() -> None:
@@ -23,6 +23,17 @@ def test_a_missing_marker_says_how_it_was_missed() -> None:
     assert str(NoMarker(waited=False)) == (
         "the server began a streaming list and ended it without marking the list's end"
     )
+
+
+def test_a_missing_marker_keeps_how_it_was_missed() -> None:
+    assert [(error.waited, error.args) for error in (NoMarker(waited=True), NoMarker(waited=False))] == [
+        (True, (True,)),
+        (False, (False,)),
+    ]
+
+
+def test_a_very_short_watch_says_what_follows() -> None:
+    assert str(VeryShortWatch()) == "the server ended the watch at once without any event; listing again after a pause"
 
 
 def test_a_cut_stream_quotes_the_cause() -> None:
