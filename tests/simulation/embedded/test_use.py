@@ -44,6 +44,11 @@ async def running(client: Client) -> AsyncIterator[Informer]:
         task.cancel()
 
 
+def lists(server: EmbeddedServer) -> list[bool]:
+    """Of every request for widgets whether it asked for all of them."""
+    return [request.query.get("sendInitialEvents") == "true" for request in server.requests_for(WIDGETS)]
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():
@@ -79,12 +84,17 @@ async def test_a_forgotten_history_costs_a_relist_and_no_event(
     embedded_server: EmbeddedServer, embedded_client: Client
 ) -> None:
     embedded_server.put(widget("a"))
+    told: list[tuple[str, bool]] = []
     async with running(embedded_client) as informer:
+        informer.add_handler(lambda event: told.append((event.type.value, event.tombstone)))
         await until(lambda: embedded_server.watches(WIDGETS) == 1 and informer.has_synced)
         embedded_server.drop_watches()
         embedded_server.delete(WIDGETS, "a", "default")
         embedded_server.forget_history()
-        await until(lambda: informer.lister.keys() == [])
+        await until(lambda: len(told) == 2)
+        assert informer.lister.keys() == []
+    assert told == [("added", False), ("deleted", True)]
+    assert lists(embedded_server) == [True, False, True]
 
 
 async def test_the_next_requests_of_a_kind_and_verb_can_be_refused(
@@ -145,6 +155,8 @@ async def test_a_restarted_server_puts_requests_off_and_expires_every_version(
         await embedded_server.restart(initializing_s=0.2)
         embedded_server.put(widget("later"))
         await until(lambda: informer.lister.keys() == [ObjectKey("default", "later")])
+    first, *between, last = lists(embedded_server)
+    assert (first, set(between), last) == (True, {False}, True)  # the resumed watch was refused before the new list
 
 
 async def test_bookmarks_come_at_the_cadence_of_the_options(
