@@ -67,7 +67,6 @@ class PriorityQueue(Generic[K]):
         self._getters: deque[asyncio.Future[None]] = deque()
         self._drainers: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._time = self._first_time
         self._wakeups = 0
         self._alarms = 0
@@ -161,14 +160,13 @@ class PriorityQueue(Generic[K]):
 
     def statistics(self) -> QueueStatistics:
         schedule = self._schedule
-        started = schedule.started()
-        now = self._time() if self._loop is not None else 0.0
+        ages_s = [self._time() - started for started in schedule.started()]
         return QueueStatistics(
             name=self.name,
             phase=self._phase.value,
             ready=schedule.ready,
             waiting=schedule.waiting,
-            processing=len(started),
+            processing=schedule.processing,
             depth=schedule.depth(),
             adds=schedule.adds,
             retries=schedule.retries,
@@ -176,8 +174,8 @@ class PriorityQueue(Generic[K]):
             wakeups=self._wakeups,
             alarms=self._alarms,
             tracked=len(self._limiter),
-            unfinished_work_s=sum(now - moment for moment in started),
-            longest_running_s=now - min(started, default=now),
+            unfinished_work_s=sum(ages_s),
+            longest_running_s=max(ages_s, default=0.0),
         )
 
     def durations(self) -> tuple[Tally, Tally]:
@@ -185,7 +183,7 @@ class PriorityQueue(Generic[K]):
         return self._schedule.queue_duration, self._schedule.work_duration
 
     def _first_time(self) -> float:
-        self._loop = loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         # The stock loops' `time` only calls `monotonic`; asked three times per key, the detour would show.
         self._time = time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time
         return self._time()
@@ -213,14 +211,14 @@ class PriorityQueue(Generic[K]):
     def _arm(self) -> None:
         """Let the timer ring when the first waiting key is due, or after the longest nap."""
         due = self._schedule.next_due()
-        if due is None or self._loop is None:
+        if due is None:
             return
         moment = min(due, self._time() + LONGEST_NAP_S)
         if self._timer is not None:
             if self._timer.when() <= moment:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(moment, self._on_timer, moment)
+        self._timer = asyncio.get_running_loop().call_at(moment, self._on_timer, moment)
 
     def _on_timer(self, moment: float) -> None:
         # A loop may ring a little early: what was due at that moment is due now.
@@ -239,7 +237,7 @@ class PriorityQueue(Generic[K]):
 
     def _settle(self) -> None:
         """While shutting down: let getters see the end, and drainers the end of draining."""
-        if self._phase is _Phase.CLOSED or not self._schedule.ready:
+        if not self._schedule.ready:
             while self._getters:
                 self._wake()
         if self._phase is _Phase.CLOSED or self._is_idle():

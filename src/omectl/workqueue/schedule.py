@@ -16,6 +16,7 @@ import heapq
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Hashable
+from itertools import count, takewhile
 from operator import neg
 from typing import Generic, TypeVar
 
@@ -70,7 +71,7 @@ class Schedule(Generic[K]):
         self._parked: dict[int, Entry[K]] = {}
         self._heap: list[tuple[float, int, Entry[K]]] = []
         self._stale = 0
-        self._orders = 0
+        self._orders = count()
         self.ready = 0
         """Number of ready keys, also those that are being processed at the same time."""
         self.processing = 0
@@ -87,7 +88,7 @@ class Schedule(Generic[K]):
         entry = self._entries.get(key)
         if entry is not None:
             return self._add_again(entry, now, delay_s, priority)
-        self._orders = order = self._orders + 1
+        order = next(self._orders)
         self._entries[key] = entry = Entry(key, priority, now, order)
         if delay_s > 0:
             self._wait(entry, now + delay_s)
@@ -144,7 +145,7 @@ class Schedule(Generic[K]):
         entry.started = _NOT_STARTED
         if self._parked.pop(entry.order, None) is not None:
             self._unpark(entry)
-        return entry.due < 0
+        return entry.due == _READY
 
     def release(self, now: float) -> int:
         """Make every waiting key whose moment has come ready; answer how many of them can be handed out."""
@@ -234,7 +235,7 @@ class Schedule(Generic[K]):
 
     def _wait(self, entry: Entry[K], due: float) -> None:
         entry.due = due
-        self._orders = entry.order = self._orders + 1
+        entry.order = next(self._orders)
         heapq.heappush(self._heap, (due, entry.order, entry))
 
     def _admit(self, entry: Entry[K], now: float) -> None:
@@ -245,7 +246,7 @@ class Schedule(Generic[K]):
         self._append(entry)
 
     def _append(self, entry: Entry[K]) -> None:
-        self._orders = entry.order = self._orders + 1
+        entry.order = next(self._orders)
         level = self._levels.get(entry.priority)
         if level is None:
             level = self._open_level(entry.priority)
@@ -262,12 +263,10 @@ class Schedule(Generic[K]):
         level = self._levels.get(entry.priority)
         if level is None:
             level = self._open_level(entry.priority)
-        ahead: list[Entry[K]] = []
-        while level and next(iter(level)) < entry.order:
-            ahead.append(level.popitem(last=False)[1])
-        for each in (entry, *reversed(ahead)):
-            level[each.order] = each
-            level.move_to_end(each.order, last=False)
+        ahead = list(takewhile(lambda order: order < entry.order, level))
+        level[entry.order] = entry
+        for order in (entry.order, *reversed(ahead)):
+            level.move_to_end(order, last=False)
 
     def _promote(self, now: float, max_starvation_s: float) -> None:
         """Treat keys that were ready for too long as if they had priority 0."""

@@ -138,6 +138,17 @@ async def test_an_earlier_delay_moves_the_timer_and_a_later_one_does_not() -> No
     assert queue._timer.when() == 3.0
 
 
+async def test_an_add_without_a_delay_leaves_the_timer_alone() -> None:
+    queue: PriorityQueue[str] = PriorityQueue()
+    queue.add("delayed", after_s=8.0)
+    queue._time = lambda: now() - 1000.0
+    queue.add("a")
+    queue.add("a")
+    await asyncio.sleep(7.0)
+    assert queue.statistics().alarms == 0
+    queue.shut_down()
+
+
 @pytest.mark.parametrize("drain", [True, False])
 async def test_a_closed_queue_leaves_no_timer(drain: bool) -> None:
     queue: PriorityQueue[str] = PriorityQueue()
@@ -210,13 +221,13 @@ async def test_two_retries_then_forget_count_as_two_requeues() -> None:
 async def test_a_limiter_is_told_the_time() -> None:
     queue: PriorityQueue[str] = PriorityQueue(limiter=MaxOfLimiter[str]([BucketLimiter[str](rate=1.0, burst=1)]))
     await asyncio.sleep(7.0)
-    moments: list[float] = []
-    for key in "abc":
-        queue.add(key, rate_limited=True)
-    for _ in "abc":
-        await queue.get()
-        moments.append(now())
-    assert moments == pytest.approx([7.0, 8.0, 9.0])
+    queue.add("a", rate_limited=True)
+    assert (await queue.get(), now()) == (("a", 0), 7.0)
+    await asyncio.sleep(1.0)
+    queue.add("b", rate_limited=True)
+    assert (await queue.get(), now()) == (("b", 0), 8.0), "the token of the second that went by"
+    queue.add("c", rate_limited=True)
+    assert (await queue.get(), now()) == (("c", 0), 9.0)
 
 
 @pytest.mark.parametrize(("after_s", "moment"), [(0.5, 0.5), (3.0, 1.0), (0.0, 1.0), (-1.0, 1.0)])
@@ -270,6 +281,40 @@ async def test_a_drain_waits_for_ready_keys_even_when_nobody_processes() -> None
     await asyncio.sleep(0)
     assert drained.done()
     assert queue.statistics().phase == "draining"
+
+
+async def test_a_drain_of_a_queue_with_nothing_ready_ends_its_getters_while_a_key_is_processed() -> None:
+    queue: PriorityQueue[str] = PriorityQueue("idle")
+    queue.add("a")
+    await queue.get()
+    getters = [asyncio.ensure_future(queue.get()) for _ in range(2)]
+    await asyncio.sleep(1.0)
+    queue.shut_down(drain=True)
+    await asyncio.sleep(1.0)
+    assert [type(getter.exception()) for getter in getters if getter.done()] == [QueueShutDown, QueueShutDown]
+    queue.done("a")
+
+
+async def test_a_drain_wakes_getters_only_for_a_key_or_for_the_end() -> None:
+    queue: PriorityQueue[str] = PriorityQueue()
+    for key in "ab":
+        queue.add(key)
+        await queue.get()
+    queue.add("a")
+    getters = [asyncio.ensure_future(queue.get()) for _ in range(3)]
+    await asyncio.sleep(1.0)
+    queue.shut_down(drain=True)
+    queue.done("b")
+    assert queue.statistics().wakeups == 0, "`a` is ready, but held"
+    queue.done("a")
+    assert queue.statistics().wakeups == 1
+    await asyncio.sleep(1.0)
+    assert [getter.done() for getter in getters] == [True, False, False]
+    assert queue.statistics().getters == 2
+    queue.done("a")
+    assert queue.statistics().wakeups == 3
+    ended = await asyncio.gather(*getters, return_exceptions=True)
+    assert [type(end) for end in ended] == [tuple, QueueShutDown, QueueShutDown]
 
 
 async def test_a_drain_hands_out_no_key_twice() -> None:

@@ -124,6 +124,7 @@ def test_an_immediate_add_makes_a_waiting_key_ready() -> None:
     schedule: Schedule[str] = Schedule()
     schedule.add("a", 0.0, 10.0, 0)
     assert schedule.add("a", 1.0, 0.0, 0) is True
+    assert (schedule.ready, schedule.waiting, schedule.adds) == (1, 0, 1)
     assert keys(schedule, 1.0) == "a"
 
 

@@ -222,6 +222,28 @@ def test_clearing_the_waiting_forgets_withdrawn_moments_too() -> None:
     assert schedule.waiting == 1
 
 
+def test_a_cleared_waiting_key_is_forgotten_with_its_priority_and_moment() -> None:
+    schedule: Schedule[str] = Schedule()
+    schedule.add("a", 0.0, 9.0, 5)
+    schedule.clear_waiting()
+    assert schedule.add("a", 0.0, 20.0, 0) is False
+    assert (schedule.waiting, schedule.next_due()) == (1, 20.0)
+    assert schedule.pop(19.999) is None
+    entry = popped(schedule, 20.0)
+    assert (entry.key, entry.priority) == ("a", 0)
+
+
+def test_clearing_the_waiting_keeps_a_ready_key_that_waited_before() -> None:
+    schedule: Schedule[str] = Schedule()
+    schedule.add("a", 0.0, 9.0, 0)
+    schedule.add("a", 0.0, 0.0, 0)
+    schedule.clear_waiting()
+    assert schedule.ready == 1
+    assert popped(schedule).key == "a"
+    assert schedule.done("a", 0.0) is False
+    assert schedule.processing == 0
+
+
 @pytest.mark.parametrize("clear", [Schedule.clear, Schedule.clear_waiting])
 def test_a_key_that_is_held_and_queued_stays_held_when_all_is_cleared(clear: object) -> None:
     schedule: Schedule[str] = Schedule()
