@@ -98,6 +98,16 @@ def test_the_next_moment_is_the_first_of_the_waiting() -> None:
     assert schedule.next_due() == 4.0
 
 
+def test_a_key_is_handed_out_at_its_moment_however_many_came_before_it() -> None:
+    schedule: Schedule[str] = Schedule()
+    for number in range(20):
+        schedule.add(f"earlier-{number}", 0.0, 0.0, 0)
+    drained(schedule)
+    schedule.add("late", 0.0, 0.5, 0)
+    assert schedule.pop(0.499) is None
+    assert popped(schedule, 0.5).key == "late"
+
+
 def test_depth_counts_held_keys_beside_free_ones_and_alone() -> None:
     schedule: Schedule[str] = Schedule()
     for key in "abc":
