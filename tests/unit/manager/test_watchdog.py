@@ -1,10 +1,10 @@
-"""Code that blocks the loop is found and named. Real time, kept short: threads know no other."""
+"""Code that blocks the loop is found and named. Where a thread is needed the time is real, and kept short."""
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -21,10 +21,31 @@ from omectl.manager.watchdog import LoopStatistics, LoopWatchdog, Stall, guilty,
 from omectl.metrics import REGISTRY
 
 HERE = __file__
+STALL_S = 0.05
 
 
-def block_the_loop(seconds: float) -> None:
-    time.sleep(seconds)
+class Look:
+    """Notices when the watchdog looks at code that blocks the loop: a function whose name begins with `slow_`.
+
+    Such a function waits for `next`, and so blocks for just as long as it takes to be found.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._looks: SimpleQueue[None] = SimpleQueue()
+        monkeypatch.setattr(watchdog_module, "_INTERVAL_S", 0.01)
+        monkeypatch.setattr(watchdog_module, "stack_of", self._stack_of)
+        self.next: Callable[..., None] = self._looks.get  # no Python function, so it is in no stack
+
+    def _stack_of(self, thread: int) -> tuple[str, ...]:
+        stack = stack_of(thread)
+        if any(" slow_" in line for line in stack):
+            self._looks.put(None)
+        return stack
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> Look:
+    return Look(monkeypatch)
 
 
 @asynccontextmanager
@@ -52,17 +73,20 @@ def line_of(function: Callable[..., object]) -> str:
     return f"{HERE}:{function.__code__.co_firstlineno + 1} "
 
 
-async def test_a_blocking_call_is_named_with_its_length() -> None:
-    watchdog = LoopWatchdog(0.05)
+async def test_a_blocking_call_is_named_with_its_length(look: Look) -> None:
+    def slow_call() -> None:
+        look.next(timeout=5.0)
+
+    watchdog = LoopWatchdog(STALL_S)
     lags = REGISTRY.get_sample_value("omectl_event_loop_lag_seconds_count") or 0.0
     async with watching(watchdog):
-        block_the_loop(0.4)
-        stall = await stall_by(watchdog, "block_the_loop")
+        slow_call()
+        stall = await stall_by(watchdog, "slow_call")
         task = asyncio.current_task()
     assert task is not None
-    assert 0.05 < stall.seconds < 5.0
+    assert STALL_S < stall.seconds < 5.0
     assert stall.task == task.get_name()
-    assert stall.code == f"{line_of(block_the_loop)}block_the_loop"
+    assert stall.code == f"{line_of(slow_call)}slow_call"
     assert stall.stack[-1] == stall.code
     assert len(stall.stack) == 12
     assert (REGISTRY.get_sample_value("omectl_event_loop_lag_seconds_count") or 0.0) >= lags + 1
@@ -91,11 +115,13 @@ def test_a_stall_is_counted_and_told() -> None:
     assert REGISTRY.get_sample_value("omectl_event_loop_stalls_total") == before + 2
 
 
-async def test_a_loop_that_answers_is_not_told_of() -> None:
+async def test_a_loop_that_answers_is_not_told_of(look: Look) -> None:
     watchdog = LoopWatchdog(5.0)
+    answers = REGISTRY.get_sample_value("omectl_event_loop_lag_seconds_count") or 0.0
     with capture_logs() as logs:
-        async with watching(watchdog):
-            await asyncio.sleep(0.25)
+        async with watching(watchdog), asyncio.timeout(5.0):
+            while (REGISTRY.get_sample_value("omectl_event_loop_lag_seconds_count") or 0.0) < answers + 2:
+                await asyncio.sleep(0.01)
     assert (logs, watchdog.last_stall, watchdog.problem()) == ([], None, None)
     assert watchdog.statistics() == LoopStatistics(stalls=0, last_stall=None)
 
@@ -124,12 +150,12 @@ def factory() -> InformerFactory:
     return InformerFactory(None, source=lambda *_, metadata_only: OneList())  # type: ignore[arg-type]
 
 
-async def test_a_reconciler_that_blocks_is_named() -> None:
+async def test_a_reconciler_that_blocks_is_named(look: Look) -> None:
     async def slow_reconcile(key: str) -> Result:
-        time.sleep(0.4)
+        look.next(timeout=5.0)
         return Result()
 
-    watchdog, channel = LoopWatchdog(0.05), ChannelSource[str]("c")
+    watchdog, channel = LoopWatchdog(STALL_S), ChannelSource[str]("c")
     channel.put("k")
     controller = Controller("blocking", slow_reconcile, [channel])
     async with watching(watchdog, controller.run()):
@@ -138,15 +164,15 @@ async def test_a_reconciler_that_blocks_is_named() -> None:
     assert stall.code == f"{line_of(slow_reconcile)}slow_reconcile"
 
 
-async def test_a_handler_that_blocks_is_named() -> None:
+async def test_a_handler_that_blocks_is_named(look: Look) -> None:
     def slow_handler(event: Any) -> Iterable[ObjectKey]:
-        time.sleep(0.4)
+        look.next(timeout=5.0)
         return ()
 
     async def reconcile(key: ObjectKey) -> Result:
         return Result()
 
-    watchdog, informers = LoopWatchdog(0.05), factory()
+    watchdog, informers = LoopWatchdog(STALL_S), factory()
     source = KindSource(informers.informer(CONFIG_MAPS), slow_handler)
     controller = Controller("handling", reconcile, [source])
     async with watching(watchdog, informers.run(), controller.run()):
@@ -155,12 +181,12 @@ async def test_a_handler_that_blocks_is_named() -> None:
     assert stall.code == f"{line_of(slow_handler)}slow_handler"
 
 
-async def test_an_index_that_blocks_is_named() -> None:
+async def test_an_index_that_blocks_is_named(look: Look) -> None:
     def slow_index(header: Any) -> Iterable[str]:
-        time.sleep(0.4)
+        look.next(timeout=5.0)
         return ()
 
-    watchdog, informers = LoopWatchdog(0.05), factory()
+    watchdog, informers = LoopWatchdog(STALL_S), factory()
     informers.informer(CONFIG_MAPS, indexes={"slow": HeaderIndex(slow_index)})
     async with watching(watchdog, informers.run()):
         stall = await stall_by(watchdog, "slow_index")
@@ -168,12 +194,12 @@ async def test_an_index_that_blocks_is_named() -> None:
     assert stall.code == f"{line_of(slow_index)}slow_index"
 
 
-async def test_a_transform_that_blocks_is_named() -> None:
+async def test_a_transform_that_blocks_is_named(look: Look) -> None:
     def slow_transform(obj: JsonObject) -> JsonObject:
-        time.sleep(0.4)
+        look.next(timeout=5.0)
         return obj
 
-    watchdog, informers = LoopWatchdog(0.05), factory()
+    watchdog, informers = LoopWatchdog(STALL_S), factory()
     informers.informer(CONFIG_MAPS, transform=slow_transform)
     async with watching(watchdog, informers.run()):
         stall = await stall_by(watchdog, "slow_transform")
@@ -189,19 +215,96 @@ async def test_a_callback_of_the_loop_has_no_task() -> None:
     assert seen == ["(no task)"]
 
 
-async def test_a_stall_that_goes_on_is_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog_module, "_STILL_S", 0.1)
-    watchdog = LoopWatchdog(0.05)
+async def test_a_stall_that_goes_on_is_told_while_it_lasts(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow_call() -> None:
+        for _ in range(3):
+            look.next(timeout=5.0)
+
+    monkeypatch.setattr(watchdog_module, "_STILL_S", 0.01)
+    watchdog = LoopWatchdog(STALL_S)
     with capture_logs() as logs:
         async with watching(watchdog):
-            block_the_loop(0.6)
-            await stall_by(watchdog, "block_the_loop")
+            slow_call()
+            await stall_by(watchdog, "slow_call")
     still = [entry for entry in logs if entry["event"] == "event_loop_still_stalled"]
-    assert still
-    assert {entry["log_level"] for entry in still} == {"error"}
-    assert 0.1 <= still[0]["seconds"] < 5.0
-    assert "block_the_loop" in still[0]["blocked_at"][-1]
-    assert still[0]["task"] == [entry for entry in logs if entry["event"] == "event_loop_stalled"][-1]["task"]
+    assert len(still) >= 2
+    assert all(entry["blocked_at"][-1].endswith(" slow_call") for entry in still[:2])
+
+
+class Scripted:
+    """Time and a loop for a watch without a thread: the loop answers each question after so many seconds.
+
+    At the last answer the watch is told to end, as it next begins to wait.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, watchdog: LoopWatchdog, *answers_s: float) -> None:
+        self.now = 100.0
+        self.waits: list[tuple[str, float]] = []
+        self.asked_at: list[float] = []
+        self._answers_s = list(answers_s)
+        self._watchdog = watchdog
+        self._answer_at = 0.0
+        self._stop, self._alive = watchdog._stop, watchdog._alive
+        monkeypatch.setattr(watchdog_module.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(watchdog._stop, "wait", self._wait_for_stop)
+        monkeypatch.setattr(watchdog._alive, "wait", self._wait_for_answer)
+
+    def call_soon_threadsafe(self, callback: Callable[[], None]) -> None:
+        assert callback == self._alive.set
+        self.asked_at.append(self.now)
+        self._answer_at = self.now + self._answers_s.pop(0)
+
+    def _wait_for_stop(self, seconds: float) -> bool:
+        self.waits.append(("stop", seconds))
+        self.now += seconds
+        return not self._answers_s
+
+    def _wait_for_answer(self, seconds: float) -> bool:
+        self.waits.append(("answer", seconds))
+        answered = self._answer_at <= self.now + seconds
+        self.now = self._answer_at if answered else self.now + seconds
+        return answered
+
+
+def test_the_loop_is_asked_ten_times_a_second_and_a_long_silence_told_every_five(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack = tuple(f"/app/a.py:{number} f{number}" for number in range(14))
+    watchdog = LoopWatchdog(0.26)
+    script = Scripted(monkeypatch, watchdog, 0.03, 0.75, 0.125, 12.5)
+    monkeypatch.setattr(watchdog_module, "task_of", lambda loop: "worker/x/0" if loop is script else "?")
+    monkeypatch.setattr(watchdog_module, "stack_of", lambda thread: stack if thread == 7 else ("?",))
+    before = REGISTRY.get_sample_value("omectl_event_loop_lag_seconds_sum") or 0.0
+    with capture_logs() as logs:
+        watchdog._watch(script, 7)  # type: ignore[arg-type]
+    assert script.asked_at == pytest.approx([100.1, 100.23, 101.08, 101.305])
+    assert script.waits == [
+        *(("stop", 0.1), ("answer", 0.26)),
+        *(("stop", 0.1), ("answer", 0.26), ("answer", 5.0)),
+        *(("stop", 0.1), ("answer", 0.26)),
+        *(("stop", 0.1), ("answer", 0.26), ("answer", 5.0), ("answer", 5.0), ("answer", 5.0)),
+        ("stop", 0.1),
+    ]
+    still = {"event": "event_loop_still_stalled", "log_level": "error", "task": "worker/x/0", "blocked_at": [*stack]}
+    assert [entry for entry in logs if entry["event"] == "event_loop_still_stalled"] == [
+        {**still, "seconds": 5.3},
+        {**still, "seconds": 10.3},
+    ]
+    assert [entry["seconds"] for entry in logs if entry["event"] == "event_loop_stalled"] == [0.75, 12.5]
+    assert watchdog.last_stall == Stall(pytest.approx(12.5), "worker/x/0", stack[-1], stack[2:])  # type: ignore[arg-type]
+    assert watchdog.statistics().stalls == 2
+    lags = REGISTRY.get_sample_value("omectl_event_loop_lag_seconds_sum") or 0.0
+    assert lags - before == pytest.approx(0.03 + 0.75 + 0.125 + 12.5)
+
+
+def test_an_end_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    watchdog = LoopWatchdog(0.25)
+    script = Scripted(monkeypatch, watchdog, 60.0, 1.0)
+    watchdog._alive.wait = lambda seconds: watchdog._stop.set() or True  # type: ignore[method-assign, func-returns-value]
+    before = REGISTRY.get_sample_value("omectl_event_loop_lag_seconds_count")
+    watchdog._watch(script, 7)  # type: ignore[arg-type]
+    assert len(script.asked_at) == 1
+    assert REGISTRY.get_sample_value("omectl_event_loop_lag_seconds_count") == before
 
 
 @pytest.mark.parametrize(
@@ -240,25 +343,29 @@ async def test_the_thread_ends_with_the_task() -> None:
     watchdog = LoopWatchdog(0.05)
     task = asyncio.ensure_future(watchdog.run())
     await asyncio.sleep(0.01)
-    assert any(thread.name == "loop-watchdog" for thread in threading.enumerate())
+    assert [thread.daemon for thread in threading.enumerate() if thread.name == "loop-watchdog"] == [True]
     task.cancel()
     await asyncio.wait({task})
     assert not any(thread.name == "loop-watchdog" for thread in threading.enumerate())
 
 
-async def test_an_end_that_comes_as_the_thread_asks_is_noticed() -> None:
+async def test_an_end_that_comes_as_the_thread_asks_is_noticed(look: Look) -> None:
     watchdog = LoopWatchdog(0.05)
+    asks = threading.Event()
     forget = watchdog._alive.clear
 
     def forget_late() -> None:
+        asks.set()
         watchdog._stop.wait(5.0)
         while not watchdog._alive.is_set():
-            time.sleep(0.001)
+            pass
         forget()
 
     watchdog._alive.clear = forget_late  # type: ignore[method-assign]
     task = asyncio.ensure_future(watchdog.run())
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(5.0):
+        while not asks.is_set():
+            await asyncio.sleep(0.005)
     task.cancel()
     await asyncio.wait({task})
     assert not any(thread.name == "loop-watchdog" for thread in threading.enumerate())
