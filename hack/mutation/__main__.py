@@ -75,7 +75,7 @@ TARGETS = {
                     "signals",
                     "sync",
                 ),
-                *("watchdog", "source"),
+                *("manager_controllers", "metrics_server", "watchdog", "source"),
             )
         ),
     ),

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import logging
 from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -261,8 +262,21 @@ def told() -> Told:
 @pytest.fixture
 def told_logs() -> Iterator[list[MutableMapping[str, Any]]]:
     """What is logged from now on, informational entries too."""
+    with _logs_from(logging.INFO) as logs:
+        yield logs
+
+
+@pytest.fixture
+def debug_logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    """Everything that is logged from now on."""
+    with _logs_from(logging.DEBUG) as logs:
+        yield logs
+
+
+@contextmanager
+def _logs_from(level: int) -> Iterator[list[MutableMapping[str, Any]]]:
     before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
     with capture_logs() as logs:
         yield logs
     structlog.configure(**before)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from omectl.api.resource import ObjectKey
+from omectl.clock import FakeClock
 from omectl.kube.client import Client
 from omectl.kube.credentials import ClientConfig
 from omectl.kube.errors import ConnectionFailed
@@ -272,6 +274,14 @@ async def test_lost_leadership_is_the_error_also_when_runnables_were_cut_off(mak
     (said,) = [entry for entry in logs if entry["event"] == "leader_election_lost"]
     assert (said["log_level"], said["error"]) == ("error", str(task.exception()))
     assert [entry for entry in logs if entry["event"] == "runnable_failed"] == []
+
+
+@looptime
+async def test_the_lease_bears_the_time_of_the_managers_clock(api: Any, make_factory: Any) -> None:
+    options = ManagerOptions(leader_election=True, identity="me", namespace="ome", renew_in_thread=False)
+    clock = FakeClock(datetime(2031, 2, 3, 4, 5, 6, 7, tzinfo=UTC))
+    async with running(Manager(api, options, clock=clock, informers=make_factory())):
+        assert api.of(LEASES)[0]["spec"]["renewTime"] == "2031-02-03T04:05:06.000007Z"
 
 
 @looptime

@@ -80,6 +80,16 @@ async def test_every_group_ends_before_the_next_is_asked_to(make: Any) -> None:
     assert now() == 7.0
 
 
+async def test_every_change_of_state_is_told(make: Any, debug_logs: list[dict[str, Any]]) -> None:
+    manager = make()
+    manager.stop()
+    await manager.run()
+    assert [entry for entry in debug_logs if entry["event"] == "manager_state"] == [
+        {"event": "manager_state", "log_level": "debug", "old": old, "new": new}
+        for old, new in (("created", "starting"), ("starting", "stopping"), ("stopping", "stopped"))
+    ]
+
+
 async def test_a_runnable_that_ignores_cancellation_is_named(make: Any) -> None:
     journal: list[str] = []
     manager = make(graceful_shutdown_s=4.5)

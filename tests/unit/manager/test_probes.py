@@ -3,6 +3,7 @@
 import pytest
 
 from omectl.manager import Checks
+from omectl.manager.probes import Answer
 
 
 def checks(**problems: str | None) -> Checks:
@@ -41,6 +42,11 @@ def test_an_excluded_check_does_not_count() -> None:
     assert answer.text == "[+]a ok\n[+]b excluded: ok\nreadyz check passed\n"
 
 
+def test_what_follows_an_excluded_check_counts() -> None:
+    text = checks(a="bad", b="worse", c=None).answer(exclude=["a"]).text
+    assert text == "[+]a excluded: ok\n[-]b failed: worse\n[+]c ok\nreadyz check failed\n"
+
+
 def test_an_unknown_exclude_is_a_warning() -> None:
     text = checks(a=None).answer(verbose=True, exclude=["x", "y"]).text
     assert "warn: some health checks cannot be excluded: no matches for x, y" in text
@@ -51,8 +57,8 @@ def test_one_check_answers_at_its_own_path() -> None:
     good, bad = made.answer_one("a"), made.answer_one("b")
     assert good is not None
     assert bad is not None
-    assert (good.status, good.text) == (200, "ok")
-    assert (bad.status, bad.text) == (500, "b failed: bad\n")
+    assert (good, good.status) == (Answer(True, "ok"), 200)
+    assert (bad, bad.status) == (Answer(False, "b failed: bad\n"), 500)
     assert made.answer_one("c") is None
 
 
@@ -76,3 +82,4 @@ def test_a_removed_check_counts_no_more() -> None:
     made = checks(a="bad")
     made.remove("a")
     assert made.answer().healthy
+    made.remove("a")

@@ -87,7 +87,7 @@ async def test_past_the_grace_they_are_cut_off_and_named() -> None:
     runnables.start()
     await asyncio.sleep(1.0)
     assert await runnables.stop(10.0) == ["deaf", "slow"]
-    assert now() < 12.5
+    assert now() == pytest.approx(11.1)
     assert runnables.running == []
 
 
@@ -96,8 +96,29 @@ async def test_without_grace_they_are_cut_off_at_once() -> None:
     runnables.add(Sleeper("slow", ends_in_s=60.0))
     runnables.start()
     await asyncio.sleep(1.0)
-    await runnables.stop(0.0)
-    assert now() < 1.2
+    assert await runnables.stop(0.0) == ["slow"]
+    assert now() == pytest.approx(1.05)
+    assert runnables.running == []
+
+
+async def test_without_grace_one_that_ends_at_once_is_not_late() -> None:
+    runnables = group()
+    runnables.add(Sleeper("quick", ends_in_s=0.04))
+    runnables.start()
+    await asyncio.sleep(1.0)
+    assert await runnables.stop(0.0) == []
+    assert now() == pytest.approx(1.04)
+
+
+async def test_one_that_nothing_ends_is_given_up_after_a_second_and_may_be_stopped_again() -> None:
+    runnables = group()
+    runnables.add(Sleeper("deaf", deaf=30))
+    runnables.start()
+    await asyncio.sleep(1.0)
+    assert await runnables.stop(0.5) == ["deaf"]
+    assert now() == pytest.approx(2.5, abs=0.051)
+    assert runnables.running == ["deaf"]
+    assert await runnables.stop(0.5) == ["deaf"]
     assert runnables.running == []
 
 
@@ -117,7 +138,32 @@ async def test_a_hurry_ends_the_grace() -> None:
     await asyncio.sleep(1.0)
     asyncio.get_running_loop().call_later(3.0, runnables.hurry)
     assert await runnables.stop(30.0) == ["slow"]
-    assert now() < 5.0
+    assert now() == 4.0
+
+
+async def test_a_hurry_that_came_before_leaves_no_grace() -> None:
+    runnables, slow = group(), Sleeper("slow", ends_in_s=60.0)
+    runnables.add(slow)
+    runnables.start()
+    await asyncio.sleep(1.0)
+    runnables.hurry()
+    runnables.hurry()
+    assert await runnables.stop(30.0) == ["slow"]
+    assert now() == pytest.approx(1.0, abs=0.051)
+    assert slow.ended_at is None
+
+
+async def test_a_hurry_may_come_twice_and_late() -> None:
+    runnables = group()
+    runnables.add(Sleeper("slow", ends_in_s=60.0))
+    runnables.start()
+    await asyncio.sleep(1.0)
+    asyncio.get_running_loop().call_later(3.0, runnables.hurry)
+    asyncio.get_running_loop().call_later(3.0, runnables.hurry)
+    assert await runnables.stop(30.0) == ["slow"]
+    runnables.hurry()
+    assert await runnables.stop(30.0) == []
+    assert now() == 4.0
 
 
 async def test_a_cancelled_stop_still_cuts_off() -> None:
@@ -150,6 +196,30 @@ async def test_a_group_that_never_started_starts_nothing_after_its_stop() -> Non
     await runnables.stop(1.0)
     runnables.start()
     assert runnables.running == []
+
+
+async def test_a_second_start_starts_nothing_twice() -> None:
+    runnables = group()
+    runnables.add(Sleeper("a"))
+    runnables.start()
+    runnables.start()
+    assert runnables.running == ["a"]
+    await runnables.stop(1.0)
+
+
+async def test_a_task_bears_the_names_of_group_and_runnable_and_both_ends_are_told(
+    debug_logs: list[dict[str, Any]],
+) -> None:
+    runnables = group()
+    runnables.add(Sleeper("a"))
+    runnables.start()
+    assert [task.get_name() for task in runnables._tasks] == ["others/a"]
+    await asyncio.sleep(1.0)
+    await runnables.stop(1.0)
+    assert debug_logs == [
+        {"event": "runnable_started", "log_level": "debug", "runnable": "a", "group": "others"},
+        {"event": "runnable_ended", "log_level": "debug", "runnable": "a", "group": "others"},
+    ]
 
 
 def test_the_group_follows_from_leadership_unless_named() -> None:
