@@ -152,13 +152,11 @@ class LeaderElector:
             await asyncio.sleep(min(options.retry_period_s, self.valid_until - time()))
             try:
                 async with asyncio.timeout(self.valid_until - time()):
-                    renewed = await self._attempt()
+                    await self._attempt()
             except TimeoutError:
-                renewed = False
                 self._last_error = self._last_error or f"no answer for {options.renew_deadline_s:g} s"
             held_by_other = self.holder not in ("", options.identity)
-            too_late = time() > self.valid_until - _TOO_LATE_S
-            if (held_by_other and not renewed) or too_late:
+            if held_by_other or time() > self.valid_until - _TOO_LATE_S:
                 self._move(ElectionState.LOST)
                 why = f"{self.holder} holds it" if held_by_other else self._last_error or "renewals were too late"
                 raise LeadershipLost(options.identity, self._lease, why)

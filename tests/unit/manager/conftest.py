@@ -30,6 +30,7 @@ class FakeApi:
     def __init__(self) -> None:
         self.objects: dict[tuple[ResourceKind, ObjectKey], dict[str, Any]] = {}
         self.calls: list[str] = []
+        self.field_managers: list[str] = []
         self.guard: Callable[[str], None] = lambda action: None
         self.fault: Fault = lambda verb, kind, name: None
         self.late_fault: Fault = lambda verb, kind, name: None
@@ -47,6 +48,7 @@ class FakeApi:
         metadata: Any = obj["metadata"]
         name = metadata["name"]
         await self._enter("create", kind, name)
+        self.field_managers.append(field_manager)
         place = (kind, ObjectKey(metadata.get("namespace", ""), name))
         if place in self.objects:
             raise AlreadyExists(409, "AlreadyExists", f"{kind.plural} {name!r} already exists")
@@ -56,6 +58,7 @@ class FakeApi:
         metadata: Any = obj["metadata"]
         name = metadata["name"]
         await self._enter("replace", kind, name)
+        self.field_managers.append(field_manager)
         place = (kind, ObjectKey(metadata.get("namespace", ""), name))
         live = self.objects.get(place)
         if live is None:

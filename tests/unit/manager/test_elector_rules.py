@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from omectl.api.labels import ELECTION_MANAGER
 from omectl.api.resource import ObjectKey
 from omectl.kube.errors import AlreadyExists, Conflict, ConnectionFailed, InternalError
 from omectl.kube.resources import LEASES
@@ -254,6 +255,66 @@ async def test_a_lease_that_vanished_is_made_again_by_its_leader(api: Any) -> No
     await asyncio.sleep(3.0)
     assert (spec(api)["holderIdentity"], spec(api)["leaseTransitions"], me.is_leader) == ("me", 0, True)
     await cancelled(holding)
+
+
+async def test_a_lease_that_vanished_and_can_not_be_made_at_once_is_not_lost(api: Any) -> None:
+    me = elector(api)
+    await me.acquire()
+    holding = asyncio.ensure_future(me.hold())
+    api.objects.clear()
+    failures = iter([InternalError(500, "InternalError", "etcd is away")])
+    api.fault = lambda verb, kind, name: next(failures, None) if verb == "create" else None
+    await asyncio.sleep(3.0)
+    assert (me.holder, me.is_leader, api.objects) == ("", True, {})
+    await asyncio.sleep(2.0)
+    assert (spec(api)["holderIdentity"], me.is_leader) == ("me", True)
+    await cancelled(holding)
+
+
+async def test_after_a_lost_race_it_reads_before_it_writes(api: Any) -> None:
+    me = elector(api)
+    await me.acquire()
+    holding = asyncio.ensure_future(me.hold())
+    conflicts = iter([Conflict(409, "Conflict", "modified")] * 2)
+    api.fault = lambda verb, kind, name: next(conflicts, None) if verb == "replace" else None
+    api.calls.clear()
+    await asyncio.sleep(3.0)
+    assert api.calls == ["replace leases", "get leases", "replace leases"]
+    await asyncio.sleep(2.0)
+    assert api.calls[3:] == ["get leases", "replace leases"]
+    assert me.is_leader
+    await cancelled(holding)
+
+
+async def test_every_write_bears_the_field_manager_of_the_election(api: Any) -> None:
+    me = elector(api)
+    await me.acquire()
+    holding = asyncio.ensure_future(me.hold())
+    await asyncio.sleep(3.0)
+    await cancelled(holding)
+    await me.release()
+    assert api.calls.count("create leases") == 1
+    assert api.field_managers == [ELECTION_MANAGER] * 3
+
+
+@pytest.mark.parametrize(("took_s", "lost"), [(9.999, None), (9.9995, "renewals were too late")])
+async def test_a_renewal_that_takes_until_the_last_millisecond_is_too_late(
+    api: Any, took_s: float, lost: str | None
+) -> None:
+    clock = [0.0]
+
+    def be_slow(verb: str, kind: Any, name: str) -> None:
+        clock[0] = took_s
+
+    wanted = ElectionOptions(lease_name="lock", namespace="ome", identity="me")
+    me = LeaderElector(LeaseLock(api, "ome", "lock"), wanted, LoopClock(), time=lambda: clock[0])
+    await me.acquire()
+    api.fault = be_slow
+    holding = asyncio.ensure_future(me.hold())
+    await asyncio.sleep(3.0)
+    await cancelled(holding)
+    error = None if holding.cancelled() else holding.exception()
+    assert (error.why if isinstance(error, LeadershipLost) else error) == lost
 
 
 async def test_renewals_are_timed(api: Any) -> None:
