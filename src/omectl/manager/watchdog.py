@@ -65,12 +65,15 @@ class LoopWatchdog:
     needs_leader = False
 
     def __init__(self, stall_s: float) -> None:
-        self.last_stall: Stall | None = None
         self._stalls = 0
-        self._last_ended = 0.0
+        self._last: tuple[Stall, float] | None = None  # and when it was noted
         self._stall_s = stall_s
         self._stop = threading.Event()
         self._alive = threading.Event()
+
+    @property
+    def last_stall(self) -> Stall | None:
+        return None if self._last is None else self._last[0]
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -89,8 +92,10 @@ class LoopWatchdog:
 
     def problem(self) -> str | None:
         """For a readiness check: who held up the loop for 5 s or more, for half a minute after."""
-        stall = self.last_stall
-        if stall is None or stall.seconds < _UNREADY_S or time.perf_counter() - self._last_ended > _UNREADY_FOR_S:
+        if self._last is None:
+            return None
+        stall, noted_at = self._last
+        if stall.seconds < _UNREADY_S or time.perf_counter() - noted_at > _UNREADY_FOR_S:
             return None
         return f"{stall.task} held up the event loop for {stall.seconds:.1f} s at {stall.code}"
 
@@ -119,7 +124,7 @@ class LoopWatchdog:
                 self._note(Stall(lag_s, found[0], guilty(found[1]), found[1][-_INNERMOST:]))
 
     def _note(self, stall: Stall) -> None:
-        self.last_stall, self._last_ended = stall, time.perf_counter()
+        self._last = stall, time.perf_counter()
         self._stalls += 1
         _STALLS.inc()
         _log.warning(

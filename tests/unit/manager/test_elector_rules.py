@@ -415,9 +415,15 @@ async def test_labels_are_set_beside_those_of_others(api: Any) -> None:
     await cancelled(holding)
 
 
-async def test_without_labels_none_are_written(api: Any) -> None:
+async def test_a_new_lease_is_a_whole_object_without_labels_unless_told(api: Any) -> None:
     await elector(api).acquire()
-    assert "labels" not in api.objects[PLACE]["metadata"]
+    made = dict(api.objects[PLACE])
+    assert made.pop("spec")
+    assert made == {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "lock", "namespace": "ome", "resourceVersion": "1"},
+    }
 
 
 async def test_a_release_leaves_times_and_term_and_a_second_of_lease(api: Any, told_logs: list[dict[str, Any]]) -> None:
