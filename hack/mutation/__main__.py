@@ -39,13 +39,16 @@ TARGETS = {
     "controller": Target(
         tuple(
             f"manager/{name}.py"
-            for name in ("controller", "feed", "source", "handler", "predicate", "reconciler", "result", "gate")
+            for name in (
+                *("controller", "feed", "source", "handler", "predicate", "reconciler", "result", "gate", "turn"),
+                *("reconcile_metrics", "reconcile_context"),
+            )
         ),
         tuple(
             f"tests/unit/manager/test_{name}.py"
             for name in (
                 *("controller", "controller_outcomes", "feed", "source", "handler", "predicate", "reconciler"),
-                *("result", "gate"),
+                *("result", "gate", "turn", "reconcile_metrics", "reconcile_context"),
             )
         ),
     ),

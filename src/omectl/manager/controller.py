@@ -11,19 +11,17 @@ import asyncio
 import enum
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from random import getrandbits
-from time import monotonic
 from typing import Generic, Protocol
 
 import structlog
-from structlog.contextvars import bind_contextvars
 from typing_extensions import TypeVar
 
 from omectl.api.resource import ObjectKey, ResourceKind
 from omectl.kube.errors import Conflict
 from omectl.manager.errors import ControllerFailed, NotLeading
 from omectl.manager.feed import Feed, WarmUp, first_of
-from omectl.manager.reconcile_metrics import ReconcileMetrics
+from omectl.manager.reconcile_context import bind_controller, bind_reconcile
+from omectl.manager.reconcile_metrics import ReconcileMetrics, publish
 from omectl.manager.result import (
     CONFLICTED,
     FAILED,
@@ -36,13 +34,13 @@ from omectl.manager.result import (
     outcome_of,
 )
 from omectl.manager.source import Source
+from omectl.manager.turn import Turn
 from omectl.workqueue import PriorityQueue, QueueShutDown, QueueStatistics, RateLimiter
 
 K = TypeVar("K", bound=Hashable, default=ObjectKey)
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_LONGEST_TURN_S = 0.005
 _FENCED_S = 1.0
 
 
@@ -122,14 +120,14 @@ class Controller(Generic[K]):
         fed_by = sources if gate is None else (*sources, gate)
         self._feed: Feed[K] = Feed(name, self.queue, fed_by, sync_timeout_s=sync_timeout_s)
         self.warm_up = WarmUp(name, self._feed) if warm_up else None
-        self._log_context = {"controller": name} if kind is None else {"controller": name, "kind": kind.group_kind}
+        self._kind = kind
         self._reconcile_timeout_s = reconcile_timeout_s
         self._drain = drain
         self._gate = gate
         self._metrics = ReconcileMetrics(name, workers)
+        publish(self._metrics)
+        self._turn = Turn()
         self._state = ControllerState.CREATED
-        self._active = 0
-        self._reconciles = 0
 
     @property
     def sources(self) -> tuple[Source[K], ...]:
@@ -167,8 +165,8 @@ class Controller(Generic[K]):
             name=self.name,
             state=self._state.value,
             workers=self.workers,
-            active=self._active,
-            reconciles=self._reconciles,
+            active=self._metrics.active,
+            reconciles=self._metrics.seconds.count,
             waiting_for=tuple(self.waiting_for()),
             queue=self.queue.statistics(),
         )
@@ -190,15 +188,18 @@ class Controller(Generic[K]):
             raise ControllerFailed(self.name, error) from error
 
     async def _work(self) -> None:
-        queue = self.queue
-        # Real time, whatever the loop's: it is about how long the processor is kept from others.
-        turn_ends = monotonic() + _LONGEST_TURN_S
+        queue, turn = self.queue, self._turn
+        bind_controller(self.name, self._kind)
         while True:
             try:
                 key, priority = await queue.get()
             except QueueShutDown:
                 return
             try:
+                if not turn.is_on():
+                    await turn.wait()
+                    if queue.is_shutting_down and not self._drain:
+                        continue
                 put_off_s = self._put_off_s(key, priority)
                 if put_off_s > 0:
                     queue.add(key, after_s=put_off_s, priority=priority)
@@ -206,9 +207,6 @@ class Controller(Generic[K]):
                     await self._handle(key, priority)
             finally:
                 queue.done(key)
-            if monotonic() > turn_ends:
-                await asyncio.sleep(0)
-                turn_ends = monotonic() + _LONGEST_TURN_S
 
     def _put_off_s(self, key: K, priority: int) -> float:
         """How long `key` must wait before it is looked at again; 0 when it may be reconciled."""
@@ -221,12 +219,11 @@ class Controller(Generic[K]):
 
     async def _handle(self, key: K, priority: int) -> None:
         """One reconcile and what follows from it. Only cancellation comes out, or a bug that may not be recovered."""
-        bind_contextvars(**self._log_context, **_names(key), reconcile_id=f"{getrandbits(64):016x}")
+        bind_reconcile(key)
         metrics, time = self._metrics, asyncio.get_running_loop().time
         priority_after: int | None = None
         scope: asyncio.Timeout | None = None
-        self._active += 1
-        metrics.active.inc()
+        metrics.active += 1
         started = time()
         try:
             if self._reconcile_timeout_s is None:
@@ -245,11 +242,9 @@ class Controller(Generic[K]):
                 raise
             outcome = self._failed(error, timed_out=False)
         finally:
-            self._active -= 1
-            self._reconciles += 1
-            metrics.active.dec()
+            metrics.active -= 1
             metrics.seconds.observe(time() - started)
-        metrics.results[outcome.label].inc()
+        metrics.results[outcome.label] += 1
         self._requeue(key, outcome, priority if priority_after is None else priority_after)
 
     def _requeue(self, key: K, outcome: Outcome, priority: int) -> None:
@@ -272,17 +267,17 @@ class Controller(Generic[K]):
         if isinstance(error, NotLeading):
             _log.debug("reconcile_fenced_off", error=str(error))
             return CONFLICTED
-        metrics.errors.inc()
+        metrics.errors += 1
         if timed_out:
-            metrics.timeouts.inc()
+            metrics.timeouts += 1
             _log.error("reconcile_timed_out", timeout_s=self._reconcile_timeout_s)
             return FAILED
         if isinstance(error, TerminalError):
-            metrics.terminal_errors.inc()
+            metrics.terminal_errors += 1
             _log.error("reconcile_failed_for_good", error=str(error))
             return GAVE_UP
         if is_bug(error):
-            metrics.panics.inc()
+            metrics.panics += 1
             end = "" if self.recover is False else " [recovered]"
             _log.error("reconcile_crashed", error=f"panic: {type(error).__name__}: {error}{end}", exc_info=error)
         else:
@@ -305,10 +300,3 @@ def _always() -> bool:
 def _is_asked_to_end() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _names(key: Hashable) -> dict[str, str]:
-    """The key in the log: as text, and an object's namespace and name by themselves."""
-    if isinstance(key, ObjectKey):
-        return {"key": str(key), "namespace": key.namespace, "name": key.name}
-    return {"key": str(key)}
