@@ -54,7 +54,6 @@ class RetryWindow:
         self._limit_s = limit_s
         self._now = now
         self._first_at: float | None = None
-        self._last_at = 0.0
 
     def allows(self) -> bool:
         """Called at each trouble: may it be tried again at once? After a no the next trouble counts as a first one."""

@@ -65,7 +65,6 @@ class StreamingList:
         self._pacer = pacer
         self._patience_s = patience_s
         self._listed = Listed()
-        self._last_event_at = 0.0
 
     async def read(self, batches: AsyncIterator[list[bytes]]) -> tuple[Listed, list[bytes]]:
         """The collection, and the lines that came in one batch with the marker.

@@ -127,9 +127,9 @@ class RecordReader:
             wire = _decode_event(line)
             event_type = wire.type
             if event_type in _CHANGES:
+                # If the object begins here, nothing but the type stands before it.
                 start = len(event_type) + 20
-                compact = line.startswith(b'{"type":"') and line.startswith(b'","object":{', start - 11)
-                if compact and line.endswith(b"}}"):
+                if line.startswith(b'","object":{', start - 11) and line.endswith(b"}}"):
                     return self._change(event_type, wire.object, line[start:-1])
         except (msgspec.DecodeError, UnicodeDecodeError):
             pass
@@ -232,11 +232,10 @@ def _without_managed_fields(body: bytes, value: bytes) -> bytes:
     """The body less `metadata.managedFields`, whose bytes are `value`."""
     at = body.find(_MARKER)
     end = at + _MARKER_KEY + len(value)
-    unusual = at < 0 or not body.startswith(value, at + _MARKER_KEY) or body.find(_MARKER, end) >= 0
-    if unusual or _MARKER in value:
+    if body.count(_MARKER) != 1 or not body.startswith(value, at + _MARKER_KEY):
         parts = _decode_parts(body)
         metadata = _decode_parts(parts["metadata"])
-        metadata.pop("managedFields", None)
+        del metadata["managedFields"]
         parts["metadata"] = Raw(_encode(metadata))
         return _encode(parts)
     before, after = body[at - 1 : at], body[end : end + 1]

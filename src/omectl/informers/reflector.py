@@ -86,14 +86,11 @@ class Reflector:
         self._position = Position()
         self._streaming = lister_watcher.streaming_list
         self._markerless = 0
-        self._in_order = True
         self._listed_once = False
         self._absent_rounds = 0
         self._idle_in_a_row = 0
         self._troubles = Troubles(name)
         self._pacer = Pacer()
-        self._listing = Listed()
-        self._asleep_until = 0.0
 
     @property
     def where(self) -> str:

@@ -20,7 +20,6 @@ class Troubles:
         self._name = name
         self.last: Exception | None = None
         self._in_a_row = 0
-        self._row_began_at = 0.0
         self._told: set[str] = set()
 
     def note(self, error: Exception, at: float) -> None:

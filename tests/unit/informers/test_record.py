@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import suppress
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey
+from omectl.informers import record as record_module
 from omectl.informers.record import MalformedObject, RecordReader
 from omectl.kube.resources import CONFIG_MAPS
 
@@ -64,6 +66,48 @@ def test_a_record_is_the_object_without_managed_fields_in_any_layout(
     assert listed is not None
     assert listed.decode() == record.decode()
     assert listed.header == record.header
+
+
+@pytest.mark.parametrize("event_type", ["ADDED", "MODIFIED", "DELETED"])
+def test_what_an_api_server_sends_is_decoded_once(monkeypatch: pytest.MonkeyPatch, event_type: str) -> None:
+    def unwanted(_: bytes) -> NoReturn:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(record_module, "_decode_raw_event", unwanted)
+    monkeypatch.setattr(record_module, "_decode_parts", unwanted)
+    obj = b'{"kind":"ConfigMap","metadata":{"name":"a","managedFields":[{"x":1}],"resourceVersion":"7"}}'
+    event = READER.event(b'{"type":"%s","object":%s}' % (event_type.encode(), obj))
+    assert event.record is not None
+    assert (event.type, event.resource_version) == (event_type, "7")
+    assert event.record.body == b'{"kind":"ConfigMap","metadata":{"name":"a","resourceVersion":"7"}}'
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        b'{"type":"ADDED", "object":%s}',
+        b'{"type":"ADDED","object": %s}',
+        b'{"type": "ADDED","object":%s}',
+        b'{ "type":"ADDED","object":%s}',
+        b' {"type":"ADDED","object":%s}',
+        b'{"type":"ADDED","object":%s }',
+        b'{"type":"ADDED","object":%s} ',
+        b'{"type":"ADDED","object":%s,"type":"ADDED"}',
+        b'{"object":%s,"type":"ADDED"}',
+        b'{"type":"ADDED","object":%s,"more":{"x":{}}}',
+        b'{"type":"\\u0041DDED","object":%s}',
+    ],
+)
+def test_an_object_is_cut_out_of_any_layout(layout: bytes) -> None:
+    obj = b'{"kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":{}}}'
+    event = READER.event(layout % obj)
+    assert event.record is not None
+    assert (event.type, event.record.body) == ("ADDED", obj)
+
+
+def test_bytes_that_are_no_text_are_quoted_as_far_as_they_are() -> None:
+    with pytest.raises(MalformedObject, match="found 'a\ufffdb' "):
+        READER.event(b"a\xffb")
 
 
 @given(st.binary(max_size=120))

@@ -263,6 +263,21 @@ async def test_where_it_is_says_how_far(source, start) -> None:
     assert reflector.where == "backoff, next try in 0.0 s"
 
 
+async def test_where_it_is_can_be_asked_while_discovery_is(source, start) -> None:
+    source.streaming_list = False
+    source.failures["list"].append(NotFound(404, "NotFound", ""))
+    asked: list[str] = []
+
+    async def is_served() -> bool:
+        asked.append(running.reflector.where)
+        return True
+
+    source.is_served = is_served
+    running = start()
+    await running.settle()
+    assert asked == ["listing page 1"]
+
+
 # --- what is told and remembered ---
 
 

@@ -170,6 +170,7 @@ async def test_two_streams_that_end_without_their_marker_are_enough(source, star
     assert source.kinds() == ["stream", "stream"]
     assert running.reflector.state is ReflectorState.STREAMING
     assert isinstance(running.reflector.last_error, NoMarker)
+    assert running.reflector.last_error.waited is False
     assert "ended it without marking the list's end" in str(running.reflector.last_error)
     source.drop()
     await running.settle()
@@ -189,6 +190,7 @@ async def test_a_stream_that_is_marked_forgives_the_one_before(source, start, ma
         source.send(make_status(500, "InternalError"))
         await running.settle(5)
     assert source.kinds() == ["stream"] * 5
+    assert running.reflector.statistics.streaming_lists == 5
     assert running.reflector.statistics.fallbacks == 0
 
 
@@ -253,14 +255,37 @@ async def test_a_wait_for_the_marker_is_told_every_ten_seconds_with_the_age_of_t
     source.marker = False
     with structlog.testing.capture_logs() as logs:
         running = start()
-        await running.settle(13)
+        await running.settle(13.44)
         source.put("b")
-        await running.settle(16.9)
+        await running.settle(16.46)
         source.mark()
         await running.settle(100)
     told = [entry for entry in logs if entry["event"] == "reflector_waits_for_marker"]
-    assert [(entry["objects"], entry["last_event_s_ago"]) for entry in told] == [(1, 10.0), (2, 7.0)]
+    assert [(entry["objects"], entry["last_event_s_ago"]) for entry in told] == [(1, 10.0), (2, 6.6)]
     assert {(entry["log_level"], entry["reflector"]) for entry in told} == {("warning", "test")}
+
+
+async def test_a_stream_that_brings_nothing_is_told_with_its_own_age(source, start) -> None:
+    source.marker = False
+    source.hold["stream"] = asyncio.Event()
+    with structlog.testing.capture_logs() as logs:
+        running = start()
+        await running.settle(5)
+        source.hold["stream"].set()
+        await running.settle(9.9)
+        assert logs == []
+        await running.settle(0.2)
+    assert [(entry["objects"], entry["last_event_s_ago"]) for entry in logs] == [(0, 10.0)]
+
+
+async def test_a_change_that_is_skipped_moves_no_version_before_the_marker(source, start, make_event) -> None:
+    source.marker = False
+    running = start()
+    await running.settle()
+    source.send(make_event("MODIFIED", {"kind": "ConfigMap", "metadata": {"name": "a", "resourceVersion": "80"}}))
+    source.send(make_event("MODIFIED", {"kind": "Pod", "metadata": {"name": "b", "resourceVersion": "90"}}))
+    await running.settle()
+    assert running.reflector.last_sync_resource_version == "80"
 
 
 async def test_a_busy_or_absent_server_costs_the_stream_one_pause_each_and_no_list(source, start) -> None:

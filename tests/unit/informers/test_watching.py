@@ -288,6 +288,14 @@ async def test_internal_errors_are_retried_at_once_until_the_deadline(source, st
     assert running.reflector.statistics.errors == 32
 
 
+async def test_an_internal_error_that_is_retried_is_noted(source, start, all_logs, make_status) -> None:
+    running = start(ReflectorOptions(internal_error_retry_s=30.0))
+    await ends_every_second(source, running, make_status, 2)
+    await running.settle()
+    ends = [entry["error"] for entry in all_logs if entry["event"] == "reflector_round_ended"]
+    assert ends == ["watch test: the API server answered 500 InternalError: no message"] * 2
+
+
 async def test_a_minute_without_internal_error_begins_the_deadline_anew(source, start, make_status) -> None:
     running = start(ReflectorOptions(internal_error_retry_s=30.0))
     for _ in range(4):
