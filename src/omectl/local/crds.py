@@ -15,7 +15,7 @@ from omectl.api.labels import LOCAL_MANAGER
 from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.client import Client
 from omectl.kube.discovery import Discovery
-from omectl.kube.errors import AlreadyExists, KubeError
+from omectl.kube.errors import AlreadyExists, KubeError, NotFound
 from omectl.kube.resources import CUSTOM_RESOURCE_DEFINITIONS
 from omectl.local.errors import LocalError
 
@@ -89,7 +89,7 @@ async def install(client: Client, definitions: Sequence[JsonObject], *, timeout_
     while waiting:
         for name, kinds in list(waiting.items()):
             if await _established(client, name):
-                kinds -= {kind for kind in kinds if await discovery.has(kind)}
+                kinds -= {kind for kind in kinds if await _is_served(discovery, kind)}
                 if not kinds:
                     del waiting[name]
         if waiting and time.monotonic() > deadline:
@@ -117,6 +117,13 @@ async def _established(client: Client, name: str) -> bool:
         if (condition.get("type"), condition.get("status")) == ("NamesAccepted", "False"):
             raise CrdRefused(f"{name}: the server refuses its names ({condition.get('message')}); rename them")
     return any((condition.get("type"), condition.get("status")) == ("Established", "True") for condition in conditions)
+
+
+async def _is_served(discovery: Discovery, kind: ResourceKind) -> bool:
+    try:
+        return await discovery.has(kind)
+    except NotFound:  # the server is about to: the group is listed, and its document was not there a moment ago
+        return False
 
 
 def _served(definition: JsonObject) -> Iterable[ResourceKind]:

@@ -183,7 +183,7 @@ class ControlPlane:
             except AlreadyExists:
                 return
 
-    async def install_crds(self, paths: Iterable[Path], *, timeout_s: float = 30.0) -> list[str]:
+    async def install_crds(self, paths: Iterable[Path], *, timeout_s: float = 60.0) -> list[str]:
         """Apply the CustomResourceDefinitions in these files and folders and wait until discovery shows them.
 
         Returns their names. Raises InvalidManifest, CrdTimeout.
