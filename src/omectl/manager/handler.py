@@ -97,8 +97,6 @@ def enqueue_by_type(
 
 
 def _group(api_version: str) -> str | None:
-    """ "" is the core group; None when the text is no API version, which no server would have stored."""
-    group, slash, version = api_version.partition("/")
-    if "/" in version or not api_version:
-        return None
-    return group if slash else ""
+    """ "" is the core group. What is no API version gives what is no kind's group; no server would have stored it."""
+    group, _, version = api_version.rpartition("/")
+    return group if version else None

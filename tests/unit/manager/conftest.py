@@ -126,7 +126,8 @@ def make_api() -> type[FakeApi]:
 class FakeRegistration:
     """A handler's place at a fake informer."""
 
-    def __init__(self, informer: "FakeInformer", handler: Handler, coalesce: bool) -> None:
+    def __init__(self, informer: "FakeInformer", handler: Handler, name: str, coalesce: bool) -> None:
+        self.name = name
         self.handler = handler
         self.coalesce = coalesce
         self.removed = False
@@ -173,7 +174,7 @@ class FakeInformer:
         await self._settled.wait()
 
     def add_handler(self, handler: Handler, *, name: str = "", coalesce: bool = False) -> FakeRegistration:
-        registration = FakeRegistration(self, handler, coalesce)
+        registration = FakeRegistration(self, handler, name, coalesce)
         self.registrations.append(registration)
         return registration
 

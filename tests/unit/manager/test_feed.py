@@ -97,6 +97,19 @@ async def bench_of(*taps: Any, **options: Any) -> AsyncIterator[Bench]:
         await bench.stop()
 
 
+async def test_a_source_that_is_added_later_is_waited_for_and_synced_like_the_others() -> None:
+    late = Tap("late", synced=False)
+    async with bench_of(Tap()) as bench:
+        task = await bench.lead()
+        bench.controller.watch(late)
+        await asyncio.sleep(1.0)
+        assert bench.controller.waiting_for() == ["late (closed)"]
+        late.open.set()
+        await asyncio.sleep(1.0)
+        assert bench.controller.waiting_for() == []
+        assert not task.done()
+
+
 def test_a_controller_warms_up_only_when_asked_to() -> None:
     async def reconcile(key: str) -> Result:
         return Result()

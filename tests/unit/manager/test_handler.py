@@ -96,7 +96,9 @@ def test_an_owner_of_the_core_group_has_a_version_without_a_group(told: Any) -> 
 
 
 def test_an_owner_whose_api_version_is_none_is_skipped_and_the_others_count(told: Any) -> None:
-    event = told.added(owners=(owner("bad", api_version="ome.io/v1/x"), owner("good")))
+    event = told.added(
+        owners=(owner("bad", api_version="ome.io/v1/x"), owner("worse", api_version="ome.io/"), owner("good"))
+    )
     assert list(enqueue_owner(INFERENCE_SERVICES)(event)) == [ObjectKey("ns", "good")]
 
 
@@ -132,6 +134,8 @@ def test_each_type_of_event_has_its_handler(told: Any) -> None:
     )
     events = (told.added(), told.updated(told.record(), told.record()), told.deleted())
     assert [list(handle(event)) for event in events] == [["created"], ["updated"], ["deleted"]]
+    told_whole = enqueue_by_type(created=lambda event: [event.key], deleted=lambda event: [event.key])
+    assert list(told_whole(events[0])) == [events[0].key]
     nothing = enqueue_by_type()
     assert [list(nothing(event)) for event in events] == [[], [], []]
 

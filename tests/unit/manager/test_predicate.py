@@ -69,6 +69,16 @@ def test_creations_and_deletions_pass_and_replays_do_not(told: Any, predicate: P
     assert not predicate(told.updated(told.record(), told.record(), resync=True))
 
 
+def test_a_part_of_the_content_is_compared_in_updates_alone(told: Any) -> None:
+    changed = content_changed(lambda obj: obj["spec"])
+    small, large = told.record(body='{"size":1}'), told.record(body='{"size":2}')
+    assert changed(told.updated(small, large))
+    assert not changed(told.updated(small, told.record(version="2", body='{"size":1}')))
+    assert not changed(ObjectEvent(EventType.UPDATED, large))
+    assert changed(told.added())
+    assert changed(told.deleted())
+
+
 def test_an_end_of_deletion_is_not_its_start(told: Any) -> None:
     assert not deletion_started(told.updated(told.record(deleting=True), told.record(deleting=True)))
 
@@ -125,6 +135,14 @@ def test_a_tombstone_passes_like_a_delete(told: Any, predicate: Predicate) -> No
 
 def test_a_deletion_that_is_taken_back_is_no_start(told: Any) -> None:
     assert not deletion_started(told.updated(told.record(deleting=True), told.record()))
+
+
+def test_a_change_of_other_metadata_is_none_of_the_annotations() -> None:
+    def record(uid: str) -> Record:
+        body = b'{"metadata":{"name":"a","uid":"%s","annotations":{"a":"1"}}}' % uid.encode()
+        return Record(ObjectKey("ns", "a"), Header("ns", "a", "uid", "1", 1, {}, (), False), body)
+
+    assert not annotations_changed(ObjectEvent(EventType.UPDATED, record("2"), record("1")))
 
 
 def test_annotations_that_are_missing_and_empty_are_equal(told: Any) -> None:

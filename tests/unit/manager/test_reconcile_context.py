@@ -73,6 +73,18 @@ def test_a_reconcile_may_bind_and_unbind_the_same_names() -> None:
     assert (found["name"], found["key"], "namespace" in found) == ("mine", "other", False)
 
 
+def test_a_variable_is_the_one_that_structlog_reads_and_is_unset_at_first() -> None:
+    def run() -> None:
+        variable = under_test._variable("colour")
+        assert get_contextvars() == {}
+        variable.set("red")
+        assert get_contextvars() == {"colour": "red"}
+        unbind_contextvars("colour")
+        assert variable.get() is ...
+
+    copy_context().run(run)
+
+
 def test_a_line_of_the_program_carries_it_all() -> None:
     before = structlog.get_config()
     out = StringIO()

@@ -124,12 +124,13 @@ async def test_a_time_out_takes_effect_when_the_function_returns() -> None:
     async with bench.running():
         bench.channel.put("a")
         await until(lambda: job.started == ["a"])
+        before = bench.counted("timeouts") or 0  # on a busy machine the thread may be late for the first time-out
         bench.channel.put("a")
         await asyncio.sleep(0.05)
-        assert (job.started, bench.counted("timeouts")) == (["a"], 0), "one key is in one thread only"
+        assert (job.started, bench.counted("timeouts")) == (["a"], before), "one key is in one thread only"
         job.error = OSError("too late to matter")
         job.release.set()
-        await until(lambda: (bench.counted("timeouts") or 0) == 1)
+        await until(lambda: (bench.counted("timeouts") or 0) == before + 1)
         job.error = None
 
 
@@ -203,7 +204,7 @@ async def test_an_object_may_be_read_by_waiting() -> None:
         return f"live {key}"
 
     async def reconcile(key: ObjectKey, found: str) -> Result:
-        assert found == "live ns/a"
+        assert (key, found) == (KEY, "live ns/a")
         return Result(priority=1)
 
     assert await with_fresh_object(read, reconcile)(KEY) == Result(priority=1)

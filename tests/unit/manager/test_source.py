@@ -118,8 +118,9 @@ async def test_a_kind_says_where_its_informer_is_and_what_went_wrong(informer: A
 
 
 async def test_a_stopped_source_hears_nothing_more(informer: Any) -> None:
-    async with running(KindSource(informer, enqueue_object()), PriorityQueue()):
+    async with running(KindSource(informer, enqueue_object()), PriorityQueue("its-controller")):
         assert not informer.registrations[0].removed
+        assert informer.registrations[0].name == "its-controller"
     assert informer.registrations[0].removed
 
 
@@ -253,6 +254,7 @@ async def test_a_handler_that_raises_loses_one_event_and_is_named_once(informer:
     assert line["function"].endswith("mapped")
     assert line["error"] == "KeyError: 'bad-1'"
     assert isinstance(line["exc_info"], KeyError)
+    assert line["next_step"] == "later failures of this kind are only counted"
     assert source.errors == 2
     labels = {"controller": "isolated", "source": "ConfigMap"}
     assert REGISTRY.get_sample_value("omectl_source_errors_total", labels) == 2
