@@ -257,6 +257,9 @@ async def test_patience_ends_exactly_then_and_the_key_passes_counted_and_logged_
     (line,) = logs
     assert (line["event"], line["log_level"]) == ("own_write_not_seen", "warning")
     assert (line["object"], line["after_s"]) == ("configmaps ns/a", 2.0)
+    assert line["next_step"] == (
+        "the reconcile goes on with what the cache has; see the informer's state if this lasts"
+    )
     cache.show("12", told=False)
     assert not gate.is_overdue(KEY)
 
@@ -321,6 +324,42 @@ async def test_the_cache_releases_a_key_that_was_put_off_with_its_highest_priori
         cache.show("13")
         assert len(queue) == 0
     assert cache.registrations[0].handler is None
+
+
+async def test_a_deleted_object_that_the_cache_still_shows_is_awaited_and_late(cache: Any) -> None:
+    gate = WriteGate(cache)
+    queue: PriorityQueue[ObjectKey] = PriorityQueue()
+    async with listening(gate, queue):
+        gate.observe(write(STATUS, verb="delete"))
+        assert gate.park(KEY, 0) > 0
+        cache.show("11")
+        assert (len(queue), len(gate)) == (0, 1)
+        await asyncio.sleep(1.0)
+        assert gate.park(KEY, 0) == 0.0
+        assert gate.is_overdue(KEY)
+
+
+async def test_the_version_of_the_object_itself_counts_where_the_cache_has_it(cache: Any) -> None:
+    gate = WriteGate(cache)
+    gate.observe(write(obj("12")))
+    cache.show("15", "other")
+    assert gate.park(KEY, 0) > 0
+
+
+async def test_the_version_of_a_delete_is_not_waited_for_by_the_write_after_it(cache: Any) -> None:
+    gate = WriteGate(cache)
+    gate.observe(write(obj("20"), verb="delete"))
+    gate.observe(write(obj("15")))
+    assert gate.park(KEY, 0) > 0
+    cache.show("16")
+    assert gate.park(KEY, 0) == 0.0
+
+
+async def test_ten_thousand_writes_are_remembered_by_default(cache: Any) -> None:
+    gate = WriteGate(cache)
+    for number in range(10_001):
+        gate.observe(write(obj("12", f"new-{number}"), f"new-{number}"))
+    assert len(gate) == 10_000
 
 
 async def test_a_new_write_keeps_a_key_that_was_put_off(cache: Any) -> None:
