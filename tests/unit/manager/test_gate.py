@@ -355,6 +355,13 @@ async def test_the_version_of_a_delete_is_not_waited_for_by_the_write_after_it(c
     assert gate.park(KEY, 0) == 0.0
 
 
+async def test_a_delete_of_what_nobody_knows_leaves_what_is_awaited(cache: Any) -> None:
+    gate = WriteGate(cache)
+    gate.observe(write(obj("12", "new"), "new", verb="create"))
+    gate.observe(write({"kind": "Status", "status": "Success"}, "new", verb="delete"))
+    assert len(gate) == 1
+
+
 async def test_ten_thousand_writes_are_remembered_by_default(cache: Any) -> None:
     gate = WriteGate(cache)
     for number in range(10_001):
