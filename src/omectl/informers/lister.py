@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T", bound="Resource")
 _Objects = list[JsonObject]
-_NAMESPACE_INDEX = "namespace"
+_NAMESPACE_INDEX = "lister:namespace"
 
 Labels: TypeAlias = Mapping[str, str] | str
 """Labels that all must be there, or a label selector as text: `app=web,tier!=db,zone in (a,b),!spot`."""
@@ -177,8 +177,7 @@ class Lister:
         if not terms:
             if not in_rest:
                 return store
-            if not store.has_index(_NAMESPACE_INDEX):
-                store.add_indexes({_NAMESPACE_INDEX: BY_NAMESPACE})
+            store.add_indexes({_NAMESPACE_INDEX: BY_NAMESPACE})
             return _records(store, store.index_keys(_NAMESPACE_INDEX, namespace))
         for path, _ in terms:
             if not store.has_index(field_index_name(path)):

@@ -8,7 +8,7 @@ from omectl.api.json import JsonObject
 from omectl.api.kinds import CLUSTER_BASE_MODELS
 from omectl.api.label_selector import BadSelector
 from omectl.api.resource import ObjectKey
-from omectl.informers import BY_NAMESPACE, BadFieldSelector, Lister, by_field
+from omectl.informers import BadFieldSelector, HeaderIndex, Lister, by_field
 from omectl.informers.record import RecordReader
 from omectl.informers.store import Store
 
@@ -73,6 +73,7 @@ def test_a_label_selector_object_selects_too(store: Store) -> None:
     }
     assert names(Lister(store).list(selector=selector)) == ["c", "d"]
     assert names(Lister(store).list("one", "app", selector=selector)) == ["d"]
+    assert [header.name for header in Lister(store).headers("one", "app", selector=selector)] == ["d"]
     assert names(Lister(store).list(selector={})) == ["a", "b", "c", "d", "e"]
 
 
@@ -83,19 +84,17 @@ def test_a_text_that_is_no_selector_is_refused(store: Store) -> None:
 
 def test_a_namespace_is_found_by_an_index_that_is_made_when_first_needed(store: Store) -> None:
     lister = Lister(store)
-    assert not store.has_index("namespace")
+    assert not store.has_index("lister:namespace")
     assert names(lister.list("one")) == ["a", "b", "d"]
-    assert store.has_index("namespace")
+    assert store.has_index("lister:namespace")
     assert names(lister.list("none")) == []
     store.put(record("f", namespace="one"))
     assert names(lister.list("one")) == ["a", "b", "d", "f"]
 
 
-def test_a_namespace_index_that_is_there_is_used() -> None:
-    store = Store("s")
-    store.add_indexes({"namespace": BY_NAMESPACE})
-    store.put(record("a", namespace="one"))
-    assert names(Lister(store).list("one")) == ["a"]
+def test_an_index_that_somebody_calls_namespace_is_not_mistaken_for_that_one(store: Store) -> None:
+    store.add_indexes({"namespace": HeaderIndex(lambda header: (f"{header.name} is nowhere",))})
+    assert names(Lister(store).list("one")) == ["a", "b", "d"]
 
 
 def test_listing_a_namespace_looks_at_no_other_object() -> None:
@@ -220,7 +219,7 @@ def test_a_namespace_is_read_from_its_store_alone(several: Lister) -> None:
 def test_a_namespace_with_its_own_store_needs_no_index() -> None:
     store = filled("p", namespace="b")
     assert names(Lister({"b": store}).list("b")) == ["p"]
-    assert not store.has_index("namespace")
+    assert not store.has_index("lister:namespace")
 
 
 def test_a_namespace_that_is_not_cached_has_nothing() -> None:

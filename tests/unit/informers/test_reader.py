@@ -124,10 +124,10 @@ async def test_a_kind_that_is_only_cached_narrowed_is_refused_with_what_there_is
         await CacheReader(factory).get(SECRETS, "a", "ns")
     assert refused.value.wanted == "secrets"
     again = pickle.loads(pickle.dumps(refused.value))
-    assert (again.wanted, again.found, again.next_step) == (
+    assert again.args == (
         "secrets",
         "no informer of all of them (only secrets[a=b], secrets[ns])",
-        refused.value.next_step,
+        "declare the kind in CacheOptions(kinds=...) or by factory.informer(kind), or read it with the client",
     )
     assert str(again) == str(refused.value)
 
