@@ -105,8 +105,7 @@ class OrderedBuffer:
 
     def _grow(self, count: int) -> None:
         self.pending += count
-        if self.pending > self.high_water:
-            self.high_water = self.pending
+        self.high_water = max(self.high_water, self.pending)
 
 
 class CoalescingBuffer:
@@ -137,8 +136,7 @@ class CoalescingBuffer:
             before = len(waiting)
             _merge(waiting, event)
             self.pending += len(waiting) - before
-        if self.pending > self.high_water:
-            self.high_water = self.pending
+        self.high_water = max(self.high_water, self.pending)
 
     def put_replay(self, records: Sequence[Record], *, initial: bool) -> None:
         if self._waiting or not initial:

@@ -224,7 +224,6 @@ class Informer:
                     group.create_task(self._replay(now), name=f"{self.name}:resync")
                 await self._reflect()
         finally:
-            self._group = None
             self.close()
 
     def close(self) -> None:

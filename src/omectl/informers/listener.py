@@ -1,6 +1,7 @@
 """One registered handler: its own buffer, its own task, so that a slow or broken one delays nobody else."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -55,7 +56,7 @@ class Registration:
         self._on_remove = on_remove
         self._clock = clock
         self._buffer: Buffer = CoalescingBuffer() if coalesce else OrderedBuffer()
-        self._due_at = 0.0
+        self._due_at = math.inf
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._ended = asyncio.Event()

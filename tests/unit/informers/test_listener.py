@@ -276,6 +276,15 @@ async def test_a_call_just_over_100_ms_is_named(begin: Begin) -> None:
     assert len(await slow_lines(begin, 1030, 0.101)) == 5
 
 
+async def test_every_change_of_an_object_waits_unless_it_asks_for_the_last_alone() -> None:
+    changes = [added(record("a")), updated(record("a"), record("a", 2))]
+    every, last = registration(Told()), registration(Told(), coalesce=True)
+    for each in (every, last):
+        each.put(changes)
+    assert (every.pending, last.pending) == (2, 1)
+    assert (every.coalesce, last.coalesce) == (False, True)
+
+
 async def test_its_statistics_are_counts_and_state(begin: Begin) -> None:
     mine = registration(Told(), resync_s=5.0, coalesce=True)
     mine.put_replay([record("a"), record("b")], initial=True)
@@ -325,6 +334,10 @@ async def test_a_replay_is_due_from_a_millisecond_before_its_time() -> None:
     mine = registration(Told(), resync_s=1.0)
     mine.schedule(0.0)
     assert [mine.is_due(now) for now in (0.9989, 0.999)] == [False, True]
+
+
+async def test_no_replay_is_due_before_it_was_scheduled() -> None:
+    assert not registration(Told(), resync_s=1.0).is_due(1e9)
 
 
 async def test_without_a_period_none_is_ever_due() -> None:

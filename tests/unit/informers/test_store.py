@@ -7,6 +7,7 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.informers.told import in_words
 
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey
@@ -107,9 +108,7 @@ def test_a_replace_tells_the_missing_first_and_the_rest_in_the_servers_order() -
         store.put(record(name))
     listed = [record("d", 5), record("c", 1), record("a", 6)]
     events = store.replace({one.key: one for one in listed}, "9")
-    assert told(events) == [("deleted", "b"), ("added", "d"), ("updated", "c"), ("updated", "a")]
-    assert [event.tombstone for event in events] == [True, False, False, False]
-    assert [event.resync for event in events] == [False, False, True, False]
+    assert in_words(events) == ["deleted b 1 tombstone", "added d 5", "updated c 1>1 resync", "updated a 1>6"]
     assert store.resource_version == "9"
 
 
