@@ -523,3 +523,10 @@ async def test_it_says_in_words_where_it_is(source, informer: Informer, run) -> 
     assert informer.describe() == "configmaps (empty)"
     await run(informer)
     assert informer.describe() == "configmaps (watching)"
+
+
+async def test_a_mirror_begins_empty_under_its_own_name(informer: Informer) -> None:
+    (mirror,) = informer.mirrors
+    assert (mirror.statistics()["synced"], mirror.is_settled) == (False, False)
+    with pytest.raises(KeyError, match="configmaps has no index 'none'; it has: none"):
+        informer.lister.index_keys("none", "x")
