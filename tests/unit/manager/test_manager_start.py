@@ -5,12 +5,15 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
+from omectl.clock import FakeClock
+from omectl.kube.resources import EVENTS
 from omectl.manager import (
     AddressUnavailable,
     ChannelSource,
@@ -21,6 +24,9 @@ from omectl.manager import (
     Result,
     RunnableFailed,
 )
+from omectl.manager import manager as manager_module
+
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "ns", "name": "m", "uid": "u"}}
 
 looptime = pytest.mark.looptime
 
@@ -353,6 +359,59 @@ async def test_without_a_watchdog_nothing_is_told_of_the_loop(make: Any) -> None
         assert told.event_loop is None
         assert told.runnables["servers"] == []
         assert "event-loop" not in manager.readyz.answer(verbose=True).text
+
+
+@looptime
+async def test_the_watchdog_allows_what_the_options_say(make: Any) -> None:
+    assert make(loop_stall_s=0.25)._watchdog._stall_s == 0.25
+
+
+@looptime
+async def test_the_probes_bear_their_names_and_list_what_they_ask(make: Any) -> None:
+    manager = make()
+    assert manager.healthz.answer(verbose=True).text == "[+]ping ok\nhealthz check passed\n"
+    assert manager.readyz.answer().text == (
+        "[+]caches ok\n[-]running failed: created\n[+]event-loop ok\nreadyz check failed\n"
+    )
+    leader = make(leader_election=True)
+    assert leader.healthz.answer(verbose=True).text == "[+]leader-election ok\n[+]ping ok\nhealthz check passed\n"
+
+
+@looptime
+async def test_events_bear_the_managers_time_and_the_component_of_the_options(api: Any, make_factory: Any) -> None:
+    options = ManagerOptions(event_component="someone", loop_stall_s=0.0)
+    clock = FakeClock(datetime(2031, 2, 3, 4, 5, 6, 7, tzinfo=UTC))
+    manager = Manager(api, options, clock=clock, informers=make_factory())
+    async with running(manager):
+        manager.events.event(CONFIG_MAP, "Normal", "Ready", "x")
+    (event,) = api.of(EVENTS)
+    assert (event["eventTime"], event["reportingController"]) == ("2031-02-03T04:05:06.000007Z", "someone")
+
+
+@looptime
+async def test_a_manager_without_informers_makes_them_of_its_client(
+    monkeypatch: pytest.MonkeyPatch, api: Any, make_factory: Any
+) -> None:
+    made: list[Any] = []
+
+    def make(client: Any) -> Any:
+        made.append(client)
+        return make_factory()
+
+    monkeypatch.setattr(manager_module, "InformerFactory", make)
+    Manager(api)
+    assert made == [api]
+
+
+async def test_each_server_says_which_it_is_and_where(make: Any, told_logs: list[dict[str, Any]]) -> None:
+    manager = make(probe_address="127.0.0.1:0", metrics_address="127.0.0.1:0")
+    async with running(manager):
+        async with asyncio.timeout(5.0):
+            while not manager.metrics_url:
+                await asyncio.sleep(0.01)
+        urls = [("probes", manager.probe_url), ("metrics", manager.metrics_url)]
+    said = [entry for entry in told_logs if entry["event"] == "listening"]
+    assert [(entry["server"], entry["url"]) for entry in said] == urls
 
 
 @looptime
