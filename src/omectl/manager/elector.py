@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import random
@@ -87,7 +88,7 @@ class LeaderElector:
         self._may_hold = False
         self._seen: Observation | None = None
         self._state = ElectionState.CANDIDATE
-        self._renewed_at = 0.0
+        self._renewed_at = -math.inf
         self._last_error = ""
         self._status = _STATUS.labels(options.lease_name)
         self._status.set(0)

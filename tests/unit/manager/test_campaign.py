@@ -101,6 +101,7 @@ async def test_it_leads_in_the_loop_and_talks_in_the_thread(api: Any, campaigner
     assert task.cancelled()
     assert campaigner.connection.closed_in == "leader-election"
     assert election_threads() == []
+    assert campaigner.thread._inner is None
 
 
 async def test_a_blocked_loop_keeps_the_lease_for_a_while(api: Any, campaigner: Campaigner) -> None:

@@ -403,6 +403,23 @@ async def test_a_manager_without_informers_makes_them_of_its_client(
     assert made == [api]
 
 
+@looptime
+async def test_the_metrics_server_gets_options_client_and_clock(
+    monkeypatch: pytest.MonkeyPatch, api: Any, make_factory: Any
+) -> None:
+    given: list[Any] = []
+    really = manager_module.metrics_server
+
+    def spy(*arguments: Any) -> Any:
+        given.append(arguments)
+        return really(*arguments)
+
+    monkeypatch.setattr(manager_module, "metrics_server", spy)
+    options, clock = ManagerOptions(), FakeClock()
+    Manager(api, options, clock=clock, informers=make_factory())
+    assert given == [(options, api, clock)]
+
+
 async def test_each_server_says_which_it_is_and_where(make: Any, told_logs: list[dict[str, Any]]) -> None:
     manager = make(probe_address="127.0.0.1:0", metrics_address="127.0.0.1:0")
     async with running(manager):
