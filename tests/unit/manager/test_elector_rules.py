@@ -110,6 +110,7 @@ async def test_a_holder_of_a_dead_lease_is_followed_one_lease_after_it_was_first
     me = elector(api)
     await me.acquire()
     assert now() == 16.0  # the first try at or after 15 s; what the lease says of times counts for nothing
+    assert api.calls == ["get leases"] * 9 + ["replace leases"]
 
 
 async def test_a_write_that_leaves_the_record_as_it_is_does_not_prolong_the_wait(
@@ -282,6 +283,7 @@ async def test_after_a_lost_race_it_reads_before_it_writes(api: Any) -> None:
     me = elector(api)
     await me.acquire()
     holding = asyncio.ensure_future(me.hold())
+    before = REGISTRY.get_sample_value("leader_election_slowpath_total", {"name": "lock"}) or 0.0
     conflicts = iter([Conflict(409, "Conflict", "modified")] * 2)
     api.fault = lambda verb, kind, name: next(conflicts, None) if verb == "replace" else None
     api.calls.clear()
@@ -289,6 +291,7 @@ async def test_after_a_lost_race_it_reads_before_it_writes(api: Any) -> None:
     assert api.calls == ["replace leases", "get leases", "replace leases"]
     await asyncio.sleep(2.0)
     assert api.calls[3:] == ["get leases", "replace leases"]
+    assert REGISTRY.get_sample_value("leader_election_slowpath_total", {"name": "lock"}) == before + 1
     assert me.is_leader
     await cancelled(holding)
 
