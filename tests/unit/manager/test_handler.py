@@ -4,7 +4,7 @@ from typing import Any
 
 from omectl.api.kinds import CLUSTER_BASE_MODELS, INFERENCE_SERVICES
 from omectl.api.resource import ObjectKey
-from omectl.informers import ObjectEvent, Owner
+from omectl.informers import EventType, ObjectEvent, Owner
 from omectl.kube.resources import CONFIG_MAPS
 from omectl.manager import KeyOnly, enqueue_by_type, enqueue_mapped, enqueue_object, enqueue_owner
 
@@ -126,6 +126,9 @@ def test_the_event_about_the_state_before_is_of_the_same_kind(told: Any) -> None
     old = told.record(version="1")
     list(enqueue_mapped(map_event, also_before=True)(told.updated(old, told.record(version="2"), resync=True)))
     assert seen == [("updated", "2", False, True, old), ("updated", "1", False, True, None)]
+    seen.clear()
+    list(enqueue_mapped(map_event, also_before=True)(ObjectEvent(EventType.UPDATED, old, old, initial=True)))
+    assert seen == [("updated", "1", True, False, old), ("updated", "1", True, False, None)]
 
 
 def test_each_type_of_event_has_its_handler(told: Any) -> None:
