@@ -269,6 +269,7 @@ async def test_a_predicate_that_raises_keeps_the_event_and_the_others_still_coun
             assert [key.name for key, _ in await taken(queue)] == ["a", "b"]
     (line,) = logs
     assert (line["event"], line["function"], line["error"]) == ("predicate_failed", "failing", "ValueError: no a")
+    assert line["controller"] == "predicates"
     assert source.errors == 3
 
 
