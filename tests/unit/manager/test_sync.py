@@ -40,6 +40,7 @@ async def test_the_report_says_when_all_is_complete_and_ends(
     informer: Any, make_factory: Any, told_logs: list[dict[str, Any]]
 ) -> None:
     report = SyncReport(Needs(make_factory(informer)), 120.0)
+    await asyncio.sleep(1.0)
     running = asyncio.ensure_future(report.run())
     await asyncio.sleep(2.00078125)
     informer.sync()
