@@ -55,8 +55,8 @@ class Mirror:
         audience: Audience,
         owner: LoopOwner,
         *,
-        metadata_only: bool = False,
-        options: ReflectorOptions | None = None,
+        metadata_only: bool,
+        options: ReflectorOptions | None,
     ) -> None:
         self.namespace = collection.namespace
         self.store = Store(name)

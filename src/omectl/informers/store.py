@@ -124,7 +124,7 @@ class Store:
         for buckets, found in zip(self._buckets.values(), record.values, strict=True):
             for value in found:
                 bucket = buckets[value]
-                bucket.pop(record.key, None)
+                del bucket[record.key]
                 if not bucket:
                     del buckets[value]
 

@@ -44,6 +44,12 @@ async def test_a_handler_hears_what_exists_and_then_what_happens(source, informe
     assert told.lines() == ["added a initial", "added b", "updated a", "deleted b"]
 
 
+async def test_the_task_of_a_late_handler_is_named_for_both(informer: Informer, run) -> None:
+    await run(informer)
+    informer.add_handler(Told(), name="late")
+    assert "configmaps:late" in {task.get_name() for task in asyncio.all_tasks()}
+
+
 async def test_an_empty_collection_is_synced_too(informer: Informer, run) -> None:
     registration = informer.add_handler(Told())
     await run(informer)

@@ -241,8 +241,8 @@ async def test_one_that_never_ran_is_removed_at_once() -> None:
 # --- backlog ---
 
 
-async def slow_lines(begin: Begin, objects: int, seconds: float) -> list[dict[str, object]]:
-    mine = registration(Told(), clock=itertools.cycle((0.0, seconds)).__next__)
+async def slow_lines(begin: Begin, objects: int, seconds: float, began: float = 0.0) -> list[dict[str, object]]:
+    mine = registration(Told(), clock=itertools.cycle((began, began + seconds)).__next__)
     mine.put_replay([record(f"o{number}") for number in range(objects)], initial=True)
     mine.end_initial_set()
     with capture_logs() as logs:
@@ -270,6 +270,22 @@ async def test_a_slow_call_is_not_named_while_1024_events_wait(begin: Begin) -> 
 
 async def test_a_quick_call_is_not_named(begin: Begin) -> None:
     assert await slow_lines(begin, 1100, 0.1) == []
+    assert await slow_lines(begin, 1100, 0.05, began=100.0) == []
+
+
+async def test_the_clock_is_not_asked_while_few_events_wait(begin: Begin) -> None:
+    asked: list[float] = []
+
+    def clock() -> float:
+        asked.append(0.0)
+        return 0.0
+
+    mine = registration(Told(), clock=clock)
+    mine.put_replay([record("a"), record("b")], initial=True)
+    mine.end_initial_set()
+    begin(mine)
+    await mine.wait_synced()
+    assert asked == []
 
 
 async def test_a_call_just_over_100_ms_is_named(begin: Begin) -> None:
