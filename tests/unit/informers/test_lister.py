@@ -132,6 +132,7 @@ def test_labels_namespace_fields_and_limit_go_together(store: Store) -> None:
     assert names(lister.list("one", "zone", fields="data.node=n1")) == ["a"]
     assert names(lister.list("one", {"app": "web"}, fields="data.node=n1", limit=1)) == ["a"]
     assert [header.name for header in lister.headers("one", fields="data.node=n1", limit=1)] == ["a"]
+    assert [header.name for header in lister.headers(fields="data.node=n2")] == ["b"]
 
 
 def test_a_field_without_index_is_refused_with_what_to_do(store: Store) -> None:
