@@ -40,13 +40,12 @@ class Programs:
             return [sys.executable, "-m", f"{_PACKAGE}.{job}", where, *flags]
         if subject in (LIGHTKUBE, KUBERNETES_ASYNCIO):
             return [str(self.peers.python), "-m", f"{_PACKAGE}.client_list", where, f"--client={subject}", *flags]
-        mode = "update" if subject == KOPF_UPDATE else _KOPF_MODES.get(job, "event")
+        mode = "update" if subject == KOPF_UPDATE else "event"
         hold = ["--hold=1"] if job == "latency" else []
         return [str(self.peers.python), "-m", f"{_PACKAGE}.kopf_operator", where, f"--mode={mode}", *hold, *flags]
 
 
 _GO_JOBS = {"cold_sync": "sync", "read_path": "read"}
-_KOPF_MODES = {"cold_sync": "index"}
 
 
 def chosen(subjects: Iterable[str], wanted: tuple[str, ...]) -> tuple[str, ...]:
