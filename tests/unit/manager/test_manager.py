@@ -2,11 +2,10 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from tests.unit.manager.running import running
 
 from omectl.api.resource import ObjectKey
 from omectl.kube.errors import ConnectionFailed, Forbidden
@@ -44,19 +43,6 @@ def make(api: Any, make_factory: Any) -> Any:
         return Manager(api, ManagerOptions(**options), informers=make_factory(*informers))
 
     return make_manager
-
-
-@asynccontextmanager
-async def running(manager: Manager) -> AsyncIterator["asyncio.Task[None]"]:
-    task = asyncio.ensure_future(manager.run())
-    await asyncio.sleep(0.01)
-    try:
-        yield task
-    finally:
-        manager.stop()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
 
 
 class Probe:

@@ -1,11 +1,10 @@
 """What a manager does for its controllers: warm-up beside leadership, recovery, needs; in virtual time."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from tests.unit.manager.running import running
 
 from omectl.api.resource import ObjectKey
 from omectl.kube.resources import LEASES
@@ -31,19 +30,6 @@ def make(api: Any, make_factory: Any) -> Any:
         return Manager(api, ManagerOptions(**wanted), informers=make_factory(*informers))
 
     return make_manager
-
-
-@asynccontextmanager
-async def running(manager: Manager) -> AsyncIterator["asyncio.Task[None]"]:
-    task = asyncio.ensure_future(manager.run())
-    await asyncio.sleep(0.01)
-    try:
-        yield task
-    finally:
-        manager.stop()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
 
 
 def held_by_another(api: Any) -> None:

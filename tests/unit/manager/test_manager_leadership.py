@@ -2,8 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -11,6 +9,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from tests.unit.manager.running import running
 
 from omectl.api.resource import ObjectKey
 from omectl.clock import FakeClock
@@ -50,19 +49,6 @@ def make(api: Any, make_factory: Any) -> Any:
         return Manager(api, ManagerOptions(**wanted), informers=make_factory())
 
     return make_manager
-
-
-@asynccontextmanager
-async def running(manager: Manager) -> AsyncIterator["asyncio.Task[None]"]:
-    task = asyncio.ensure_future(manager.run())
-    await asyncio.sleep(0.01)
-    try:
-        yield task
-    finally:
-        manager.stop()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
 
 
 class Elected:

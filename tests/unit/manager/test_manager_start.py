@@ -3,14 +3,13 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
+from tests.unit.manager.running import running
 
 from omectl.clock import FakeClock
 from omectl.kube.resources import EVENTS
@@ -41,19 +40,6 @@ def make(api: Any, make_factory: Any) -> Any:
         return Manager(api, ManagerOptions(**options), informers=make_factory(*informers), **given)
 
     return make_manager
-
-
-@asynccontextmanager
-async def running(manager: Manager) -> AsyncIterator["asyncio.Task[None]"]:
-    task = asyncio.ensure_future(manager.run())
-    await asyncio.sleep(0.01)
-    try:
-        yield task
-    finally:
-        manager.stop()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
 
 
 class Slow:
