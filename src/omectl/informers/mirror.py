@@ -95,10 +95,10 @@ class Mirror:
     def replace(self, records: dict[ObjectKey, Record], resource_version: str) -> None:
         """The whole collection: missing objects become deletes, then the rest in the server's order."""
         self._owner.check()
-        events = self.store.replace(records, resource_version)
         if self.has_synced:
-            self._audience.hear(events)
+            self._audience.hear(self.store.replace(records, resource_version))
         else:
+            self.store.fill(records, resource_version)
             self.has_synced = self.is_settled = True
             self._audience.hear_first(list(self.store))
 

@@ -164,17 +164,20 @@ class Store:
             return (ObjectEvent(EventType.DELETED, old, tombstone=True),)
         return (ObjectEvent(EventType.DELETED, record),)
 
+    def fill(self, records: Mapping[ObjectKey, Record], resource_version: str) -> None:
+        """Make `records` the whole content, when nobody has heard of what was there before."""
+        self._buckets = {name: {} for name in self._functions}
+        self._records = {key: self._indexed(listed) for key, listed in records.items()}
+        self.resource_version = resource_version
+
     def replace(self, records: Mapping[ObjectKey, Record], resource_version: str) -> list[ObjectEvent]:
         """Make `records` the whole content; what is missing in them becomes tombstones, which come first."""
         old = self._records
-        self._records = {}
-        self._buckets = {name: {} for name in self._functions}
+        self.fill(records, resource_version)
         events = [
             ObjectEvent(EventType.DELETED, gone, tombstone=True) for key, gone in old.items() if key not in records
         ]
-        for key, listed in records.items():
-            record = self._indexed(listed)
-            self._records[key] = record
+        for key, record in self._records.items():
             before = old.get(key)
             if before is None:
                 events.append(ObjectEvent(EventType.ADDED, record))
@@ -184,7 +187,6 @@ class Store:
             else:
                 unchanged = before.header.resource_version == record.header.resource_version
                 events.append(ObjectEvent(EventType.UPDATED, record, before, resync=unchanged))
-        self.resource_version = resource_version
         return events
 
     def bookmark(self, resource_version: str) -> None:
