@@ -1,6 +1,7 @@
 """A TCP proxy that fails on command, to stand before a real API server. TLS goes through it untouched."""
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ _CHUNK: Final = 64 * 1024
 _PIECES_PER_S: Final = 20
 _CONNECT_S: Final = 10.0
 _START_ATTEMPTS: Final = 5
+_BACKLOG: Final = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +65,7 @@ class FaultProxy:
         self._target_host = address.hostname or _HOST
         self._target_port = address.port or (443 if address.scheme == "https" else 80)
         self._port = 0
-        self._server: asyncio.Server | None = None
+        self._listening: socket.socket | None = None
         self._links: dict[_Link, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
@@ -74,7 +76,7 @@ class FaultProxy:
         for attempt in range(1, _START_ATTEMPTS + 1):
             self._port = free_port()
             try:
-                await self._listen()
+                self._listen()
             except OSError:
                 if attempt == _START_ATTEMPTS:
                     raise
@@ -85,7 +87,9 @@ class FaultProxy:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stop_listening()
+        self._stop_listening()
+        # A turn of the loop, so that the task of each connection has begun: then it ends what it has when cancelled.
+        await asyncio.sleep(0)
         self.cut()
         for task in self._tasks:
             task.cancel()
@@ -126,34 +130,51 @@ class FaultProxy:
     @asynccontextmanager
     async def refusing(self) -> AsyncGenerator[None]:
         """New connections are refused inside; open ones go on."""
-        await self._stop_listening()
+        self._stop_listening()
         try:
             yield
         finally:
-            await self._listen()
+            self._listen()
 
-    async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, _HOST, self._port)
+    def _listen(self) -> None:
+        # Not a server of asyncio's: that loses the connections which it is just accepting when it is closed.
+        self._listening = socket.create_server((_HOST, self._port), backlog=_BACKLOG)
+        self._listening.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._listening, self._accept, self._listening)
 
-    async def _stop_listening(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+    def _stop_listening(self) -> None:
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            connection, _ = listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        connection.setblocking(False)
         self._accepted += 1
-        task = asyncio.create_task(self._serve(reader, writer), name="fault-proxy-connection")
+        task = asyncio.create_task(self._serve(connection), name="fault-proxy-connection")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, connection: socket.socket) -> None:
         lifetime_s = self.lifetime_s
+        try:
+            reader, writer = await asyncio.open_connection(sock=connection)
+        except BaseException:
+            connection.close()
+            raise
         try:
             async with asyncio.timeout(_CONNECT_S):
                 server_reader, server_writer = await asyncio.open_connection(self._target_host, self._target_port)
         except OSError:
             reset(writer.transport)
             return
+        except BaseException:
+            reset(writer.transport)
+            raise
         link = _Link((writer, server_writer), asyncio.current_task())
         self._links[link] = None
         try:

@@ -1,9 +1,13 @@
 """The fault proxy before a real API server: each fault is what a client sees of a bad network."""
 
 import asyncio
+import gc
+import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -162,3 +166,16 @@ async def test_a_server_that_is_gone_resets_what_comes_to_the_proxy(control_plan
         with pytest.raises(ConnectionFailed):
             await client.version()
         await settle(proxy, 0)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_what_was_accepted_at_the_last_moment_is_closed_too(control_plane: ControlPlane, turns: int) -> None:
+    async with FaultProxy(control_plane.admin_config) as proxy:
+        port = urlsplit(proxy.config.server).port
+        clients = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(5)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    for client in clients:
+        with client, suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+    gc.collect()

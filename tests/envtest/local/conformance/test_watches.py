@@ -222,10 +222,13 @@ async def test_a_bookmark_comes_shortly_before_the_end(api: Api) -> None:
         await asyncio.sleep(0.5)
         (made,) = await api.create("a")
     events = (await asked).events
-    assert brief(events) == [("ADDED", "a"), ("BOOKMARK", "")]
-    bookmark = events[1][1]
-    assert int(bookmark["metadata"]["resourceVersion"]) >= int(made["metadata"]["resourceVersion"])
-    assert "annotations" not in bookmark["metadata"]
+    # The real server looks for what is due in ticks of a timer, so that a slow one may send it in two of them.
+    added, first, *more = brief(events)
+    assert (added, first) == (("ADDED", "a"), ("BOOKMARK", ""))
+    assert more in ([], [first])
+    for _, bookmark in events[1:]:
+        assert int(bookmark["metadata"]["resourceVersion"]) >= int(made["metadata"]["resourceVersion"])
+        assert "annotations" not in bookmark["metadata"]
 
 
 async def test_a_watch_as_a_table_has_a_table_in_each_event(api: Api) -> None:
