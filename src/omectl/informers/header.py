@@ -1,5 +1,7 @@
 """What an informer keeps decoded of each object."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from omectl.api.resource import ObjectKey
@@ -16,14 +18,17 @@ class Owner(msgspec.Struct, gc=False, frozen=True, rename="camel"):
 
 
 class Header(msgspec.Struct, gc=False, frozen=True):
-    """The part of an object's metadata that decisions need before the body is read."""
+    """The part of an object's metadata that decisions need before the body is read.
+
+    `labels` can't be changed: objects with equal labels share them.
+    """
 
     namespace: str
     name: str
     uid: str
     resource_version: str
     generation: int
-    labels: dict[str, str]
+    labels: Mapping[str, str]
     owners: tuple[Owner, ...]
     deleting: bool
 

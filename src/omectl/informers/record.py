@@ -4,8 +4,9 @@ An event is decoded once, for its header; the body is cut out of the received li
 cut out where it stands. A line that is not laid out as API servers do is taken apart and put together again instead.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from sys import intern
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -15,6 +16,7 @@ from msgspec import Raw
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey, ResourceKind
 from omectl.informers.header import Header, Owner
+from omectl.informers.repeated import Repeated
 from omectl.kube.errors import KubeError
 
 Transform: TypeAlias = Callable[[JsonObject], JsonObject]
@@ -62,8 +64,8 @@ class _WireMetadata(msgspec.Struct, gc=False):
     uid: str = ""
     resource_version: str = msgspec.field(name="resourceVersion", default="")
     generation: int = 0
-    labels: dict[str, str] | None = None
-    owners: tuple[Owner, ...] | None = msgspec.field(name="ownerReferences", default=None)
+    labels: Raw = msgspec.field(default=_ABSENT)
+    owners: Raw = msgspec.field(name="ownerReferences", default=_ABSENT)
     deletion_timestamp: str | None = msgspec.field(name="deletionTimestamp", default=None)
     managed_fields: Raw = msgspec.field(name="managedFields", default=_ABSENT)
 
@@ -98,8 +100,19 @@ _decode_event = msgspec.json.Decoder(_WireEvent).decode
 _decode_object = msgspec.json.Decoder(_WireObject).decode
 _decode_raw_event = msgspec.json.Decoder(_RawEvent).decode
 _decode_bookmark = msgspec.json.Decoder(_Bookmark).decode
+_decode_labels = msgspec.json.Decoder(dict[str, str] | None).decode
+_decode_owners = msgspec.json.Decoder(tuple[Owner, ...] | None).decode
 _decode_parts = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
+_NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def _read_labels(written: bytes) -> Mapping[str, str]:
+    return MappingProxyType(_decode_labels(written) or {})
+
+
+def _read_owners(written: bytes) -> tuple[Owner, ...]:
+    return _decode_owners(written) or ()
 
 
 class RecordReader:
@@ -115,6 +128,8 @@ class RecordReader:
         self._metadata_only = metadata_only
         self._accepted = frozenset((kind.kind, _METADATA_KIND) if metadata_only else (kind.kind,))
         self._type_of_items = f'{{"apiVersion":"{kind.api_version}","kind":"{kind.kind}",'.encode()
+        self._labels = Repeated(_read_labels)
+        self._owners = Repeated(_read_owners)
         self.skipped = 0
         self.transform_errors = 0
 
@@ -171,10 +186,12 @@ class RecordReader:
     def item(self, raw: Raw) -> Record | None:
         """One item of a list; None (and counted) where it is no object with a name. Items may lack kind and version."""
         try:
-            wire = _decode_object(raw)
+            return self._item(_decode_object(raw), bytes(raw))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._skip(f"no object ({error})")
             return None
+
+    def _item(self, wire: _WireObject, body: bytes) -> Record | None:
         metadata = wire.metadata
         if wire.kind and wire.kind not in self._accepted:
             self._skip(f"the kind {wire.kind!r}")
@@ -182,7 +199,6 @@ class RecordReader:
         if metadata is None or not metadata.name:
             self._skip("an object without a name")
             return None
-        body = bytes(raw)
         if not wire.kind or not wire.api_version:
             if wire.kind or wire.api_version:
                 parts = _decode_parts(body)
@@ -211,8 +227,8 @@ class RecordReader:
             metadata.uid,
             metadata.resource_version,
             metadata.generation,
-            metadata.labels or {},
-            metadata.owners or (),
+            _NO_LABELS if metadata.labels is _ABSENT else self._labels.of(metadata.labels),
+            () if metadata.owners is _ABSENT else self._owners.of(metadata.owners),
             metadata.deletion_timestamp is not None,
         )
         return Record(ObjectKey(namespace, metadata.name), header, body)

@@ -9,7 +9,7 @@ or changes is written again. Lives on the event loop; `run` is the writer and en
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import structlog
 
@@ -43,7 +43,7 @@ class NodeState:
         self._entries: dict[str, str | None] = {}
         self._labels: dict[str, str | None] = {}
         self._live_entries: dict[str, str] | None = None
-        self._live_labels: dict[str, str] | None = None
+        self._live_labels: Mapping[str, str] | None = None
         self._marked = False
         self._entries_version = ""
         self._labels_version = ""

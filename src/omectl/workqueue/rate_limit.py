@@ -34,7 +34,9 @@ class _Failures(Generic[K]):
         self._failures: dict[K, int] = {}
 
     def forget(self, key: K) -> None:
-        self._failures.pop(key, None)
+        # Most keys never failed, and a key that is forgotten after each run would be hashed for nothing.
+        if self._failures:
+            self._failures.pop(key, None)
 
     def num_requeues(self, key: K) -> int:
         return self._failures.get(key, 0)

@@ -3,7 +3,7 @@
 import json
 import sys
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey
 from omectl.informers import record as record_module
+from omectl.informers.header import Header
 from omectl.informers.record import MalformedObject, RecordReader
 from omectl.kube.resources import CONFIG_MAPS
 
@@ -164,6 +165,42 @@ def test_the_header_has_what_decisions_need() -> None:
     assert header.key == record.key
 
 
+SHARING_READER = RecordReader(CONFIG_MAPS)
+
+
+def listed(**metadata: object) -> Header:
+    """The header of an item with this metadata."""
+    obj = {"kind": "ConfigMap", "metadata": {"name": "a", **metadata}}
+    record = SHARING_READER.item(msgspec.Raw(msgspec.json.encode(obj)))
+    assert record is not None
+    return record.header
+
+
+def test_objects_with_equal_labels_and_owners_share_them() -> None:
+    owners = [{"uid": "1", "kind": "ReplicaSet"}]
+    one, same = (listed(uid=uid, labels={"app": "web"}, ownerReferences=owners) for uid in ("1", "2"))
+    other = listed(labels={"app": "db"}, ownerReferences=[{"uid": "2"}])
+    assert one.labels == {"app": "web"}
+    assert same.labels is one.labels
+    assert [(owner.uid, owner.kind) for owner in one.owners] == [("1", "ReplicaSet")]
+    assert same.owners is one.owners
+    assert other.labels == {"app": "db"}
+    assert [owner.uid for owner in other.owners] == ["2"]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"labels": None}, {"labels": {}}, {"labels": {"x": "y"}}])
+def test_what_objects_share_cannot_be_changed(metadata: dict[str, object]) -> None:
+    labels: Any = listed(**metadata).labels
+    with pytest.raises(TypeError):
+        labels["x"] = "z"
+    assert listed(**metadata).labels == (metadata.get("labels") or {})
+
+
+@pytest.mark.parametrize("metadata", [{}, {"ownerReferences": None}, {"ownerReferences": []}])
+def test_an_object_without_owners_has_none(metadata: dict[str, object]) -> None:
+    assert listed(**metadata).owners == ()
+
+
 @pytest.mark.parametrize(
     ("annotations", "ends"),
     [
@@ -219,6 +256,9 @@ def test_what_is_no_object_of_the_kind_is_skipped_counted_and_told_once(obj: Jso
         (b"{}", "an object without a name"),
         (b"[1]", "no object ("),
         (b'{"metadata":{"name":"\xff"}}', "no object ("),
+        (b'{"metadata":{"name":"a","labels":{"x":1}}}', "no object ("),
+        (b'{"metadata":{"name":"a","labels":{"x":"\xff"}}}', "no object ("),
+        (b'{"metadata":{"name":"a","ownerReferences":[{"kind":"A"}]}}', "no object ("),
     ],
 )
 def test_items_that_are_no_objects_of_the_kind_are_skipped_counted_and_told_once(raw: bytes, found: str) -> None:
