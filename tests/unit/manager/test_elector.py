@@ -210,6 +210,8 @@ async def test_a_lease_taken_by_somebody_else_is_lost_at_the_next_renewal(api: A
     with pytest.raises(LeadershipLost, match="you holds it"):
         await me.hold()
     assert now() <= 3.0
+    assert me.valid_until > now()
+    assert me.statistics().valid_for_s == 0.0
 
 
 async def test_the_fence_falls_even_while_the_loop_has_not_noticed(api: Any) -> None:

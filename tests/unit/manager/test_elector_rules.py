@@ -13,6 +13,8 @@ from omectl.api.resource import ObjectKey
 from omectl.kube.errors import AlreadyExists, Conflict, ConnectionFailed, InternalError
 from omectl.kube.resources import LEASES
 from omectl.manager import ElectionOptions, LeaderElector, LeadershipLost, LeaseLock, NotLeading
+from omectl.manager.election import LeaseRecord
+from omectl.manager.lease import LostRace
 from omectl.metrics import REGISTRY
 
 pytestmark = pytest.mark.looptime
@@ -609,12 +611,16 @@ async def test_renewals_that_come_too_late_are_the_reason(api: Any) -> None:
     assert now() == 30.0
 
 
-async def test_a_lease_without_a_read_refuses_to_be_written(api: Any) -> None:
-    from omectl.manager.election import LeaseRecord
-    from omectl.manager.lease import LostRace
-
+@pytest.mark.parametrize("was_there", [False, True])
+async def test_a_lease_that_is_not_there_refuses_to_be_written(api: Any, was_there: bool) -> None:
     lock = LeaseLock(api, "ome", "lock")
     assert not lock.is_known
     record = LeaseRecord(holder="me", lease_duration_s=1, acquired="", renewed="", transitions=0)
+    if was_there:
+        await lock.create(record)
+        assert lock.is_known
+        api.objects.clear()
+        assert await lock.read() is None
+        assert not lock.is_known
     with pytest.raises(LostRace, match="Lease ome/lock was not read yet"):
         await lock.write(record)
