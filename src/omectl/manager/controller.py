@@ -199,7 +199,7 @@ class Controller(Generic[K]):
                 if not turn.is_on():
                     await turn.wait()
                     if queue.is_shutting_down and not self._drain:
-                        continue
+                        return
                 put_off_s = self._put_off_s(key, priority)
                 if put_off_s > 0:
                     queue.add(key, after_s=put_off_s, priority=priority)

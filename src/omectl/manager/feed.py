@@ -80,7 +80,6 @@ class Feed(Generic[K]):
             self._failure = first_of(errors)
             raise ControllerFailed(self._controller, self._failure) from self._failure
         finally:
-            self._group = None
             self._state = FeedState.ENDED
             self._ended.set()
 
