@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -120,6 +121,24 @@ async def test_each_outcome_counts_exactly_what_it_is(
 
 
 @pytest.mark.parametrize(
+    ("entry", "counted"),
+    [
+        (TerminalError("x"), {"terminal_reconcile_errors": 2}),
+        (KeyError("x"), {"panics": 2}),
+        (lambda: hang(3.0), {"timeouts": 2}),
+    ],
+    ids=["terminal", "panic", "time-out"],
+)
+async def test_the_second_failure_counts_like_the_first(entry: Any, counted: dict[str, float]) -> None:
+    bench = Bench(entry, reconcile_timeout_s=2.0, limiter=ExponentialLimiter[Any](100.0, 1000.0))
+    async with bench.running():
+        bench.channel.put("a")
+        bench.channel.put("b")
+        await asyncio.sleep(10.0)
+        assert bench.counted() == {"error": 2, "errors": 2, "time_seconds_count": 2, **counted}
+
+
+@pytest.mark.parametrize(
     ("entry", "timeout_s", "counted"),
     [
         (lambda: hang(1.0), None, {"success": 1}),
@@ -187,15 +206,33 @@ async def test_each_failure_says_what_it_was(entry: Any, event: str, text: str) 
     assert line.get("error_type") == ("OSError" if event == "reconcile_failed" else None)
 
 
-@pytest.mark.parametrize("entry", [CONFLICT, NotLeading("patch", "another one leads")], ids=["conflict", "fence"])
-async def test_what_solves_itself_is_not_in_the_log(entry: Any) -> None:
+@pytest.mark.parametrize(
+    ("entry", "event"),
+    [(CONFLICT, "reconcile_conflicted"), (NotLeading("patch", "another one leads"), "reconcile_fenced_off")],
+    ids=["conflict", "fence"],
+)
+async def test_what_solves_itself_is_told_to_those_who_debug_only(
+    entry: Exception, event: str, debug_logs: list[dict[str, Any]]
+) -> None:
     bench = Bench(entry, Result())
-    with capture_logs() as logs:
-        async with bench.running():
-            bench.channel.put("a")
-            await asyncio.sleep(5.0)
-    assert [log for log in logs if log["log_level"] != "debug"] == []
+    async with bench.running():
+        bench.channel.put("a")
+        await asyncio.sleep(5.0)
+    assert [log for log in debug_logs if log["event"] != "controller_state"] == [
+        {"event": event, "error": str(entry), "log_level": "debug"}
+    ]
     assert bench.moments == [0.001, 1.001]
+
+
+async def test_every_change_of_state_is_told(debug_logs: list[dict[str, Any]]) -> None:
+    bench = Bench(Result())
+    async with bench.running():
+        pass
+    states = ["created", "syncing", "running", "stopping", "stopped"]
+    assert debug_logs == [
+        {"event": "controller_state", "controller": bench.name, "old": old, "new": new, "log_level": "debug"}
+        for old, new in pairwise(states)
+    ]
 
 
 async def test_a_time_out_says_how_long_it_was() -> None:
@@ -257,7 +294,7 @@ async def test_without_recovery_a_panic_ends_the_controller_and_is_counted() -> 
         async with bench.running() as task:
             bench.channel.put("a")
             await asyncio.wait({task}, timeout=5.0)
-            with pytest.raises(ControllerFailed, match="KeyError: 'spec'"):
+            with pytest.raises(ControllerFailed, match=f"^controller {bench.name} ended: KeyError: 'spec'$"):
                 task.result()
     assert bench.counted() == {"errors": 1, "panics": 1, "time_seconds_count": 1}
     (line,) = [log for log in logs if log["event"] == "reconcile_crashed"]
@@ -331,6 +368,71 @@ async def test_a_key_met_past_the_fence_is_looked_at_again_a_second_later() -> N
         leads = True
         await asyncio.sleep(10.0)
     assert bench.moments == [3.001]
+
+
+async def test_a_key_that_its_gate_puts_off_keeps_its_priority() -> None:
+    asked: list[tuple[Any, int]] = []
+
+    class OnceClosed:
+        name = "gate"
+
+        def park(self, key: Any, priority: int) -> float:
+            asked.append((key, priority))
+            return 1.0 if len(asked) == 1 else 0.0
+
+        async def run(self, queue: Any, synced: asyncio.Event) -> None:
+            synced.set()
+
+        def waiting_for(self) -> str:
+            return self.name
+
+    bench = Bench(Result(), gate=OnceClosed())
+    async with bench.running():
+        bench.channel.put("a", priority=3)
+        await asyncio.sleep(5.0)
+    assert asked == [("a", 3), ("a", 3)]
+    assert bench.moments == [1.001]
+
+
+async def test_a_key_that_nobody_waits_for_starves_for_no_longer_than_it_may() -> None:
+    numbers = iter(range(100))
+
+    async def bring_another() -> None:
+        bench.channel.put(f"urgent-{next(numbers)}")
+        await hang(1.0)
+
+    bench = Bench(bring_another, max_starvation_s=2.5)
+    async with bench.running():
+        bench.channel.put("first")
+        bench.channel.put("patient", priority=-1)
+        await asyncio.sleep(5.5)
+    # After 3 s the patient one is as urgent as the rest, and stands at the end of their line.
+    assert [context["key"] for context in bench.contexts] == [
+        *("first", "urgent-0", "urgent-1", "urgent-2", "patient", "urgent-3")
+    ]
+
+
+async def test_every_task_of_a_controller_says_what_it_is() -> None:
+    bench = Bench(Result(), workers=2)
+    async with bench.running():
+        named = {task.get_name() for task in asyncio.all_tasks() if bench.name in task.get_name()}
+    assert named == {
+        f"controller/{bench.name}",
+        f"feed/{bench.name}",
+        f"source/{bench.name}/test",
+        f"worker/{bench.name}/0",
+        f"worker/{bench.name}/1",
+    }
+
+
+async def test_the_queue_has_the_name_of_its_controller() -> None:
+    bench = Bench(Result())
+    assert bench.controller.statistics().queue.name == bench.name
+
+
+def test_a_controller_needs_leadership_unless_it_is_told_otherwise() -> None:
+    assert Bench(Result()).controller.needs_leader is True
+    assert Bench(Result(), needs_leader=False).controller.needs_leader is False
 
 
 async def test_statistics_tell_where_a_controller_is() -> None:

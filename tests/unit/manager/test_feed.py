@@ -17,6 +17,7 @@ from omectl.manager import (
     Result,
     enqueue_object,
 )
+from omectl.manager.feed import Feed
 from omectl.workqueue import PriorityQueue
 
 pytestmark = pytest.mark.looptime
@@ -193,12 +194,47 @@ async def test_past_the_time_out_a_leader_names_the_cold_source_each_time_and_wa
             await bench.lead()
             await asyncio.sleep(10.0)
         lines = [log for log in logs if log["event"] == "sources_not_synced"]
-        assert [(line["controller"], line["waiting_for"], line["after_s"]) for line in lines] == [
-            ("warm", ["first (closed)"], 5.0)
-        ] * 2
+        missing = {
+            "event": "sources_not_synced",
+            "controller": "warm",
+            "after_s": 5.0,
+            "waiting_for": ["first (closed)"],
+            "next_step": "the controller starts as soon as they are synced; see their errors",
+            "log_level": "error",
+        }
+        assert lines == [missing, missing]
         tap.open.set()
         await asyncio.sleep(0.001)
         assert bench.controller.statistics().state == "running"
+
+
+async def test_unless_told_otherwise_two_minutes_pass_before_a_cold_source_is_named() -> None:
+    async with bench_of(Tap(synced=False)) as bench:
+        with capture_logs() as logs:
+            await bench.lead()
+            await asyncio.sleep(119.9)
+            assert logs == []
+            await asyncio.sleep(0.2)
+        assert [log["after_s"] for log in logs] == [120.0]
+
+
+async def test_who_no_longer_waits_for_the_sources_leaves_no_task_behind() -> None:
+    feed: Feed[str] = Feed("left", PriorityQueue(), [Tap(synced=False)], sync_timeout_s=5.0)
+    left: set[asyncio.Task[Any]] = set()
+
+    async def wait() -> None:
+        others = asyncio.all_tasks()
+        try:
+            await feed.until_synced()
+        finally:
+            left.update(asyncio.all_tasks() - others)
+
+    waiting = asyncio.ensure_future(wait())
+    await asyncio.sleep(1.0)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    assert left == set()
 
 
 async def test_an_error_in_the_warm_up_ends_it_with_the_controllers_name() -> None:
@@ -220,7 +256,7 @@ async def test_an_error_in_the_warm_up_ends_a_controller_that_waits_for_it() -> 
         leading = await bench.lead()
         broken.fail(OSError("no such kind"))
         await asyncio.wait({leading}, timeout=1.0)
-        with pytest.raises(ControllerFailed, match="no such kind"):
+        with pytest.raises(ControllerFailed, match=r"^controller warm ended: OSError: no such kind$"):
             leading.result()
         assert bench.controller.statistics().state == "stopped"
 

@@ -1,6 +1,7 @@
 """Functions that block, and functions that are given their object. Real threads, and so real time, for the former."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -160,6 +161,24 @@ async def test_a_stop_waits_for_the_function() -> None:
         await asyncio.wait({task}, timeout=5.0)
         assert task.cancelled()
     assert job.ended == ["a"]
+
+
+async def test_nobody_is_told_that_an_error_after_the_stop_was_not_looked_at() -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+    job = Job()
+    job.error = OSError("too late to matter")
+    call = asyncio.ensure_future(blocking(job, threads=1)("a"))
+    await until(lambda: job.started == ["a"])
+    call.cancel()
+    await asyncio.sleep(0.01)
+    job.release.set()
+    await asyncio.wait({call}, timeout=5.0)
+    assert call.cancelled()
+    assert job.ended == ["a"]
+    del call
+    gc.collect()  # a task complains when it goes, and the call knew its task
+    assert complaints == []
 
 
 async def test_past_the_grace_the_thread_is_left_to_itself() -> None:
