@@ -65,6 +65,21 @@ class Probe:
             await asyncio.sleep(self._ends_in_s)
 
 
+class Lingering:
+    """Takes 0.9 s to end, and knows when it was asked to."""
+
+    name = "lingering"
+    needs_leader = False
+    asked_at = 0.0
+
+    async def run(self) -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self.asked_at = now()
+            await asyncio.sleep(0.9)
+
+
 class Failing:
     name = "failing"
     needs_leader = False
@@ -122,7 +137,7 @@ async def test_names_are_unique(make: Any) -> None:
 async def test_a_manager_runs_once(make: Any) -> None:
     manager = make()
     async with running(manager):
-        with pytest.raises(RuntimeError, match="started already"):
+        with pytest.raises(RuntimeError, match="^this manager was started already; make a new one to run again$"):
             await manager.run()
 
 
@@ -186,15 +201,17 @@ async def test_a_cancellation_stops_cleanly_and_a_second_one_at_once(make: Any) 
     journal: list[str] = []
     manager = make(graceful_shutdown_s=600.0)
     manager.add(Probe("slow", journal, ends_in_s=300.0))
+    manager.add(Probe("webhook", journal, Group.WEBHOOKS, ends_in_s=300.0))
     async with running(manager) as task:
         task.cancel()
         await asyncio.sleep(100.0)
         assert not task.done()
+        cancelled_at = now()
         task.cancel()
         await asyncio.wait({task})
         assert task.cancelled()
-        assert now() < 103.0
-    assert journal == ["+slow", "-slow"]
+        assert now() < cancelled_at + 0.5
+    assert journal == ["+webhook", "+slow", "-slow", "-webhook"]
 
 
 @looptime
@@ -306,12 +323,15 @@ async def test_a_manager_that_never_led_starts_no_elected_runnable_while_stoppin
 async def test_lost_leadership_ends_the_manager_without_grace(make: Any, api: Any) -> None:
     manager = make(leader_election=True, identity="me", graceful_shutdown_s=600.0)
     manager.add(Probe("elected", [], Group.ELECTED, ends_in_s=300.0))
+    lingering = Lingering()
+    manager.add(lingering)
     async with running(manager) as task:
         await asyncio.sleep(5.0)
         api.fault = lambda verb, kind, name: ConnectionFailed("https://server", "no route to host")
         with pytest.raises(LeadershipLost, match="no route to host"):
             await task
         assert now() < 5.0 + 10.0 + 10.0
+        assert now() < lingering.asked_at + 0.5
 
 
 @looptime

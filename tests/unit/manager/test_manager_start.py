@@ -193,6 +193,16 @@ async def test_caches_that_are_not_synced_hold_up_no_group(make: Any, informer: 
 
 
 @looptime
+async def test_caches_that_are_not_synced_in_time_are_named(make: Any, informer: Any) -> None:
+    manager = make(informer, sync_timeout_s=7.0)
+    async with running(manager):
+        with capture_logs() as logs:
+            await asyncio.sleep(8.0)
+    (told,) = [entry for entry in logs if entry["event"] == "caches_not_synced"]
+    assert (told["after_s"], told["waiting_for"]) == (7.0, ["configmaps (listing)"])
+
+
+@looptime
 async def test_a_runnable_may_add_another(make: Any) -> None:
     journal: list[str] = []
     manager = make()
@@ -237,7 +247,9 @@ async def test_probes_answer_while_a_group_prepares(make: Any) -> None:
             while not manager.probe_url:
                 await asyncio.sleep(0.01)
         assert await get(manager.probe_url + "/healthz") == (200, "ok")
-        assert (await get(manager.probe_url + "/readyz"))[0] == 500
+        status, text = await get(manager.probe_url + "/readyz")
+        assert status == 500
+        assert "[-]running failed" in text
 
 
 def bound() -> socket.socket:
