@@ -137,7 +137,7 @@ async def test_names_are_unique(make: Any) -> None:
 async def test_a_manager_runs_once(make: Any) -> None:
     manager = make()
     async with running(manager):
-        with pytest.raises(RuntimeError, match="^this manager was started already; make a new one to run again$"):
+        with pytest.raises(RuntimeError, match=r"^this manager was started already; make a new one to run again$"):
             await manager.run()
 
 
