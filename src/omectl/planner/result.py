@@ -16,6 +16,7 @@ class Reason(StrEnum):
     RUNTIME_SELECTION = "RuntimeSelectionError"
     MERGE = "MergeSpecsError"
     DEPLOYMENT_MODE = "DeploymentModeError"
+    ACCELERATOR = "AcceleratorClassError"
     INVALID_SPEC = "InvalidSpec"
     NOT_SUPPORTED_YET = "NotSupportedYet"
 

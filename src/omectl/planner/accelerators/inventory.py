@@ -1,0 +1,71 @@
+"""How many nodes and accelerators each class has, from nodes and pods: what the class's status tells.
+
+Only nodes that are ready and take new pods count. An accelerator is free when no pod of its node has asked for it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from omectl.planner.accelerators.findings import Finding, FindingCode
+from omectl.planner.accelerators.nodes import NodeView
+from omectl.planner.accelerators.recognition import Recognition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """One class's nodes, in alphabetical order, and its accelerators there.
+
+    `held_back` are nodes of the class that are not ready or take no pods; `largest_free` is the most that one node has
+    free, which is what one pod can get; `nearest` tells of one node why it is not of the class.
+    """
+
+    nodes: tuple[str, ...] = ()
+    held_back: tuple[str, ...] = ()
+    allocatable: int = 0
+    requested: int = 0
+    free: int = 0
+    largest_free: int = 0
+    looked_at: int = 0
+    nearest: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+def take_inventory(
+    recognition: Recognition, nodes: Iterable[NodeView], requests: Mapping[str, Mapping[str, int]]
+) -> Inventory:
+    """Count a class. `requests` holds by node name what the pods there ask for, in whole units of each resource."""
+    found: list[str] = []
+    held_back: list[str] = []
+    findings = list(recognition.findings)
+    nearest, looked_at, allocatable, requested, free, largest = "", 0, 0, 0, 0, 0
+    for node in sorted(nodes, key=lambda one: one.name):
+        looked_at += 1
+        refusal = recognition.refusal(node)
+        if refusal:
+            nearest = nearest or f"{node.name}: {refusal}"
+            continue
+        findings += node.findings
+        wrong = recognition.memory_finding(node)
+        findings += [wrong] if wrong is not None else []
+        if not node.usable:
+            held_back.append(node.name)
+            continue
+        found.append(node.name)
+        there = recognition.accelerators(node.allocatable)
+        taken = recognition.accelerators(requests.get(node.name, {}))
+        if taken > there:
+            text = f"wanted at most {there} accelerators in use, found requests for {taken}; none counted as free"
+            findings.append(Finding(f"Node {node.name}", "status.allocatable", FindingCode.OVERCOMMITTED, text))
+        left = max(there - taken, 0)
+        allocatable, requested, free, largest = allocatable + there, requested + taken, free + left, max(largest, left)
+    return Inventory(
+        nodes=tuple(found),
+        held_back=tuple(held_back),
+        allocatable=allocatable,
+        requested=requested,
+        free=free,
+        largest_free=largest,
+        looked_at=looked_at,
+        nearest=nearest,
+        findings=tuple(dict.fromkeys(findings)),
+    )
