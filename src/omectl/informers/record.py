@@ -248,13 +248,13 @@ def _without_managed_fields(body: bytes, value: bytes) -> bytes:
     """The body less `metadata.managedFields`, whose bytes are `value`."""
     at = body.find(_MARKER)
     end = at + _MARKER_KEY + len(value)
-    if body.count(_MARKER) != 1 or not body.startswith(value, at + _MARKER_KEY):
-        parts = _decode_parts(body)
-        metadata = _decode_parts(parts["metadata"])
-        del metadata["managedFields"]
-        parts["metadata"] = Raw(_encode(metadata))
-        return _encode(parts)
-    before, after = body[at - 1 : at], body[end : end + 1]
-    if after == b",":
-        return body[:at] + body[end + 1 :]
-    return body[: at - 1] + body[end:] if before == b"," else body[:at] + body[end:]
+    if body.count(_MARKER) == 1 and body.startswith(value, at + _MARKER_KEY):
+        if body.startswith(b",", end):
+            return body[:at] + body[end + 1 :]
+        if body.endswith(b",", 0, at):
+            return body[: at - 1] + body[end:]
+    parts = _decode_parts(body)
+    metadata = _decode_parts(parts["metadata"])
+    del metadata["managedFields"]
+    parts["metadata"] = Raw(_encode(metadata))
+    return _encode(parts)

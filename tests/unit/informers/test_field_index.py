@@ -23,7 +23,8 @@ def test_equal_terms_are_read(text: str, terms: list[tuple[str, str]]) -> None:
 def test_an_unequal_term_is_refused_with_what_to_do() -> None:
     with pytest.raises(
         BadFieldSelector,
-        match=r"wanted a field selector by = or ==, found 'status.phase!=Failed': .* filter what it lists, or list at",
+        match=r"wanted a field selector by = or ==, found 'status.phase!=Failed': a cache finds equal values only; "
+        r"filter what it lists, or list at",
     ):
         parse_field_selector("spec.nodeName=a, status.phase!=Failed")
 

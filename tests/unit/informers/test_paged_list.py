@@ -275,7 +275,7 @@ async def test_items_that_are_no_objects_are_skipped_and_the_rest_is_taken(sourc
     assert running.sink.log == ["replace a"]
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(10.0, []), (10.5, [(10.5, 5, 2)])])
+@pytest.mark.parametrize(("seconds", "told"), [(10.0, []), (10.56, [(10.6, 5, 2)])])
 async def test_a_list_of_more_than_ten_seconds_is_told_with_its_size(
     source, start, seconds: float, told: list[tuple[float, int, int]]
 ) -> None:

@@ -52,7 +52,7 @@ def without_managed_fields(obj: JsonObject) -> JsonObject:
     return {**obj, "metadata": {k: v for k, v in obj["metadata"].items() if k != "managedFields"}}
 
 
-@given(objects(), st.sampled_from([(",", ":"), (", ", ": ")]), st.booleans())
+@given(objects(), st.sampled_from([(",", ":"), (", ", ": "), (", ", ":"), (",", ": ")]), st.booleans())
 def test_a_record_is_the_object_without_managed_fields_in_any_layout(
     obj: JsonObject, separators: tuple[str, str], ascii_only: bool
 ) -> None:
@@ -126,6 +126,9 @@ def test_items_of_a_list_get_the_type_that_the_list_leaves_out() -> None:
     record = READER.item(msgspec.Raw(b'{"metadata":{"name":"a"},"data":{}}'))
     assert record is not None
     assert record.body == b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{}}'
+    spaced = READER.item(msgspec.Raw(b'{  "metadata":{"name":"a"}}'))
+    assert spaced is not None
+    assert spaced.body == b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}'
 
 
 @pytest.mark.parametrize(
@@ -135,6 +138,23 @@ def test_half_a_type_is_replaced_by_the_whole_one(half: bytes) -> None:
     record = READER.item(msgspec.Raw(half))
     assert record is not None
     assert record.body == b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}'
+
+
+@pytest.mark.parametrize(
+    ("metadata", "left"),
+    [
+        (b'"managedFields":[{}],"name":"a"', b'"name":"a"'),
+        (b'"name":"a","managedFields":[{}]', b'"name":"a"'),
+        (b'"name":"a","managedFields":[{}],"uid":"u"', b'"name":"a","uid":"u"'),
+        (b'"name":"a" ,"managedFields":[{}]', b'"name":"a" '),
+        (b'"name":"a", "managedFields":[{}]', b'"name":"a"'),
+        (b'"name":"a", "managedFields":[{}] , "uid":"u"', b'"name":"a","uid":"u"'),
+    ],
+)
+def test_managed_fields_are_cut_out_wherever_they_stand(metadata: bytes, left: bytes) -> None:
+    record = READER.item(msgspec.Raw(b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{%s}}' % metadata))
+    assert record is not None
+    assert record.body == b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{%s}}' % left
 
 
 def test_the_header_has_what_decisions_need() -> None:

@@ -354,6 +354,22 @@ async def test_a_watch_of_a_minute_ends_a_trouble_and_the_next_one_is_told_again
     assert [entry["error"] for entry in logs] == [str(FORBIDDEN)] * warnings
 
 
+async def test_a_watch_of_exactly_a_minute_is_one_of_a_minute(source, start, make_status) -> None:
+    source.streaming_list = False
+    source.failures["list"] += [FORBIDDEN]
+
+    def fail_again() -> None:
+        source.failures["list"].append(FORBIDDEN)
+        source.send(make_status(500, "InternalError"))
+
+    asyncio.get_running_loop().call_at(61.0, fail_again)
+    with structlog.testing.capture_logs() as logs:
+        running = start(uniform=0.25)
+        await running.settle(90)
+    assert source.times[:3] == [0.0, 1.0, 1.0]
+    assert [entry["error"] for entry in logs] == [str(FORBIDDEN)] * 2
+
+
 async def test_no_more_than_a_hundred_different_troubles_are_told(source, start) -> None:
     source.streaming_list = False
     source.failures["list"] += [Forbidden(403, "Forbidden", f"request {number}") for number in range(105)]
@@ -370,9 +386,7 @@ async def test_a_bug_ends_only_the_round_and_is_logged_with_its_stack(source, st
     with structlog.testing.capture_logs() as logs:
         running = start(name="buggy")
         await running.settle(5)
-    assert [(entry["event"], entry["log_level"], entry["exc_info"]) for entry in logs] == [
-        ("reflector_bug", "error", True)
-    ]
+    assert logs == [{"event": "reflector_bug", "log_level": "error", "exc_info": True, "reflector": "buggy"}]
     assert running.reflector.state is ReflectorState.WATCHING
     relists = metrics.REGISTRY.get_sample_value(
         "reflector_relists_total", {"name": "buggy", "reason": "ZeroDivisionError"}
@@ -388,6 +402,7 @@ async def test_a_bug_ends_only_the_round_and_is_logged_with_its_stack(source, st
         (CUT, "ConnectionFailed"),
         (NotFound(404, "", ""), "NotFound"),
         (BUSY, "TooManyRequests"),
+        (Forbidden(403, "QuotaOfSecretsExceeded", ""), "QuotaOfSecretsExceeded"),
     ],
 )
 async def test_relists_are_counted_by_what_made_them_needed(source, start, error: Exception, reason: str) -> None:

@@ -66,9 +66,12 @@ async def test_bookmarks_move_the_version_from_which_a_watch_is_resumed(source, 
     source.version = 500
     source.bookmark()
     await running.settle(1)
+    source.bookmark()
+    await running.settle(1)
+    assert running.reflector.statistics.bookmarks == 2
     source.drop()
     await running.settle()
-    assert source.requests[-1] == ("watch", "501")
+    assert source.requests[-1] == ("watch", "502")
 
 
 @pytest.mark.parametrize("version", ["", "0"])
@@ -149,6 +152,8 @@ async def test_watches_and_batches_are_counted_and_measured(source, start) -> No
     await running.settle(0.1)
     assert value("reflector_short_watches_total") == 1
     assert running.reflector.processing.count == 3  # the list and two batches
+    assert 0 < running.reflector.processing.total < 5.0
+    assert running.reflector.statistics.watches == 2
 
 
 # --- ends that need no list ---
@@ -489,6 +494,7 @@ async def test_the_least_time_is_five_minutes() -> None:
 async def test_a_watch_that_the_server_does_not_end_is_ended_a_minute_later_and_resumed(
     source, start, make_event
 ) -> None:
+    await asyncio.sleep(5.0)
     with structlog.testing.capture_logs() as logs:
         running = start()
         for _ in range(12):  # events and bookmarks keep it alive, but do not prolong it
@@ -497,7 +503,7 @@ async def test_a_watch_that_the_server_does_not_end_is_ended_a_minute_later_and_
         assert source.kinds() == ["list", "watch"]
         await running.settle(13)
     assert source.requests[2:] == [("watch", "13")]
-    assert source.times[2] == pytest.approx(360)
+    assert source.times[2] == pytest.approx(365)
     assert [(entry["event"], entry["reflector"], entry["seconds"]) for entry in logs] == [
         ("reflector_watch_overdue", "test", 360)
     ]
