@@ -1,6 +1,6 @@
 """What is known of a model from its own files. Nothing is guessed: unknown stays None."""
 
-from omectl.api.wire import FreeForm, Int32, Int64, Strings, WireType
+from omectl.api.wire import Flag, FreeForm, Int32, Int64, Strings, WireType
 
 
 class NameVersion(WireType):
@@ -23,13 +23,28 @@ class ModelFacts(WireType):
     quantization: str | None = None
     quantization_method: str | None = None
     """The method as the model's configuration names it."""
+    quantization_bits: Int32 | None = None
+    """Width of a packed weight, where the configuration tells it."""
     size_bytes: Int64 | None = None
     layers: Int32 | None = None
     hidden_size: Int64 | None = None
     attention_heads: Int32 | None = None
     key_value_heads: Int32 | None = None
     head_size: Int32 | None = None
+    latent_rank: Int32 | None = None
+    """Width of the compressed keys and values that a layer of latent attention caches for a token."""
+    latent_rope_size: Int32 | None = None
+    """Width of the rotary key beside them."""
+    sliding_window: Int64 | None = None
+    """Tokens that a layer with a window looks back."""
+    sliding_layers: Int32 | None = None
+    state_layers: Int32 | None = None
+    """Layers that keep one state for each sequence, of whatever length, instead of keys and values for each token."""
+    state_size: Int64 | None = None
+    """Numbers in the state of one such layer."""
     vocabulary_size: Int64 | None = None
+    tied_embeddings: Flag | None = None
+    """Whether the output layer is the embedding itself."""
     experts: Int32 | None = None
     experts_per_token: Int32 | None = None
     framework: NameVersion | None = None

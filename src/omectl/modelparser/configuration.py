@@ -110,6 +110,22 @@ class Configuration:
         return self.dimension("vocab_size", "padded_vocab_size", "n_vocab", minimum=0) or None
 
     @property
+    def language(self) -> Family:
+        """The family of the language part; the model's own when it is nothing else."""
+        said = self.text.hint("model_type").strip() if self.text is not self.root else ""
+        if self.family.language is not None:
+            return family_of(said or self.family.language)
+        return family_of(said) if self.text is not self.root else self.family
+
+    @property
+    def tied_embeddings(self) -> bool | None:
+        """Whether the output layer is the embedding itself; None when neither the file nor the family says so."""
+        for section in (self.root, self.text):
+            if (found := section.flag("tie_word_embeddings")) is not None:
+                return found
+        return self.language.tied or None
+
+    @property
     def experts(self) -> int | None:
         ffn = self.root.section("ffn_config")
         found = ffn.integer("moe_num_experts", minimum=0) if ffn is not None else None

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from omectl.modelparser.configuration import Configuration
 from omectl.modelparser.document import Section
 from omectl.modelparser.errors import ModelParseError
-from omectl.modelparser.families import family_of
 from omectl.modelparser.family import Family
 from omectl.modelparser.formula import evaluate
 
@@ -21,10 +20,7 @@ def configured_parameters(config: Configuration, *, embeds: bool = False) -> int
 
     Models that embed are stored without an output layer, whatever their architecture says.
     """
-    family = config.family
-    language = family if family.language is None else family_of(_language_type(config) or family.language)
-    if config.text is not config.root and family.language is None:
-        language = family_of(_language_type(config) or "")
+    family, language = config.family, config.language
     if language.parameters is None or _has_uncounted_parts(config, family):
         return None
     lookup = _Dimensions(config, language, embeds)
@@ -33,10 +29,6 @@ def configured_parameters(config: Configuration, *, embeds: bool = False) -> int
         tower = evaluate(family.tower, lookup.number)
         count = count + tower if tower is not None else None
     return count if count is not None and 0 < count <= _MOST else None
-
-
-def _language_type(config: Configuration) -> str | None:
-    return config.text.text("model_type") if config.text is not config.root else None
 
 
 def _has_uncounted_parts(config: Configuration, family: Family) -> bool:
@@ -127,11 +119,7 @@ class _Dimensions:
             return int(classifies)
         if name == "labels":
             return 1 if architecture.endswith("forrewardmodel") else self.config.labels
-        tied = self.config.root.flag("tie_word_embeddings")
-        if tied is None:
-            tied = self.config.text.flag("tie_word_embeddings")
-        if tied is None:
-            tied = self.language.tied
+        tied = self.config.tied_embeddings
         return int(not tied and not classifies and not bare and not self.embeds)
 
     def _tower(self, name: str) -> int | None:

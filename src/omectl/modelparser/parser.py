@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from omectl.api.facts import ModelFacts
 from omectl.api.json import JsonObject, JsonValue
+from omectl.modelparser.caching import read_caching
 from omectl.modelparser.capabilities import EMBEDDING, Evidence, pipeline_capabilities, transformer_capabilities
 from omectl.modelparser.configuration import Configuration, read_configuration
 from omectl.modelparser.counts import configured_parameters
@@ -91,6 +92,7 @@ def _transformer_facts(
         dtype=dtype,
         quantization=quantization.value,
         quantization_method=quantization.method,
+        quantization_bits=quantization.bits,
         size_bytes=stored.size_bytes or _estimated_bytes(parameters, dtype, quantization),
         layers=config.layers,
         hidden_size=config.hidden_size,
@@ -98,12 +100,14 @@ def _transformer_facts(
         key_value_heads=config.key_value_heads,
         head_size=config.head_size,
         vocabulary_size=config.vocabulary_size,
+        tied_embeddings=config.tied_embeddings,
         experts=config.experts,
         experts_per_token=config.experts_per_token,
         framework=framework,
         format=stored.format,
         capabilities=list(capabilities),
         files=len(listing),
+        **read_caching(config).facts(),
     )
 
 
