@@ -1,0 +1,36 @@
+"""How an engine is spread over GPUs: one record, chosen or read, checked, and written as an engine's flags."""
+
+from omectl.planner.parallelism.choice import Basis, Choice, choose
+from omectl.planner.parallelism.count import Count, accelerators, gpu_count
+from omectl.planner.parallelism.dialects import DIALECTS, SGLANG, VLLM, Dialect, Flag, dialect_of
+from omectl.planner.parallelism.problems import REFUSED, Code, Problem
+from omectl.planner.parallelism.reading import CommandLine, Stated, command_line
+from omectl.planner.parallelism.record import Parallelism
+from omectl.planner.parallelism.rendering import PARALLELISM_SIZE, Rendered
+from omectl.planner.parallelism.validation import Divisions, problems_of
+
+__all__ = [
+    "DIALECTS",
+    "PARALLELISM_SIZE",
+    "REFUSED",
+    "SGLANG",
+    "VLLM",
+    "Basis",
+    "Choice",
+    "Code",
+    "CommandLine",
+    "Count",
+    "Dialect",
+    "Divisions",
+    "Flag",
+    "Parallelism",
+    "Problem",
+    "Rendered",
+    "Stated",
+    "accelerators",
+    "choose",
+    "command_line",
+    "dialect_of",
+    "gpu_count",
+    "problems_of",
+]
