@@ -45,7 +45,11 @@ class AcceleratorModelConfig(WireType):
 
 
 class SupportedModelFormat(WireType):
-    """One kind of model that a runtime can serve."""
+    """One kind of model that a runtime can serve.
+
+    The last five fields are omectl's own, and OME knows none of them. `modelArchitectures`, `quantizations` and the two
+    of versions take the place of the older field that says less, which may stay beside them for OME.
+    """
 
     model_format: ModelFormat
     model_framework: Annotated[ModelFrameworkSpec | None, REQUIRED, NAMELESS_IS_ABSENT] = None
@@ -59,6 +63,16 @@ class SupportedModelFormat(WireType):
     auto_select: Flag | None = None
     priority: Annotated[Int32, SchemaPart({"minimum": 1})] | None = None
     accelerator_config: dict[str, AcceleratorModelConfig] | None = None
+    model_architectures: Strings | None = None
+    """Names and globs (`Llama*`), of which one has to match; `any` is every model, `none` one that states nothing."""
+    quantizations: Strings | None = None
+    """As `model_architectures`."""
+    model_format_versions: str | None = None
+    """Versions of the format as a specifier set: `>=1,<3`."""
+    model_framework_versions: str | None = None
+    """Versions of the framework that wrote the model: `>=4.43,<5`."""
+    required_capabilities: Strings | None = None
+    """Capabilities that the model has to have, all of them."""
 
 
 class ModelSizeRangeSpec(WireType):

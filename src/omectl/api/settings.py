@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -131,11 +131,23 @@ class MultinodeProberSettings(SettingsPart):
     unavailable_threshold_seconds: int = 0
 
 
+class SelectionSettings(SettingsPart):
+    """How a runtime is chosen. Only omectl reads this, so an unknown field is a slip and refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ranking: Literal["default", "ome"] = "default"
+    """`ome` ranks the runtimes that fit as OME does."""
+    strict: StrictBool = False
+    """Refuse a choice that only a name decides, and a named runtime that does not list the model."""
+
+
 class OmectlSettings(SettingsPart):
     """What only this operator has."""
 
     models_root: Annotated[str, AfterValidator(_absolute_path)] = DEFAULT_MODELS_ROOT
     """The directory on every node that all models lie under."""
+    selection: SelectionSettings = Field(default_factory=SelectionSettings)
 
 
 def _shipped_ingress() -> IngressSettings:

@@ -44,7 +44,7 @@ def _candidates(candidates: tuple[Candidate, ...]) -> Iterator[str]:
     shown = candidates[:_REASONS_SHOWN]
     for candidate in shown:
         mark = f"{candidate.rank}." if candidate.rank is not None else "-"
-        score = f", score {candidate.score}" if candidate.accepted else ""
+        score = f", priority {candidate.priority}, score {candidate.score}" if candidate.accepted else ""
         yield f"    {mark} {candidate.name} ({candidate.scope}{score})"
         for reason in candidate.reasons:
             yield f"         {reason}"

@@ -43,6 +43,7 @@ class ModelView:
     architecture: str | None
     quantization: str | None
     pipeline: DiffusionPipelineSpec | None
+    capabilities: tuple[str, ...]
     size: int | None
     size_text: str
     size_readable: bool
@@ -89,9 +90,10 @@ def view_model(model: BaseModel | ClusterBaseModel, settings: Settings) -> Model
         model_type=spec.model_type or facts.model_type,
         format=_named(spec.model_format, facts.format),
         framework=_named(spec.model_framework, facts.framework),
-        architecture=spec.model_architecture or facts.architecture,
-        quantization=spec.quantization or facts.quantization,
+        architecture=spec.model_architecture or facts.architecture or None,
+        quantization=spec.quantization or facts.quantization or None,
         pipeline=spec.diffusion_pipeline or _pipeline(facts),
+        capabilities=spec.model_capabilities or facts.capabilities,
         size=size,
         size_text=text,
         size_readable=readable,

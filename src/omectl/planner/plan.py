@@ -37,7 +37,7 @@ def plan(inputs: PlanInputs) -> Plan:
         resource = _model(service, inputs.model)
         model = view_model(resource, inputs.settings)
         _check_path(model, inputs.settings)
-        selection = select_runtime(service, model, inputs.runtimes)
+        selection = select_runtime(service, model, inputs.runtimes, inputs.settings.omectl.selection)
         explanation = _explanation(selection, model)
         if service is not inputs.service:
             explanation = replace(explanation, warnings=(OLD_FORM, *explanation.warnings))

@@ -46,7 +46,8 @@ class PlanRefused(Exception):
 class Candidate:
     """One runtime that was looked at.
 
-    `score` is OME's: priority times the weights of format and framework of the entry that matched, 0 without one.
+    `score` is OME's: priority times the weights of format and framework of the entry that matched, 0 without one;
+    `priority` is that entry's own.
     `reasons` tell in words why it was accepted or not, all of them; `codes` are the same for machines. `rank` counts
     from 1 among the accepted, None for the others; `entry` is the index of the matching supported format.
     """
@@ -59,6 +60,7 @@ class Candidate:
     codes: tuple[str, ...] = ()
     rank: int | None = None
     entry: int | None = None
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,15 @@ def test_the_models_root_is_ours() -> None:
     assert parse_settings({"omectl": "{}"}).models_root == "/raid/models"
 
 
+def test_the_ranking_is_chosen_by_name_and_is_not_strict_unless_told() -> None:
+    selection = parse_settings({"omectl": '{"selection": {"ranking": "ome", "strict": true}}'}).omectl.selection
+    assert (selection.ranking, selection.strict) == ("ome", True)
+    selection = parse_settings({}).omectl.selection
+    assert (selection.ranking, selection.strict) == ("default", False)
+    with pytest.raises(SettingsError, match=r"field selection.ranking: wanted .*'default' or 'ome', found 'best'"):
+        parse_settings({"omectl": '{"selection": {"ranking": "best"}}'})
+
+
 def test_an_injected_container_needs_its_image_and_account() -> None:
     text = json.dumps(
         {"image": "i", "compartmentId": "c", "authType": "InstancePrincipal", "vaultId": "v", "memoryLimit": "2Gi"}
@@ -94,6 +103,9 @@ def test_an_injected_container_needs_its_image_and_account() -> None:
         ("omectl", '{"modelsRoot":"/raid/../etc"}', "modelsRoot"),
         ("omectl", '{"modelsRoot":"/raid/models/"}', "modelsRoot"),
         ("omectl", "[" * 100_000, ""),
+        ("omectl", '{"selection":{"ranking":"best"}}', "selection.ranking"),
+        ("omectl", '{"selection":{"strict":"true"}}', "selection.strict"),
+        ("omectl", '{"selection":{"rank":"ome"}}', "selection.rank"),
     ],
 )
 def test_a_document_that_cannot_be_used_names_its_key_and_field(key: str, text: str, field: str) -> None:

@@ -8,7 +8,7 @@ def test_an_explanation_tells_the_choice_the_candidates_and_the_objects() -> Non
     found = made(None, runtime("a", entry(priority=2)), runtime("b", entry(modelArchitecture="Qwen2")))
     text = explain(ObjectKey("team", "svc"), found)
     assert "runtime  a (the only one that fits)" in text
-    assert "1. a (cluster, score 4)" in text
+    assert "1. a (cluster, priority 2, score 4)" in text
     assert "architecture: wanted Qwen2, found Llama" in text
     assert "    Deployment svc-engine\n" in text
     assert "Deployment svc-engine starts with 1 replica\n" in text

@@ -1,19 +1,35 @@
 """Looking at one runtime: every check, and the supported format that takes the model."""
 
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime, SupportedModelFormat
 from omectl.planner.model import ModelView
 from omectl.planner.result import Candidate
-from omectl.planner.selection.entry import Code, Difference, differences, priority, score, specificity
+from omectl.planner.selection.difference import OF_THE_MODEL, Code, Difference
+from omectl.planner.selection.entry import differences, priority, score
 from omectl.planner.selection.request import Request, missing_components, template_field
 from omectl.planner.selection.size import SizeRange
 
 Runtime: TypeAlias = ServingRuntime | ClusterServingRuntime
+EntryMerit: TypeAlias = Callable[[SupportedModelFormat], tuple[int, ...]]
 
-NAMESPACE = "namespace"
-CLUSTER = "cluster"
+NAMESPACE: Final = "namespace"
+CLUSTER: Final = "cluster"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRules:
+    """How entries of one runtime compare: `merit` is smaller for the better one of those that take the model.
+
+    `automatic` is the choice among all runtimes; one that a service names need not allow that. With `needs_score` an
+    entry whose score is not above 0 is not chosen then.
+    """
+
+    merit: EntryMerit
+    automatic: bool
+    needs_score: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +39,8 @@ class Assessment:
     runtime: Runtime
     differences: tuple[Difference, ...]
     entry: int | None
-    notes: tuple[str, ...] = ()
-    sizes: SizeRange = field(default_factory=lambda: SizeRange.of(None))
+    notes: tuple[str, ...]
+    sizes: SizeRange
 
     @property
     def scope(self) -> str:
@@ -50,16 +66,22 @@ class Assessment:
 
     def candidate(self, rank: int | None = None, standing: str = "") -> Candidate:
         """The assessment as data; `standing` says in words how the runtime did among the accepted."""
-        reasons = (*(difference.text for difference in self.differences), *self.notes)
+        if self.differences:
+            reasons = [difference.text for difference in self.differences]
+            codes = tuple(dict.fromkeys([str(difference.code) for difference in self.differences]))
+            return Candidate(
+                self.runtime.name, self.scope, 0, accepted=False, reasons=(*reasons, *self.notes), codes=codes
+            )
+        entry = self.supported
         return Candidate(
             name=self.runtime.name,
             scope=self.scope,
-            score=score(self.supported) if self.accepted else 0,
-            accepted=self.accepted,
-            reasons=(standing, *reasons) if standing else reasons,
-            codes=tuple(dict.fromkeys(difference.code.value for difference in self.differences)),
+            score=score(entry),
+            accepted=True,
+            reasons=(standing, *self.notes) if standing else self.notes,
             rank=rank,
-            entry=self.entry if self.accepted else None,
+            entry=self.entry,
+            priority=priority(entry),
         )
 
 
@@ -68,23 +90,20 @@ def entries(runtime: Runtime) -> tuple[SupportedModelFormat, ...]:
     return runtime.spec.supported_model_formats or ()
 
 
-def merit(entry: SupportedModelFormat) -> tuple[int, int, int]:
-    """What makes one matching entry better than another, smaller being better: priority, weights, pinned attributes."""
-    return (-priority(entry), -score(entry), -specificity(entry))
-
-
-def assess(runtime: Runtime, model: ModelView, request: Request, *, automatic: bool) -> Assessment:
-    """Every check of a runtime. `automatic` is the choice among all; one that a service names need not allow that."""
+def assess(runtime: Runtime, model: ModelView, request: Request, rules: EntryRules) -> Assessment:
+    """Every check of a runtime."""
     spec = runtime.spec
     found: list[Difference] = []
+    notes: list[str] = []
     if spec.disabled:
         found.append(Difference(Code.DISABLED, "the runtime is disabled (spec.disabled is true)"))
-    requirements = spec.accelerator_requirements
-    offered = (requirements.accelerator_classes or ()) if requirements is not None else ()
-    if missing := sorted(request.accelerator_classes.difference(offered)):
-        text = f"accelerator class: wanted {', '.join(missing)}, the runtime lists {', '.join(offered) or 'none'}"
-        found.append(Difference(Code.ACCELERATOR, text))
-    index, against = _best_entry(runtime, model, automatic=automatic)
+    if request.accelerator_classes:
+        requirements = spec.accelerator_requirements
+        offered = (requirements.accelerator_classes or ()) if requirements is not None else ()
+        if missing := sorted(request.accelerator_classes.difference(offered)):
+            text = f"accelerator class: wanted {', '.join(missing)}, the runtime lists {', '.join(offered) or 'none'}"
+            found.append(Difference(Code.ACCELERATOR, text))
+    index, against = _best_entry(entries(runtime), model, rules)
     found += against
     sizes = SizeRange.of(spec.model_size_range)
     if (size := sizes.difference(model)) is not None:
@@ -92,10 +111,9 @@ def assess(runtime: Runtime, model: ModelView, request: Request, *, automatic: b
     for component in missing_components(request, spec):
         text = f"{component}: wanted by the service without an image, the runtime has no {template_field(component)}"
         found.append(Difference(Code.COMPONENT, text))
-    notes: list[str] = []
     if spec.decoder_config is not None and not request.wants_decoder:
         text = "the runtime's engine only prefills (it has a decoderConfig) and the service has no decoder"
-        if automatic:
+        if rules.automatic:
             found.append(Difference(Code.NEEDS_DECODER, text))
         else:
             notes.append(text)
@@ -104,23 +122,40 @@ def assess(runtime: Runtime, model: ModelView, request: Request, *, automatic: b
     return Assessment(runtime, tuple(found), index, tuple(notes), sizes)
 
 
-def _best_entry(runtime: Runtime, model: ModelView, *, automatic: bool) -> tuple[int | None, list[Difference]]:
+def _best_entry(
+    known: tuple[SupportedModelFormat, ...], model: ModelView, rules: EntryRules
+) -> tuple[int | None, list[Difference]]:
     """The entry that takes the model (of several the best), else what the nearest one lacks."""
-    known = entries(runtime)
     if not known:
         return None, [Difference(Code.NO_FORMATS, "the runtime supports no formats (supportedModelFormats is empty)")]
-    checked: list[list[Difference]] = []
-    for entry in known:
-        against = list(differences(entry, model))
-        if automatic and not entry.auto_select:
-            text = "it may only be chosen by name (autoSelect is not true on the format)"
-            against.append(Difference(Code.NOT_AUTO_SELECTABLE, text))
-        checked.append(against)
-    nearest = min(len(against) for against in checked)
-    closest = [index for index, against in enumerate(checked) if len(against) == nearest]
-    best = min(closest, key=lambda index: (*merit(known[index]), index))
+    if len(known) == 1:
+        return 0, _against(known[0], model, rules)
+    checked = [_against(entry, model, rules) for entry in known]
+    misses = [_misses(against) for against in checked]
+    nearest = min(misses)
+    closest = [index for index, missed in enumerate(misses) if missed == nearest]
+    best = min(closest, key=lambda index: (rules.merit(known[index]), index)) if len(closest) > 1 else closest[0]
     against = checked[best]
-    if against and len(known) > 1:
+    if against:
         last = against[-1]
         against[-1] = Difference(last.code, f"{last.text} (nearest of {len(known)} supported formats)")
     return best, against
+
+
+def _misses(against: list[Difference]) -> tuple[int, int]:
+    """How far an entry is from being chosen; one that takes the model is nearer than one that only may be chosen."""
+    return len(against), sum(difference.code in OF_THE_MODEL for difference in against)
+
+
+def _against(entry: SupportedModelFormat, model: ModelView, rules: EntryRules) -> list[Difference]:
+    """All that speaks against one entry."""
+    against = differences(entry, model)
+    if not rules.automatic:
+        return against
+    if not entry.auto_select:
+        text = "it may only be chosen by name (autoSelect is not true on the format)"
+        against.append(Difference(Code.NOT_AUTO_SELECTABLE, text))
+    elif rules.needs_score and not against and (points := score(entry)) <= 0:
+        text = f"score: wanted more than 0, found {points} (priority {priority(entry)} times the weights)"
+        against.append(Difference(Code.NO_SCORE, text))
+    return against

@@ -1,26 +1,48 @@
 """The runtime of a service: the one that it names, or the best of those that fit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from omectl.api.inference_service import InferenceService
 from omectl.api.references import ServingRuntimeRef
 from omectl.api.serving_runtime import ServingRuntime
+from omectl.api.settings import SelectionSettings
 from omectl.planner.model import ModelView
 from omectl.planner.result import Candidate, Problem
 from omectl.planner.selection import problems
-from omectl.planner.selection.candidates import Assessment, Runtime, assess
-from omectl.planner.selection.entry import Code
-from omectl.planner.selection.ranking import deciding, ranked, tied
+from omectl.planner.selection.candidates import Assessment, EntryRules, Runtime, assess
+from omectl.planner.selection.difference import OF_THE_MODEL
+from omectl.planner.selection.policy import POLICIES, Policy
+from omectl.planner.selection.ranking import Ranked, deciding, ranked
 from omectl.planner.selection.request import has_complete_runner, request_of
+from omectl.planner.selection.sticky import Pick, Turn, input_hash, turn
 
-_FACTS = frozenset({Code.ARCHITECTURE, Code.FRAMEWORK, Code.QUANTIZATION, Code.FORMAT, Code.PIPELINE})
+
+class Outcome(StrEnum):
+    """How the selection ended, for machines."""
+
+    NAMED = "Named"
+    NAMED_DESPITE_MISMATCH = "NamedDespiteMismatch"
+    CHOSEN = "Chosen"
+    KEPT = "Kept"
+    OWN_RUNNER = "OwnRunner"
+    RUNTIME_NOT_FOUND = "RuntimeNotFound"
+    RUNTIME_UNSUITABLE = "RuntimeUnsuitable"
+    MODEL_UNKNOWN = "ModelUnknown"
+    NONE_FITS = "NoneFits"
+    AMBIGUOUS = "Ambiguous"
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The outcome. Without a problem, `runtime` is None when the service's own runner is all that there is."""
+    """The outcome. Without a problem, `runtime` is None when the service's own runner is all that there is.
 
+    `entry` is the index of the supported format that won, and the only one whose accelerator overrides apply; it is
+    None for a named runtime that lists no model like this one. `turn` says whether an earlier pick was kept, and why.
+    """
+
+    outcome: Outcome
     runtime: Runtime | None = None
     reason: str = ""
     entry: int | None = None
@@ -28,18 +50,33 @@ class Selection:
     ambiguous: bool = False
     warnings: tuple[str, ...] = ()
     problem: Problem | None = None
+    turn: Turn | None = None
 
 
-def select_runtime(service: InferenceService, model: ModelView, runtimes: Sequence[Runtime]) -> Selection:
-    """The runtime that serves the model, or why there is none. The order of `runtimes` has no influence."""
+def select_runtime(
+    service: InferenceService,
+    model: ModelView,
+    runtimes: Sequence[Runtime],
+    settings: SelectionSettings | None = None,
+    previous: Pick | None = None,
+) -> Selection:
+    """The runtime that serves the model, or why there is none. The order of `runtimes` has no influence.
+
+    `previous` is what was picked before: among all that fit it stays, until the service or the model changes.
+    """
+    wanted = settings or SelectionSettings()
     usable = [one for one in runtimes if one.namespace in ("", service.namespace)]
     reference = service.spec.runtime
     runtime = find_runtime(reference, usable) if reference is not None else None
     if reference is not None and runtime is None:
-        return Selection(problem=problems.runtime_unknown(service, reference, usable))
+        problem = problems.runtime_unknown(service, reference, usable)
+        return Selection(Outcome.RUNTIME_NOT_FOUND, problem=problem)
     if model.format is None:
-        return Selection(problem=problems.model_unknown(model, f"the format of model {model.name} is unknown"))
-    return _named(service, runtime, model) if runtime is not None else _automatic(service, model, usable)
+        problem = problems.model_unknown(model, f"the format of model {model.name} is unknown")
+        return Selection(Outcome.MODEL_UNKNOWN, problem=problem)
+    if runtime is not None:
+        return _named(service, runtime, model, wanted)
+    return _automatic(service, model, usable, wanted, previous)
 
 
 def find_runtime(reference: ServingRuntimeRef, runtimes: Sequence[Runtime]) -> Runtime | None:
@@ -54,49 +91,88 @@ def find_runtime(reference: ServingRuntimeRef, runtimes: Sequence[Runtime]) -> R
     return named.get(True) or named.get(False)
 
 
-def _named(service: InferenceService, runtime: Runtime, model: ModelView) -> Selection:
-    found = assess(runtime, model, request_of(service), automatic=False)
+def _named(service: InferenceService, runtime: Runtime, model: ModelView, settings: SelectionSettings) -> Selection:
+    policy = POLICIES[settings.ranking]
+    found = assess(runtime, model, request_of(service), EntryRules(merit=policy.merit, automatic=False))
+    text = "named by the service (spec.runtime)"
     if found.accepted:
-        text = "named by the service (spec.runtime)"
-        return Selection(runtime, text, found.entry, (found.candidate(1, text),), warnings=found.notes)
+        candidates = (found.candidate(1, text),)
+        return Selection(Outcome.NAMED, runtime, text, found.entry, candidates, warnings=found.notes)
     candidates = (found.candidate(),)
-    if model.facts_missing and all(difference.code in _FACTS for difference in found.differences):
+    of_the_model = all(difference.code in OF_THE_MODEL for difference in found.differences)
+    if of_the_model and model.facts_missing:
         message = f"whether runtime {runtime.name} serves model {model.name} is not known yet"
-        return Selection(candidates=candidates, problem=problems.model_unknown(model, message))
-    return Selection(candidates=candidates, problem=problems.runtime_does_not_fit(found, model))
+        problem = problems.model_unknown(model, message)
+        return Selection(Outcome.MODEL_UNKNOWN, candidates=candidates, problem=problem)
+    if of_the_model and not settings.strict:
+        warning = problems.named_despite(found, model)
+        return Selection(
+            Outcome.NAMED_DESPITE_MISMATCH, runtime, text, None, candidates, warnings=(warning, *found.notes)
+        )
+    problem = problems.runtime_does_not_fit(found, model)
+    return Selection(Outcome.RUNTIME_UNSUITABLE, candidates=candidates, problem=problem)
 
 
-def _automatic(service: InferenceService, model: ModelView, runtimes: Sequence[Runtime]) -> Selection:
+def _automatic(
+    service: InferenceService,
+    model: ModelView,
+    runtimes: Sequence[Runtime],
+    settings: SelectionSettings,
+    previous: Pick | None,
+) -> Selection:
+    policy = POLICIES[settings.ranking]
     request = request_of(service)
-    assessments = [assess(runtime, model, request, automatic=True) for runtime in runtimes]
+    rules = EntryRules(merit=policy.merit, automatic=True, needs_score=policy.needs_score)
+    assessments = [assess(runtime, model, request, rules) for runtime in runtimes]
     refused = sorted((one for one in assessments if not one.accepted), key=_distance)
     rejected = tuple(one.candidate() for one in refused)
-    order = ranked(assessments, model)
+    order = ranked(assessments, model.size, policy)
     if order:
-        return _chosen(order, rejected, model)
+        taken = turn(previous, input_hash(service, model), order)
+        chosen = _chosen(order, rejected, policy, taken)
+        if chosen.ambiguous and settings.strict:
+            problem = problems.ambiguous(model, [one.name for one in order if one.ties(order[0])])
+            return replace(chosen, outcome=Outcome.AMBIGUOUS, runtime=None, entry=None, reason="", problem=problem)
+        return chosen
     if has_complete_runner(service):
         reason = "no runtime fits, and the engine's own runner is complete"
-        return Selection(reason=reason, candidates=rejected)
+        return Selection(Outcome.OWN_RUNNER, reason=reason, candidates=rejected)
     if model.facts_missing:
-        message = f"no runtime is known to serve model {model.name}"
-        return Selection(candidates=rejected, problem=problems.model_unknown(model, message))
-    return Selection(candidates=rejected, problem=problems.none_fits(service, model, refused))
+        problem = problems.model_unknown(model, f"no runtime is known to serve model {model.name}")
+        return Selection(Outcome.MODEL_UNKNOWN, candidates=rejected, problem=problem)
+    problem = problems.none_fits(service, model, refused)
+    return Selection(Outcome.NONE_FITS, candidates=rejected, problem=problem)
 
 
-def _chosen(order: list[Assessment], rejected: tuple[Candidate, ...], model: ModelView) -> Selection:
-    best, others = order[0], order[1:]
-    reason = deciding(best, others[0], model) if others else "the only one that fits"
-    accepted = [best.candidate(1, f"chosen: {reason}")]
-    for rank, one in enumerate(others, start=2):
-        accepted.append(one.candidate(rank, f"fits, but comes after {best.runtime.name}: {deciding(best, one, model)}"))
-    equals = [one.runtime.name for one in others if tied(best, one, model)]
-    warnings = list(best.notes)
-    if equals:
-        warnings.append(
-            f"runtimes {', '.join([best.runtime.name, *equals])} fit equally well and only the name decided; "
-            "name one in spec.runtime, or give them different priorities"
-        )
-    return Selection(best.runtime, reason, best.entry, (*accepted, *rejected), bool(equals), tuple(warnings))
+def _chosen(order: list[Ranked], rejected: tuple[Candidate, ...], policy: Policy, taken: Turn) -> Selection:
+    first, others = order[0], order[1:]
+    chosen = next(one for one in order if one.key == taken.key)
+    reason = deciding(first, others[0], policy) if others else "the only one that fits"
+    accepted: list[Candidate] = []
+    for rank, one in enumerate(order, start=1):
+        if one is first:
+            standing = f"chosen: {reason}" if taken.first else f"fits best: {reason}"
+        else:
+            standing = f"fits, but comes after {first.name}: {deciding(first, one, policy)}"
+        if one is chosen and not taken.first:
+            standing = f"kept: {taken.text}; {standing}"
+        accepted.append(one.assessment.candidate(rank, standing))
+    equals = [one.name for one in others if one.ties(first)]
+    warnings = list(chosen.assessment.notes)
+    if equals and taken.first:
+        warnings.append(problems.only_the_name([first.name, *equals]))
+    if not taken.first:
+        warnings.append(f"runtime {first.name} would be chosen today, {chosen.name} is kept: {taken.text}")
+    return Selection(
+        Outcome.KEPT if taken.kept else Outcome.CHOSEN,
+        chosen.assessment.runtime,
+        reason if taken.first else taken.text,
+        chosen.assessment.entry,
+        (*accepted, *rejected),
+        bool(equals) and taken.first,
+        tuple(warnings),
+        turn=taken,
+    )
 
 
 def _distance(one: Assessment) -> tuple[int, str, str]:

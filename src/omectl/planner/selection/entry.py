@@ -1,50 +1,44 @@
 """Whether one supported format of a runtime takes a model: every difference, as wanted and found."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
-
-from omectl.api.model_spec import DiffusionComponentSpec, DiffusionPipelineSpec, ModelFormat, ModelFrameworkSpec
+from omectl.api.model_spec import ModelFormat, ModelFrameworkSpec
 from omectl.api.serving_runtime import SupportedModelFormat
 from omectl.planner.model import ModelView, NamedVersion
-from omectl.planner.selection.versions import exact, version_problem
+from omectl.planner.selection.difference import Code, Difference
+from omectl.planner.selection.patterns import NONE, takes
+from omectl.planner.selection.pipeline import pipeline_difference
+from omectl.planner.selection.specifiers import parse_specifiers
+from omectl.planner.selection.versions import exact, specifier_problem, version_problem
 
 
-class Code(StrEnum):
-    """Why a runtime was passed over."""
-
-    DISABLED = "Disabled"
-    ACCELERATOR = "AcceleratorUnsupported"
-    NO_FORMATS = "NoSupportedFormats"
-    PIPELINE = "DiffusionPipelineMismatch"
-    ARCHITECTURE = "ArchitectureMismatch"
-    QUANTIZATION = "QuantizationMismatch"
-    FORMAT = "FormatMismatch"
-    FRAMEWORK = "FrameworkMismatch"
-    SIZE = "SizeOutOfRange"
-    SIZE_UNREADABLE = "SizeUnreadable"
-    NOT_AUTO_SELECTABLE = "NotAutoSelectable"
-    COMPONENT = "ComponentMissing"
-    NEEDS_DECODER = "NeedsDecoder"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One reason against, for machines and in words."""
-
-    code: Code
-    text: str
-
-
-def differences(entry: SupportedModelFormat, model: ModelView) -> tuple[Difference, ...]:
+def differences(entry: SupportedModelFormat, model: ModelView) -> list[Difference]:
     """What of the model the entry does not take, all of it; nothing when it matches."""
-    return tuple(Difference(code, text) for code, text in _checks(entry, model) if text)
+    found: list[Difference] = []
+    if entry.diffusion_pipeline is not None and (text := pipeline_difference(entry.diffusion_pipeline, model.pipeline)):
+        found.append(Difference(Code.PIPELINE, text))
+    listed, single, stated = entry.model_architectures, entry.model_architecture, model.architecture
+    if not _takes(listed, single, stated):
+        found.append(Difference(Code.ARCHITECTURE, _attribute("architecture", listed, single, stated)))
+    listed, single, stated = entry.quantizations, entry.quantization, model.quantization
+    if not _takes(listed, single, stated):
+        found.append(Difference(Code.QUANTIZATION, _attribute("quantization", listed, single, stated)))
+    named = entry.model_format if entry.model_format.name else None
+    if (difference := _versioned("format", named, entry.model_format_versions, model.format)) is not None:
+        found.append(difference)
+    framework, known = entry.model_framework, model.framework
+    if framework is not None or known is not None:
+        difference = _versioned("framework", framework, entry.model_framework_versions, known)
+        if difference is not None:
+            found.append(difference)
+    if entry.required_capabilities and (lacking := _lacking(entry.required_capabilities, model.capabilities)):
+        text = f"capability: wanted {', '.join(lacking)}, found {', '.join(model.capabilities) or 'none'}"
+        found.append(Difference(Code.CAPABILITY, text))
+    return found
 
 
 def score(entry: SupportedModelFormat) -> int:
-    """OME's score of a matching entry: priority times the weights; a weight of 0 counts as the default of 1."""
-    framework = (entry.model_framework.weight or 1) if entry.model_framework is not None else 0
-    return priority(entry) * ((entry.model_format.weight or 1) + framework)
+    """OME's score of a matching entry: priority times the weights, where 0 counts as 10 (format) or 5 (framework)."""
+    framework = (entry.model_framework.weight or 5) if entry.model_framework is not None else 0
+    return priority(entry) * ((entry.model_format.weight or 10) + framework)
 
 
 def priority(entry: SupportedModelFormat) -> int:
@@ -52,77 +46,46 @@ def priority(entry: SupportedModelFormat) -> int:
     return 1 if entry.priority is None else entry.priority
 
 
-def specificity(entry: SupportedModelFormat) -> int:
-    """How many attributes of a model the entry pins to one value."""
-    versions = [one for one in (entry.model_format, entry.model_framework) if one is not None]
-    pinned = sum(one.version is not None and exact(one.operator) for one in versions)
-    return pinned + (entry.model_architecture is not None) + (entry.quantization is not None) + _pinned_parts(entry)
+def _takes(listed: tuple[str, ...] | None, single: str | None, found: str | None) -> bool:
+    """The list where there is one; else both state nothing or the same. There, absence does not mean "any"."""
+    return takes(listed, found) if listed else (single or None) == found
 
 
-def _pinned_parts(entry: SupportedModelFormat) -> int:
-    pipeline = entry.diffusion_pipeline
-    if pipeline is None:
-        return 0
-    return 1 + (pipeline.class_name is not None) + sum(part is not None for _, part in _parts(pipeline))
-
-
-def _checks(entry: SupportedModelFormat, model: ModelView) -> Iterator[tuple[Code, str]]:
-    if entry.diffusion_pipeline is not None:
-        yield Code.PIPELINE, _pipeline_difference(entry.diffusion_pipeline, model.pipeline)
-    yield Code.ARCHITECTURE, _text_difference("architecture", entry.model_architecture, model.architecture)
-    yield Code.QUANTIZATION, _text_difference("quantization", entry.quantization, model.quantization)
-    yield Code.FORMAT, _versioned("format", entry.model_format if entry.model_format.name else None, model.format)
-    if entry.model_framework is not None or model.framework is not None:
-        yield Code.FRAMEWORK, _versioned("framework", entry.model_framework, model.framework)
-
-
-def _text_difference(what: str, wanted: str | None, found: str | None) -> str:
-    """Both absent or both equal; absence on the runtime's side does not mean "any"."""
-    if wanted == found:
-        return ""
-    if wanted is None:
-        return f"{what}: wanted none, found {found}"
+def _attribute(what: str, listed: tuple[str, ...] | None, single: str | None, found: str | None) -> str:
+    wanted = " or ".join(listed) if listed else single or NONE
     return f"{what}: wanted {wanted}, " + (f"found {found}" if found is not None else "the model has none")
 
 
-def _versioned(what: str, wanted: ModelFormat | ModelFrameworkSpec | None, found: NamedVersion | None) -> str:
+def _versioned(
+    what: str, wanted: ModelFormat | ModelFrameworkSpec | None, specifiers: str | None, found: NamedVersion | None
+) -> Difference | None:
+    code = Code.FORMAT if what == "format" else Code.FRAMEWORK
     if wanted is None:
-        return f"{what}: the runtime states none" + (f", found {found.name}" if found is not None else "")
+        return Difference(code, f"{what}: the runtime states none" + (f", found {found.name}" if found else ""))
     if found is None:
-        return f"{what}: wanted {wanted.name}, the model has none"
+        return Difference(code, f"{what}: wanted {wanted.name}, the model has none")
     if wanted.name != found.name:
-        return f"{what}: wanted {wanted.name}, found {found.name}"
-    problem = version_problem(wanted.version, wanted.operator, found.version)
-    return f"{what} {wanted.name}: {problem}" if problem else ""
+        return Difference(code, f"{what}: wanted {wanted.name}, found {found.name}")
+    if not specifiers and wanted.version == found.version and exact(wanted.operator):
+        return None  # the same text, which is most of them
+    if not specifiers:
+        problem = version_problem(wanted.version, wanted.operator, found.version)
+    elif parse_specifiers(specifiers) is None:
+        field = "modelFormatVersions" if what == "format" else "modelFrameworkVersions"
+        return Difference(Code.VERSION_UNREADABLE, f"{field}: wanted versions as in >=4.43,<5, found {specifiers!r}")
+    else:
+        problem = specifier_problem(specifiers, found.version)
+    if not problem:
+        return None
+    code = Code.FORMAT_VERSION if what == "format" else Code.FRAMEWORK_VERSION
+    return Difference(code, f"{what} {wanted.name}: {problem}")
 
 
-def _parts(pipeline: DiffusionPipelineSpec) -> list[tuple[str, DiffusionComponentSpec | None]]:
-    fixed = [
-        ("scheduler", pipeline.scheduler),
-        ("textEncoder", pipeline.text_encoder),
-        ("tokenizer", pipeline.tokenizer),
-        ("transformer", pipeline.transformer),
-        ("vae", pipeline.vae),
-    ]
-    return [*fixed, *sorted((pipeline.additional_components or {}).items())]
+def _lacking(wanted: tuple[str, ...], found: tuple[str, ...]) -> list[str]:
+    """Capabilities are told apart by their letters alone: `text-to-image` is `TEXT_TO_IMAGE`."""
+    known = {_plain(one) for one in found}
+    return [one for one in wanted if _plain(one) not in known]
 
 
-def _pipeline_difference(wanted: DiffusionPipelineSpec, found: DiffusionPipelineSpec | None) -> str:
-    if found is None:
-        return "diffusion pipeline: wanted one, the model has none"
-    if wanted.class_name is not None and wanted.class_name != found.class_name:
-        return f"diffusion pipeline: wanted class {wanted.class_name}, found {found.class_name or 'none'}"
-    theirs = dict(_parts(found))
-    texts = (_part_difference(name, part, theirs.get(name)) for name, part in _parts(wanted))
-    return next((text for text in texts if text), "")
-
-
-def _part_difference(name: str, wanted: DiffusionComponentSpec | None, found: DiffusionComponentSpec | None) -> str:
-    if wanted is None:
-        return ""
-    if found is None:
-        return f"diffusion pipeline: wanted a component {name}, the model has none"
-    for what, ours, theirs in (("library", wanted.library, found.library), ("type", wanted.type, found.type)):
-        if ours and ours != theirs:
-            return f"diffusion pipeline: {name}: wanted {what} {ours}, found {theirs or 'none'}"
-    return ""
+def _plain(capability: str) -> str:
+    return capability.upper().replace("-", "_")

@@ -8,9 +8,10 @@ from omectl.api.serving_runtime import ServingRuntime
 from omectl.planner.model import ModelView
 from omectl.planner.result import Problem, Reason
 from omectl.planner.selection.candidates import Assessment, Runtime
-from omectl.planner.selection.entry import Code
+from omectl.planner.selection.difference import Code
 
 _NEAREST = 3
+_NAMES = 8
 _NAMED_KIND = ServingRuntime.resource_kind.kind
 
 
@@ -49,14 +50,46 @@ def runtime_does_not_fit(assessment: Assessment, model: ModelView) -> Problem:
     )
 
 
+def named_despite(assessment: Assessment, model: ModelView) -> str:
+    """What to tell when a named runtime is taken although it does not list the model."""
+    return (
+        f"runtime {assessment.runtime.name} does not list model {model} and is used because the service names it: "
+        f"{assessment.text}"
+    )
+
+
+def only_the_name(names: Sequence[str]) -> str:
+    """What to tell when nothing but the name decided."""
+    return (
+        f"runtimes {_some(names)} fit equally well and only the name decided; "
+        "name one in spec.runtime, or give them different priorities"
+    )
+
+
+def ambiguous(model: ModelView, names: Sequence[str]) -> Problem:
+    """Nothing but the name would decide, and the settings do not want that."""
+    return Problem(
+        Reason.RUNTIME_SELECTION,
+        f"runtimes {_some(names)} fit model {model} equally well, and selection is strict",
+        "name one in spec.runtime, or give their formats different priorities",
+        "NoSupportingRuntime",
+    )
+
+
 def none_fits(service: InferenceService, model: ModelView, refused: Sequence[Assessment]) -> Problem:
     """No runtime fits: counts and the nearest misses."""
     own = sum(isinstance(one.runtime, ServingRuntime) for one in refused)
     counts = f"looked at {len(refused)} ({own} of namespace {service.namespace}, {len(refused) - own} of the cluster)"
     near = "; ".join(f"{one.runtime.name} ({one.text})" for one in refused[:_NEAREST])
+    near += f"; and {len(refused) - _NEAREST} more" if len(refused) > _NEAREST else ""
     return Problem(
         Reason.RUNTIME_SELECTION,
         f"no runtime serves model {model}; {counts}" + (f", nearest: {near}" if near else ""),
         "create a runtime that supports the model, or name one in spec.runtime",
         "NoSupportingRuntime",
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")

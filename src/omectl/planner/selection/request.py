@@ -46,10 +46,17 @@ def template_field(component: str) -> str:
     return _TEMPLATES[component]
 
 
-def missing_components(request: Request, runtime: ServingRuntimeSpec) -> tuple[str, ...]:
+def missing_components(request: Request, runtime: ServingRuntimeSpec) -> list[str]:
     """Components that neither the service nor the runtime has a container for."""
-    offered = {ENGINE: runtime.engine_config, DECODER: runtime.decoder_config, ROUTER: runtime.router_config}
-    return tuple(name for name, template in offered.items() if name in request.components and template is None)
+    wanted = request.components
+    missing: list[str] = []
+    if ENGINE in wanted and runtime.engine_config is None:
+        missing.append(ENGINE)
+    if DECODER in wanted and runtime.decoder_config is None:
+        missing.append(DECODER)
+    if ROUTER in wanted and runtime.router_config is None:
+        missing.append(ROUTER)
+    return missing
 
 
 def has_complete_runner(service: InferenceService) -> bool:

@@ -1,20 +1,16 @@
 """A runtime's range of model sizes: does a model fit, and how well."""
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple, Self
+from functools import lru_cache
+from typing import Final
 
 from omectl.api.serving_runtime import ModelSizeRangeSpec
 from omectl.planner.model import ModelView, read_size
-from omectl.planner.selection.entry import Code, Difference
+from omectl.planner.selection.difference import Code, Difference
 
-
-class Fit(NamedTuple):
-    """How well a range fits, smaller being better: bounded before open, narrow before wide, then near the centre."""
-
-    openness: int
-    width: int
-    distance: Fraction
+_ZERO: Final = re.compile(r"0+(?:\.0*)?[TBMK]?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +23,24 @@ class SizeRange:
     unreadable: str = ""
 
     @classmethod
-    def of(cls, spec: ModelSizeRangeSpec | None) -> Self:
+    def of(cls, spec: ModelSizeRangeSpec | None) -> "SizeRange":
         """The range that a runtime states, open on both sides when it states none."""
-        if spec is None:
-            return cls(None, None, "")
-        bounds = (("min", spec.min), ("max", spec.max))
-        low, high = (read_size(text) for _, text in bounds)
-        odd = [f"modelSizeRange.{name} {text!r}" for name, text in bounds if text is not None and not read_size(text)]
-        return cls(low, high, f"{spec.min or '0'} to {spec.max or 'any'}", odd[0] if odd else "")
+        return _read(spec.min, spec.max) if spec is not None else _OPEN
 
     @property
     def open(self) -> bool:
         """Whether every size is inside."""
         return self.low is None and self.high is None and not self.unreadable
+
+    @property
+    def open_ends(self) -> int:
+        """How many of the two ends are open."""
+        return (self.low is None) + (self.high is None)
+
+    @property
+    def width(self) -> int:
+        """From end to end, 0 when one is open."""
+        return self.high - self.low if self.low is not None and self.high is not None else 0
 
     def difference(self, model: ModelView) -> Difference | None:
         """Why the model does not fit. One whose size nobody knows fits every range."""
@@ -54,12 +55,27 @@ class SizeRange:
             return Difference(Code.SIZE, f"size: wanted {self.text}, found {model.size_text}")
         return None
 
-    def fit(self, size: int | None) -> Fit:
-        """How well a model of this size fits, which it does. Without a size every range is as good as another."""
-        if size is None:
-            return Fit(0, 0, Fraction(0))
+    def distance(self, size: int) -> Fraction:
+        """How often the size goes into the middle of the range, or the middle into it; 0 when an end is open."""
         if self.low is None or self.high is None:
-            return Fit((self.low is None) + (self.high is None), 0, Fraction(0))
-        centre = Fraction(self.low + self.high, 2)
-        ratio = Fraction(size) / centre
-        return Fit(0, self.high - self.low, max(ratio, 1 / ratio))
+            return Fraction(0)
+        ratio = Fraction(2 * size, self.low + self.high)
+        return max(ratio, 1 / ratio)
+
+
+_OPEN: Final = SizeRange(None, None, "")
+
+
+@lru_cache(maxsize=4096)
+def _read(low: str | None, high: str | None) -> SizeRange:
+    least, most = _bound(low), _bound(high)
+    odd = ""
+    if high is not None and most is None:
+        odd = f"modelSizeRange.max {high!r}"
+    if low is not None and least is None:
+        odd = f"modelSizeRange.min {low!r}"
+    return SizeRange(least, most, f"{low or '0'} to {high or 'any'}", odd)
+
+
+def _bound(text: str | None) -> int | None:
+    return 0 if text is not None and _ZERO.fullmatch(text[:40]) else read_size(text)

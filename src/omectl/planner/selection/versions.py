@@ -1,16 +1,19 @@
 """Whether a runtime's statement about a version takes a model's version.
 
-The order is *runtime operator model*: `GreaterThanOrEqual` names the newest model version that the runtime takes. An
-unofficial version (`4.45.0.dev0`) counts as its base, unless the runtime itself states an unofficial one.
+The older fields read *runtime operator model*: `GreaterThanOrEqual` names the newest model version that the runtime
+takes. An unofficial version (`4.45.0.dev0`) counts as its base, unless the runtime itself states an unofficial one. A
+specifier set, where the runtime states one, takes the place of both.
 """
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from omectl.api.model_version import ModelVersion
+from omectl.planner.selection.specifiers import parse_release, parse_specifiers
 
 EQUAL: Final = "Equal"
-_OPERATORS: Final = (EQUAL, "GreaterThan", "GreaterThanOrEqual")
+OPERATORS: Final = (EQUAL, "GreaterThan", "GreaterThanOrEqual")
 
 
 def version_problem(runtime: str | None, operator: str, model: str | None) -> str:
@@ -19,12 +22,28 @@ def version_problem(runtime: str | None, operator: str, model: str | None) -> st
         return ""
     if runtime is None:
         return f"the runtime states no version, found {model}"
-    if operator and operator not in _OPERATORS:
-        return f"the runtime's operator {operator} is not one of {', '.join(_OPERATORS)}"
-    wanted = _wanted(runtime, operator)
+    if operator and operator not in OPERATORS:
+        return f"the runtime's operator {operator} is not one of {', '.join(OPERATORS)}"
     if model is None:
-        return f"wanted {wanted}, the model has no version"
-    return "" if _fits(runtime, operator or EQUAL, model) else f"wanted {wanted}, found {model}"
+        return f"wanted {_wanted(runtime, operator)}, the model has no version"
+    return "" if _fits(runtime, operator or EQUAL, model) else f"wanted {_wanted(runtime, operator)}, found {model}"
+
+
+def specifier_problem(specifiers: str, model: str | None) -> str:
+    """The same for a specifier set that can be read; it names the bound that fails."""
+    known = parse_specifiers(specifiers)
+    if known is None:
+        return f"{specifiers!r} is no specifier set"
+    if model is None:
+        return f"wanted {specifiers}, the model has no version"
+    release = parse_release(model)
+    if release is None:
+        return f"wanted {specifiers}, found {model}, which is no version"
+    failing = known.failing(release)
+    if not failing:
+        return ""
+    bound = f", which is not {failing}" if len(known.clauses) > 1 else ""
+    return f"wanted {specifiers}, found {model}{bound}"
 
 
 def exact(operator: str) -> bool:
@@ -41,6 +60,7 @@ def _wanted(version: str, operator: str) -> str:
     return version
 
 
+@lru_cache(maxsize=8192)
 def _fits(runtime: str, operator: str, model: str) -> bool:
     ours, theirs = ModelVersion.parse(runtime), ModelVersion.parse(model)
     if ours is None or theirs is None:

@@ -1,7 +1,8 @@
-"""The selection sheet's worked examples, with what holds instead of its defects, and the reasons that are given."""
+"""The choice under the default ranking, and the reasons that are given."""
 
 import pytest
-from tests.unit.planner.build import FORMAT, FRAMEWORK, NAMESPACE, Json, entry, made, model, runtime, service
+from tests.unit.planner.build import NAMESPACE, Json, entry, made, model, runtime, service
+from tests.unit.planner.selection.parts import E0, classes, fmt, framework, name_of, picked, sized, weighted
 
 from omectl.planner import Plan
 
@@ -9,29 +10,6 @@ NS = NAMESPACE
 H100 = {"acceleratorSelector": {"acceleratorClass": "H100"}}
 
 
-def classes(*names: str) -> Json:
-    return {"acceleratorRequirements": {"acceleratorClasses": list(names)}}
-
-
-def sized(low: str | None, high: str | None) -> Json:
-    return {"modelSizeRange": {key: text for key, text in (("min", low), ("max", high)) if text is not None}}
-
-
-def weighted(format_weight: int, framework_weight: int, **changes: Json) -> Json:
-    weights = {"modelFormat": {**FORMAT, "weight": format_weight}}
-    return entry(**weights, modelFramework={**FRAMEWORK, "weight": framework_weight}, **changes)
-
-
-def framework(version: str | None, operator: str | None = None) -> Json:
-    given = {"name": "transformers", "version": version, "operator": operator}
-    return {"modelFramework": {key: value for key, value in given.items() if value is not None}}
-
-
-def fmt(version: str, operator: str = "Equal") -> Json:
-    return {"modelFormat": {"name": "safetensors", "version": version, "operator": operator}}
-
-
-E0 = entry()
 EXAMPLES: list[tuple[str, Json, list[Json], str]] = [
     ("1 the only one", {}, [runtime("a", E0)], "a"),
     ("2 namespace first", {}, [runtime("n", E0, namespace=NS), runtime("c", weighted(10, 10, priority=2))], "n"),
@@ -111,21 +89,8 @@ def test_the_runtime_of_a_worked_example_is_chosen(changes: Json, runtimes: Json
     ids=["34 one class", "35 the union", "37 none asked"],
 )  # fmt: skip
 def test_a_runtime_lists_every_accelerator_class_that_is_asked_for(asked: Json, runtimes: Json, wanted: str) -> None:
-    """What is asked is then refused as a whole; which runtime would have served it is told all the same."""
-    from tests.unit.planner.build import Runtime
-
-    from omectl.planner.model import view_model
-    from omectl.planner.selection.choice import select_runtime
-
-    found = select_runtime(service(**asked), view_model(model(), settings()), runtimes)
-    assert isinstance(found.runtime, Runtime)
-    assert found.runtime.name == wanted
-
-
-def settings() -> Json:
-    from omectl.api.settings import Settings
-
-    return Settings.defaults()
+    """What is asked may then be refused as a whole; which runtime would have served it is told all the same."""
+    assert name_of(picked(*runtimes, asked=service(**asked))) == wanted
 
 
 DIFFUSERS = {"name": "diffusers", "version": "0.35.0"}
@@ -185,11 +150,10 @@ def test_a_runtime_named_with_the_namespaces_kind_is_not_the_clusters() -> None:
     ("found", "failure", "told"),
     [
         (runtime("x", E0, disabled=True), "RuntimeDisabled", "disabled"),
-        (runtime("x", E0, **sized("20B", "30B")), "NoSupportingRuntime", "wanted 20B to 30B, found 8B"),
-        (runtime("x", entry(modelArchitecture="Qwen2")), "NoSupportingRuntime", "wanted Qwen2, found Llama"),
+        (runtime("x", E0, engineConfig=None), "NoSupportingRuntime", "the runtime has no engineConfig"),
         (runtime("other", E0), "RuntimeNotRecognized", "not found in namespace team or the cluster"),
     ],
-    ids=["disabled", "size", "architecture", "unknown"],
+    ids=["disabled", "component", "unknown"],
 )
 def test_a_named_runtime_that_does_not_serve_says_why(found: Json, failure: str, told: str) -> None:
     refused = made(named("x"), found)
