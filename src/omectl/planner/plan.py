@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.document import as_text, at
+from omectl.api.facts import RecordedFacts
 from omectl.api.inference_service import InferenceService
 from omectl.api.installation import SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonObject
@@ -13,12 +14,15 @@ from omectl.api.settings import Settings
 from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas
 from omectl.planner.component import Component, components
 from omectl.planner.document import sorted_keys
+from omectl.planner.fit import EngineFit, Hardware, engine_fit
 from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
 from omectl.planner.modes import RAW, check_component, check_service
-from omectl.planner.pod import pod_spec
+from omectl.planner.names import ENGINE
+from omectl.planner.parallelism import accelerators
+from omectl.planner.pod import main_container, pod_spec
 from omectl.planner.predictor import OLD_FORM, migrated
 from omectl.planner.references import model_namespaces, model_reference
 from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason
@@ -62,10 +66,13 @@ def _rendered(
     entry = parts[-1]
     objects: list[JsonObject] = [model_config(service, model, resource)]
     ports: dict[str, JsonObject] = {}
+    fit: EngineFit | None = None
     for part in parts:
         revision = model.revision or _live_revision(part, inputs.live)
         metadata = component_metadata(part, model, resource, revision)
         pod = pod_spec(part, model)
+        if part.name == ENGINE:
+            fit = _fit(part, pod, resource, model)
         objects += router_access(part, metadata, pod)
         objects.append(deployment(part, metadata, pod))
         objects.append(component_service(part, metadata, pod))
@@ -78,10 +85,22 @@ def _rendered(
     runtime = selection.runtime.name if selection.runtime is not None else ""
     return Plan(
         objects=tuple(sorted_keys(obj) for obj in objects),
-        explanation=replace(explanation, mode=RAW),
+        explanation=replace(explanation, mode=RAW, fit=fit),
         status=sorted_keys(planned_status(service, model, runtime, parts, where, inputs.live)),
         initial_replicas={("Deployment", part.object_name): replicas(part).least for part in parts},
     )
+
+
+def _fit(
+    part: Component, pod: JsonObject, resource: BaseModel | ClusterBaseModel, model: ModelView
+) -> EngineFit | None:
+    """The engine's memory, when it asks for accelerators. Of which class they are is not known here."""
+    container = main_container(part, pod)
+    count = accelerators(container)
+    if not count:
+        return None
+    facts = (resource.status.facts if resource.status is not None else None) or RecordedFacts()
+    return engine_fit(container, facts, Hardware(accelerators=count), size=model.size, quantization=model.quantization)
 
 
 def _refused(inputs: PlanInputs, problem: Problem, explanation: Explanation) -> Plan:

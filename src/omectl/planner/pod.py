@@ -9,13 +9,12 @@ from omectl.planner.component import Component
 from omectl.planner.merge import merge_container
 from omectl.planner.model import ModelView
 from omectl.planner.names import MAIN_CONTAINER, ROUTER, volume_name
+from omectl.planner.parallelism import PARALLELISM_SIZE, accelerators
 from omectl.planner.placeholders import Placeholders
 from omectl.planner.result import PlanRefused, Reason
 
 DEFAULT_PORT: Final = 8080
 MODEL_PATH: Final = "MODEL_PATH"
-PARALLELISM_SIZE: Final = "PARALLELISM_SIZE"
-_GPUS: Final = ("nvidia.com/gpu", "amd.com/gpu")
 
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "env": ("name",),
@@ -123,7 +122,7 @@ def _finish_engine(component: Component, container: JsonObject, model: ModelView
     names = {as_text(variable.get("name")) for variable in env}
     if MODEL_PATH not in names:
         env.append({"name": MODEL_PATH, "value": model.path})
-    gpus = _gpus(container)
+    gpus = accelerators(container)
     users = as_objects(as_object(component.asked.get("runner")).get("env"))
     if gpus and all(variable.get("name") != PARALLELISM_SIZE for variable in users):
         env = [variable for variable in env if variable.get("name") != PARALLELISM_SIZE]
@@ -155,16 +154,6 @@ def _fill_resources(component: Component, container: JsonObject) -> None:
             resources[part] = filled
     if resources:
         container["resources"] = resources
-
-
-def _gpus(container: JsonObject) -> int:
-    """Accelerators of the container: limits before requests."""
-    for part in ("limits", "requests"):
-        for name in _GPUS:
-            count = str(at(container, "resources", part, name) or "")
-            if count.isascii() and count.isdigit() and int(count):
-                return int(count)
-    return 0
 
 
 def _node_selector(component: Component, model: ModelView) -> JsonObject:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from omectl.api.json import JsonObject, JsonValue
+from omectl.planner.fit import EngineFit
 
 
 class Reason(StrEnum):
@@ -65,7 +66,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Every choice with its reason. `ambiguous` says that only the name decided between the best two runtimes."""
+    """Every choice with its reason. `ambiguous` says that only the name decided between the best two runtimes.
+
+    `fit` is the engine's memory on its accelerators; None when there is no engine or it asks for none.
+    """
 
     mode: str = ""
     model: str = ""
@@ -74,6 +78,7 @@ class Explanation:
     candidates: tuple[Candidate, ...] = ()
     ambiguous: bool = False
     warnings: tuple[str, ...] = ()
+    fit: EngineFit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,6 +128,13 @@ def test_parallelism_is_the_number_of_accelerators_unless_the_user_states_it(env
     assert values(container_of(found))["PARALLELISM_SIZE"] == wanted
 
 
+@pytest.mark.parametrize("resource", ["amd.com/gpu", "nvidia.com/mig-1g.10gb", "habana.ai/gaudi"])
+def test_q_44_accelerators_count_whatever_their_resource_is_called(resource: str) -> None:
+    runner = {**RUNNER, "resources": {"requests": {resource: "4"}}}
+    found = made(service(), runtime("r", entry(), engineConfig={"runner": runner}))
+    assert values(container_of(found))["PARALLELISM_SIZE"] == "4"
+
+
 def test_lists_that_apply_merges_by_key_have_no_duplicates() -> None:
     runner = {
         **RUNNER,

@@ -1,6 +1,6 @@
 """How an engine is spread over GPUs: one record, chosen or read, checked, and written as an engine's flags."""
 
-from omectl.planner.parallelism.choice import Basis, Choice, choose
+from omectl.planner.parallelism.choice import Basis, Choice, choose, deployed
 from omectl.planner.parallelism.count import Count, accelerators, gpu_count
 from omectl.planner.parallelism.dialects import DIALECTS, SGLANG, VLLM, Dialect, Flag, dialect_of
 from omectl.planner.parallelism.problems import REFUSED, Code, Problem
@@ -30,6 +30,7 @@ __all__ = [
     "accelerators",
     "choose",
     "command_line",
+    "deployed",
     "dialect_of",
     "gpu_count",
     "problems_of",

@@ -64,6 +64,24 @@ def choose(
     return Choice(spread, basis, problems_of(spread, model, accelerators_per_node))
 
 
+def deployed(stated: Stated | None, accelerators: int, pods: int = 1) -> Parallelism:
+    """The parallelism of an engine as it stands: what its flags do not say is 1, as engines have it.
+
+    `stated` is None for an engine whose flags nobody can read; it is taken to use every accelerator for each layer.
+    """
+    accelerators, pods = max(accelerators, 1), max(pods, 1)
+    if stated is None:
+        return Parallelism(tensor=accelerators * pods, gpus_per_pod=accelerators, pods=pods)
+    return Parallelism(
+        tensor=stated.tensor or 1,
+        pipeline=stated.pipeline or 1,
+        data=stated.data or 1,
+        expert=stated.expert or 1,
+        gpus_per_pod=accelerators,
+        pods=pods,
+    )
+
+
 def _stated(stated: Stated, model: Divisions, requested: int, pods: int) -> Parallelism:
     """The numbers as they are; a missing tensor size takes what the pod's GPUs leave for it, the others are 1."""
     pipeline, data = stated.pipeline or 1, stated.data or 1

@@ -93,3 +93,26 @@ FIGURES = tuple(
     )
     for one in _DOCUMENT["figures"]
 )
+
+_NAMES = {
+    "weightsGiB": "weights, GiB",
+    "cacheTokens": "tokens in a pool",
+    "cacheGiB": "cache of a sequence, GiB",
+    "concurrency": "sequences in a pool",
+    "activationsGiB": "activations, GiB",
+    "poolGiB": "pool, GiB",
+}
+
+
+def table() -> list[str]:
+    """The figures as rows of docs/fit.md."""
+    rows = ["| model | what | published | estimated | difference | tolerance |", "|---|---|---|---|---|---|"]
+    for figure in FIGURES:
+        spread = ", ".join(f"{name} {count}" for name, count in figure.parallelism.items() if count > 1)
+        name = f"{figure.model.split('/')[1]}{f' ({spread})' if spread else ''}"
+        places = 0 if figure.what == "cacheTokens" else 2
+        difference = f"{(figure.estimated / figure.published - 1) * 100:+.1f} %"
+        numbers = f"{figure.published:,.{places}f} | {figure.estimated:,.{places}f}"
+        link = f"[{_NAMES[figure.what]}]({figure.source})"
+        rows.append(f"| {name} | {link} | {numbers} | {difference} | {figure.tolerance * 100:.0f} % |")
+    return rows

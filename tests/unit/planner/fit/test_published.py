@@ -1,7 +1,9 @@
 """The estimate against what vLLM and SGLang were seen to take (published.json)."""
 
+from pathlib import Path
+
 import pytest
-from tests.unit.planner.fit.published import FIGURES, MODELS, Figure
+from tests.unit.planner.fit.published import FIGURES, MODELS, Figure, table
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=str)
@@ -16,3 +18,8 @@ def test_the_figures_cover_what_is_claimed() -> None:
     assert all(figure.source.startswith("https://") and figure.quote for figure in FIGURES)
     widest = {"weightsGiB": 0.06, "cacheTokens": 0.02, "cacheGiB": 0.02, "poolGiB": 0.1, "concurrency": 0.1}
     assert all(figure.tolerance <= widest.get(figure.what, 0.3) for figure in FIGURES)
+
+
+def test_the_documentation_shows_every_figure_with_todays_estimate() -> None:
+    text = (Path(__file__).parents[4] / "docs" / "fit.md").read_text()
+    assert "\n".join(table()) in text
