@@ -9,17 +9,18 @@ def pipeline_difference(wanted: DiffusionPipelineSpec, found: DiffusionPipelineS
         return "diffusion pipeline: wanted one, the model has none"
     if wanted.class_name is not None and wanted.class_name != found.class_name:
         return f"diffusion pipeline: wanted class {wanted.class_name}, found {found.class_name or 'none'}"
-    theirs = dict(_parts(found))
-    texts = (_part_difference(name, part, theirs.get(name)) for name, part in _parts(wanted))
+    theirs = dict(parts_of(found))
+    texts = (_part_difference(name, part, theirs.get(name)) for name, part in parts_of(wanted))
     return next((text for text in texts if text), "")
 
 
 def pinned_parts(pipeline: DiffusionPipelineSpec) -> int:
     """How much of a model's pipeline is pinned: that it has one, its class, each of its parts."""
-    return 1 + (pipeline.class_name is not None) + sum(part is not None for _, part in _parts(pipeline))
+    return 1 + (pipeline.class_name is not None) + sum(part is not None for _, part in parts_of(pipeline))
 
 
-def _parts(pipeline: DiffusionPipelineSpec) -> list[tuple[str, DiffusionComponentSpec | None]]:
+def parts_of(pipeline: DiffusionPipelineSpec) -> list[tuple[str, DiffusionComponentSpec | None]]:
+    """Every part by its name in the manifest, the additional ones last and sorted."""
     fixed = [
         ("scheduler", pipeline.scheduler),
         ("textEncoder", pipeline.text_encoder),
