@@ -4,15 +4,22 @@ A service may name a model or runtime of its namespace or of the cluster, and wh
 exists. So both are indexed: the one that appears, changes or goes wakes the service either way.
 """
 
-from omectl.api.document import as_texts, at
+from omectl.api.document import as_objects, as_texts, at
 from omectl.api.json import JsonObject, JsonValue
+from omectl.api.labels import CHOSEN_RUNTIME
 from omectl.api.resource import ObjectKey, key_of
+from omectl.planner.result import Reason
 
 BY_MODEL = "model"
 BY_RUNTIME = "runtime"
 BY_WEIGHT = "weight"
+BY_PICK = "pick"
+
+WAITING = ""
+"""The pick of a service that waits for a runtime, beside the one that it may have had before."""
 
 _ANY = "*"
+_WAITS = ("Ready", Reason.RUNTIME_SELECTION.value)
 _OLD_MODEL = ("spec", "predictor", "model")
 
 
@@ -26,6 +33,14 @@ def runtime_values(service: JsonObject) -> list[str]:
     """Index values of the runtime that the service names, or the mark of one that leaves the choice to us."""
     name = at(service, "spec", "runtime", "name") or at(service, *_OLD_MODEL, "runtime") or _ANY
     return _both_scopes(key_of(service).namespace, name)
+
+
+def pick_values(service: JsonObject) -> list[str]:
+    """Index values of the runtime that the service has, by its status, and the mark of one that waits for another."""
+    has = at(service, "status", "annotations", CHOSEN_RUNTIME)
+    conditions = as_objects(at(service, "status", "conditions"))
+    waits = any((one.get("type"), one.get("reason")) == _WAITS for one in conditions)
+    return [*([has] if isinstance(has, str) and has else []), *([WAITING] if waits else [])]
 
 
 def weight_values(service: JsonObject) -> list[str]:

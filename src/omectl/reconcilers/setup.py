@@ -45,15 +45,17 @@ from omectl.reconcilers.model import (
 from omectl.reconcilers.node_cleanup import NodeCleanup
 from omectl.reconcilers.node_reports import NodeReports
 from omectl.reconcilers.placements import Placements
+from omectl.reconcilers.runtime_reach import RuntimeReach
 from omectl.reconcilers.service import ServiceCaches, ServiceReconciler
 from omectl.reconcilers.service_inputs import InputCaches
 from omectl.reconcilers.service_references import (
     BY_MODEL,
+    BY_PICK,
     BY_RUNTIME,
     BY_WEIGHT,
     model_value,
     model_values,
-    runtime_lookups,
+    pick_values,
     runtime_values,
     weight_values,
 )
@@ -165,7 +167,12 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
     informers = manager.informers
     services = informers.informer(
         INFERENCE_SERVICES,
-        indexes={BY_MODEL: model_values, BY_RUNTIME: runtime_values, BY_WEIGHT: weight_values},
+        indexes={
+            BY_MODEL: model_values,
+            BY_RUNTIME: runtime_values,
+            BY_PICK: pick_values,
+            BY_WEIGHT: weight_values,
+        },
     )
     models, cluster_models = (informers.informer(kind.resource) for kind in (NAMESPACED, CLUSTER))
     runtimes, cluster_runtimes = (informers.informer(kind) for kind in (SERVING_RUNTIMES, CLUSTER_SERVING_RUNTIMES))
@@ -185,7 +192,7 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
         return services.lister.index_keys(BY_MODEL, model_value(event.key))
 
     def of_runtime(event: ObjectEvent) -> Iterable[ObjectKey]:
-        return [key for value in runtime_lookups(event.key) for key in services.lister.index_keys(BY_RUNTIME, value)]
+        return reach.concerned(event)
 
     def of_weight(event: ObjectEvent) -> Iterable[ObjectKey]:
         return services.lister.index_keys(BY_WEIGHT, event.key.name)
@@ -203,6 +210,12 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
         return ()
 
     settings = SettingsWatch(manager.events, queue_all)
+    reach = RuntimeReach(
+        services=services.lister,
+        models=models.lister,
+        cluster_models=cluster_models.lister,
+        settings=lambda: settings.current,
+    )
     capabilities = Capabilities(Discovery(manager.client), services.lister.keys)
     caches = ServiceCaches(
         services=services.lister,

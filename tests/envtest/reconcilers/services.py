@@ -22,9 +22,10 @@ MODEL: JsonObject = {
 
 
 def runtime_spec(
-    *, architecture: str = ARCHITECTURE, port: int = 8080, image: str = "example.org/vllm:1"
+    *, architecture: str = ARCHITECTURE, port: int = 8080, image: str = "example.org/vllm:1", disabled: bool = False
 ) -> JsonObject:
     return {
+        "disabled": disabled,
         "supportedModelFormats": [
             {
                 "modelFormat": {"name": "safetensors", "version": "1.0.0"},

@@ -99,14 +99,23 @@ async def test_a_runtime_that_does_not_exist_is_said_and_awaited(scene: Scene) -
         await service_says(scene, name, "Unknown")
 
 
-async def test_a_runtime_that_does_not_fit_is_said_until_it_is_changed(scene: Scene) -> None:
+async def test_a_named_runtime_that_is_disabled_is_said_until_it_is_changed(scene: Scene) -> None:
+    model = await make_model(scene)
+    runtime = await make_runtime(scene, disabled=True)
+    name = await make_service(scene, model.name, runtime)
+    async with scene.manager():
+        service = await service_says(scene, name, "False", "RuntimeValidationError")
+        assert "disabled" in condition(service)["message"]
+        await scene.admin.merge_patch(SERVING_RUNTIMES, runtime, {"spec": runtime_spec()}, scene.namespace)
+        await service_says(scene, name, "Unknown")
+
+
+async def test_a_named_runtime_that_does_not_list_the_model_is_used(scene: Scene) -> None:
+    """D 17."""
     model = await make_model(scene)
     runtime = await make_runtime(scene, architecture="LlamaForCausalLM")
     name = await make_service(scene, model.name, runtime)
     async with scene.manager():
-        service = await service_says(scene, name, "False", "RuntimeValidationError")
-        assert "LlamaForCausalLM" in condition(service)["message"]
-        await scene.admin.merge_patch(SERVING_RUNTIMES, runtime, {"spec": runtime_spec()}, scene.namespace)
         await service_says(scene, name, "Unknown")
 
 
