@@ -11,6 +11,7 @@ from omectl.api.installation import SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonObject
 from omectl.api.labels import MODEL_REVISION
 from omectl.api.settings import Settings
+from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas
 from omectl.planner.component import Component, components
 from omectl.planner.document import sorted_keys
@@ -21,7 +22,6 @@ from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
 from omectl.planner.modes import RAW, check_component, check_service
 from omectl.planner.names import ENGINE
-from omectl.planner.parallelism import accelerators
 from omectl.planner.pod import main_container, pod_spec
 from omectl.planner.predictor import OLD_FORM, migrated
 from omectl.planner.references import model_namespaces, model_reference
@@ -96,7 +96,7 @@ def _fit(
 ) -> EngineFit | None:
     """The engine's memory, when it asks for accelerators. Of which class they are is not known here."""
     container = main_container(part, pod)
-    count = accelerators(container)
+    count = accelerators_asked(container)
     if not count:
         return None
     facts = (resource.status.facts if resource.status is not None else None) or RecordedFacts()

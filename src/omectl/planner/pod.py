@@ -5,11 +5,12 @@ from typing import Final
 
 from omectl.api.document import as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
+from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.component import Component
 from omectl.planner.merge import merge_container
 from omectl.planner.model import ModelView
 from omectl.planner.names import MAIN_CONTAINER, ROUTER, volume_name
-from omectl.planner.parallelism import PARALLELISM_SIZE, accelerators
+from omectl.planner.parallelism import PARALLELISM_SIZE
 from omectl.planner.placeholders import Placeholders
 from omectl.planner.result import PlanRefused, Reason
 
@@ -122,7 +123,7 @@ def _finish_engine(component: Component, container: JsonObject, model: ModelView
     names = {as_text(variable.get("name")) for variable in env}
     if MODEL_PATH not in names:
         env.append({"name": MODEL_PATH, "value": model.path})
-    gpus = accelerators(container)
+    gpus = accelerators_asked(container)
     users = as_objects(as_object(component.asked.get("runner")).get("env"))
     if gpus and all(variable.get("name") != PARALLELISM_SIZE for variable in users):
         env = [variable for variable in env if variable.get("name") != PARALLELISM_SIZE]

@@ -1,18 +1,25 @@
 """The fit of an engine as its container says it: flags, environment and accelerators."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
+from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.document import as_objects, as_text, as_texts
 from omectl.api.facts import ModelFacts
 from omectl.api.json import JsonObject
+from omectl.api.serving_runtime import AcceleratorModelConfig
+from omectl.planner.accelerators.traits import traits_of
 from omectl.planner.fit.constants import MEMORY_SHARE
 from omectl.planner.fit.estimate import estimate
-from omectl.planner.fit.report import FitReport, Workload
+from omectl.planner.fit.report import FitReport, Verdict, Workload
 from omectl.planner.parallelism import (
+    Choice,
     CommandLine,
     Divisions,
+    Parallelism,
     Problem,
+    Stated,
+    choose,
     command_line,
     deployed,
     dialect_of,
@@ -36,6 +43,26 @@ class Hardware:
     memory: int | None = None
     per_node: int | None = None
     gib_per_billion: int | None = None
+
+    @classmethod
+    def of_class(
+        cls,
+        chosen: AcceleratorClass | None,
+        config: AcceleratorModelConfig | None = None,
+        *,
+        accelerators: int,
+        pods: int = 1,
+        per_node: int | None = None,
+    ) -> Self:
+        """What is known of a class, and what the winning entry of the runtime says for it."""
+        memory = traits_of(chosen).memory if chosen is not None else None
+        return cls(
+            accelerators=accelerators,
+            pods=pods,
+            memory=int(memory) if memory is not None else None,
+            per_node=per_node,
+            gib_per_billion=config.min_memory_per_billion_params if config is not None else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +101,42 @@ def engine_fit(
         gib_per_billion=hardware.gib_per_billion,
     )
     return EngineFit(report, problems_of(spread, divisions_of(facts), hardware.per_node))
+
+
+def spread_for(
+    facts: ModelFacts,
+    stated: Stated,
+    hardware: Hardware,
+    *,
+    workload: Workload | None = None,
+    size: int | None = None,
+    quantization: str | None = None,
+) -> Choice:
+    """The parallelism of a model: as stated, else by the accelerators asked for (0: nobody does), else what fits.
+
+    While a GPU's memory or the model's size is unknown, every spread is taken to fit.
+    """
+
+    def holds(spread: Parallelism) -> bool:
+        report = estimate(
+            facts,
+            spread,
+            memory=hardware.memory,
+            workload=workload,
+            size=size,
+            quantization=quantization,
+            gib_per_billion=hardware.gib_per_billion,
+        )
+        return report.verdict in (Verdict.FITS, Verdict.UNKNOWN)
+
+    return choose(
+        stated,
+        divisions_of(facts),
+        holds,
+        requested=hardware.accelerators,
+        pods=hardware.pods,
+        accelerators_per_node=hardware.per_node,
+    )
 
 
 def divisions_of(facts: ModelFacts) -> Divisions:

@@ -1,7 +1,7 @@
 """How an engine is spread over GPUs: one record, chosen or read, checked, and written as an engine's flags."""
 
 from omectl.planner.parallelism.choice import Basis, Choice, choose, deployed
-from omectl.planner.parallelism.count import Count, accelerators, gpu_count
+from omectl.planner.parallelism.count import Count, gpu_count
 from omectl.planner.parallelism.dialects import DIALECTS, SGLANG, VLLM, Dialect, Flag, dialect_of
 from omectl.planner.parallelism.problems import REFUSED, Code, Problem
 from omectl.planner.parallelism.reading import CommandLine, Stated, command_line
@@ -27,7 +27,6 @@ __all__ = [
     "Problem",
     "Rendered",
     "Stated",
-    "accelerators",
     "choose",
     "command_line",
     "deployed",

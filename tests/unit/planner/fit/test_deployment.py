@@ -7,9 +7,11 @@ import pytest
 from tests.unit.planner.build import RUNNER, entry, made, model, runtime, service
 from tests.unit.planner.fit.published import MODELS
 
+from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.facts import ModelFacts
-from omectl.planner.fit import EngineFit, Hardware, TermName, Verdict, Workload, engine_fit, estimate
-from omectl.planner.parallelism import Code, Parallelism, Problem, Stated, deployed
+from omectl.api.serving_runtime import AcceleratorModelConfig
+from omectl.planner.fit import EngineFit, Hardware, TermName, Verdict, Workload, engine_fit, estimate, spread_for
+from omectl.planner.parallelism import Basis, Choice, Code, Parallelism, Problem, Stated, deployed
 
 GIB = 1 << 30
 LLAMA = ModelFacts.model_validate(MODELS["meta-llama/Llama-3.1-8B-Instruct"])
@@ -64,6 +66,51 @@ def test_the_authors_memory_for_the_class_counts() -> None:
 def test_more_gpus_than_a_node_has_are_told() -> None:
     found = fit("sglang serve --tp 16", Hardware(accelerators=16, per_node=8))
     assert found.problems == (Problem(Code.MORE_THAN_A_NODE, "8", "16"),)
+
+
+def of_class(memory: str | None) -> AcceleratorClass:
+    capabilities = {} if memory is None else {"memoryGB": memory}
+    return AcceleratorClass.model_validate(
+        {"metadata": {"name": "c"}, "spec": {"discovery": {}, "capabilities": capabilities}}
+    )
+
+
+def test_a_class_and_the_runtimes_entry_for_it_tell_the_hardware() -> None:
+    config = AcceleratorModelConfig(min_memory_per_billion_params=3)
+    wanted = Hardware(accelerators=8, pods=2, memory=80 * GIB, per_node=8, gib_per_billion=3)
+    assert Hardware.of_class(of_class("80Gi"), config, accelerators=8, pods=2, per_node=8) == wanted
+    assert Hardware.of_class(None, accelerators=1) == Hardware(accelerators=1)
+    assert Hardware.of_class(of_class(None), accelerators=1).memory is None
+
+
+SEVENTY = ModelFacts.model_validate(MODELS["RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic"])
+
+
+@pytest.mark.parametrize(
+    ("gib", "wanted"),
+    [
+        (141, Parallelism()),
+        (80, Parallelism(tensor=2, gpus_per_pod=2)),
+        (24, Parallelism(tensor=4, gpus_per_pod=4)),
+        (16, Parallelism(tensor=8, gpus_per_pod=8)),
+        (12, Parallelism(tensor=8, pipeline=2, gpus_per_pod=8, pods=2)),
+    ],
+)
+def test_d_6_the_smallest_spread_that_fits_is_found(gib: int, wanted: Parallelism) -> None:
+    hardware = Hardware(accelerators=0, memory=gib * GIB, per_node=8)
+    assert spread_for(SEVENTY, Stated(), hardware, workload=Workload(context=16000)) == Choice(
+        wanted, Basis.SMALLEST_FIT
+    )
+
+
+def test_without_a_gpus_memory_one_gpu_is_taken_to_do() -> None:
+    assert spread_for(SEVENTY, Stated(), Hardware(accelerators=0, per_node=8)).parallelism == Parallelism()
+
+
+def test_what_is_stated_or_asked_for_is_not_computed() -> None:
+    hardware = Hardware(accelerators=4, memory=GIB)
+    assert spread_for(SEVENTY, Stated(tensor=2), hardware).parallelism.tensor == 2
+    assert spread_for(SEVENTY, Stated(), hardware).parallelism == Parallelism(tensor=4, gpus_per_pod=4)
 
 
 ON_GPUS = {**RUNNER, "image": "vllm/vllm-openai", "resources": {"limits": {"nvidia.com/gpu": 2}}}

@@ -13,7 +13,6 @@ from omectl.planner.parallelism import (
     Parallelism,
     Problem,
     Stated,
-    accelerators,
     choose,
     gpu_count,
     problems_of,
@@ -159,33 +158,3 @@ def test_d_5_the_services_own_count_stays_and_too_little_is_told() -> None:
     assert found.accelerators == 4
     assert found.problems == (Problem(Code.COUNT_TOO_SMALL, "8", "4"),)
     assert gpu_count(spread, requested=8, own=16).problems == ()
-
-
-@pytest.mark.parametrize(
-    ("limits", "requests", "wanted"),
-    [
-        ({"nvidia.com/gpu": 8}, {}, 8),
-        ({"nvidia.com/gpu": "8"}, {"nvidia.com/gpu": 2}, 8),
-        ({}, {"amd.com/gpu": "4"}, 4),
-        ({"nvidia.com/mig-3g.40gb": 2}, {}, 2),
-        ({"gpu.intel.com/i915": 1, "gpu.intel.com/memory.max": 99}, {}, 1),
-        ({"habana.ai/gaudi": 8}, {}, 8),
-        ({"google.com/tpu": 4}, {}, 4),
-        ({"example.com/npu": 3}, {}, 3),
-        ({"rdma/hca": 8, "cpu": 4, "memory": "1Gi"}, {}, 0),
-        ({"nvidia.com/gpu": "x"}, {"nvidia.com/gpu": 1}, 1),
-        ({"nvidia.com/gpu": True}, {}, 0),
-        ({"nvidia.com/gpu": "-1"}, {}, 0),
-        ({"nvidia.com/gpu": "9" * 30}, {}, 0),
-    ],
-)
-def test_accelerators_count_whatever_their_resource_is_called(
-    limits: dict[str, Any], requests: dict[str, Any], wanted: int
-) -> None:
-    container = {"resources": {"limits": limits, "requests": requests}}
-    assert accelerators(container, ["example.com/npu"]) == wanted
-
-
-def test_a_container_without_resources_has_no_accelerators() -> None:
-    assert accelerators({}) == 0
-    assert accelerators({"resources": {"limits": "x"}}) == 0

@@ -37,6 +37,7 @@ def render(spread: Parallelism, dialect: Dialect | None, args: Sequence[str], **
 def test_a_flag_is_rewritten_where_it_stands_and_added_where_it_is_not(
     dialect: Dialect, args: list[str], wanted: list[str]
 ) -> None:
+    """Q46: a flag that is nowhere is added."""
     found = render(EIGHT, dialect, args)
     assert list(found.args) == wanted
     assert found.problems == ()
