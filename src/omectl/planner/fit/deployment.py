@@ -13,6 +13,7 @@ from omectl.planner.fit.constants import MEMORY_SHARE
 from omectl.planner.fit.estimate import estimate
 from omectl.planner.fit.report import FitReport, Verdict, Workload
 from omectl.planner.parallelism import (
+    PARALLELISM_SIZE,
     Choice,
     CommandLine,
     Divisions,
@@ -88,7 +89,8 @@ def engine_fit(
     """
     command, args = as_texts(container.get("command")), as_texts(container.get("args"))
     dialect = dialect_of(as_text(container.get("image")), command, args)
-    env = {as_text(one.get("name")): as_text(one.get("value")) for one in as_objects(container.get("env"))}
+    env = {PARALLELISM_SIZE: str(hardware.accelerators * hardware.pods)}
+    env |= {as_text(one.get("name")): as_text(one.get("value")) for one in as_objects(container.get("env"))}
     line = command_line(dialect, command, args, env)
     spread = deployed(line.stated() if line is not None else None, hardware.accelerators, hardware.pods)
     report = estimate(

@@ -32,7 +32,10 @@ def is_shell(words: Sequence[str]) -> bool:
 
 
 def find(words: Sequence[str], flag: Flag) -> Found | None:
-    """The flag's last occurrence, which is the one that counts; None when it is nowhere, or only in a shell's text."""
+    """The flag's last occurrence, which is the one that counts; None when it is nowhere, or only in a shell's text.
+
+    A word that begins with a hyphen is no value: the flag before it lacks one.
+    """
     if is_shell(words):
         return None
     found = _in_lines(words[0], flag) if _has_lines(words) else None
@@ -40,15 +43,16 @@ def find(words: Sequence[str], flag: Flag) -> Found | None:
         name, equals, value = word.partition("=")
         if not _is(name, flag) or "\n" in word:
             continue
-        if flag.switch or equals:
+        following = words[index + 1] if index + 1 < len(words) else "-"
+        if flag.switch or equals or following.startswith("-"):
             found = Found((word,), value, index)
-        elif index + 1 < len(words):
-            found = Found((word, words[index + 1]), words[index + 1].strip(), index)
+        else:
+            found = Found((word, following), following.strip(), index)
     return found
 
 
 def replace(words: Sequence[str], found: Found, value: str) -> tuple[str, ...]:
-    """The list with another value for a flag that `find` found in it. A switch stays as it is."""
+    """The list with another value for a flag with a value that `find` found in it; one that lacks it gets it."""
     changed = list(words)
     if found.line is not None:
         lines = changed[found.index].split("\n")
@@ -60,6 +64,8 @@ def replace(words: Sequence[str], found: Found, value: str) -> tuple[str, ...]:
         changed[found.index + 1] = value
     elif "=" in found.words[0]:
         changed[found.index] = f"{found.words[0].partition('=')[0]}={value}"
+    else:
+        changed.insert(found.index + 1, value)
     return tuple(changed)
 
 

@@ -44,6 +44,11 @@ def test_a_reference_to_the_size_is_read_from_the_environment() -> None:
     assert found.problems == ()
 
 
+def test_the_size_is_known_before_it_is_exported() -> None:
+    found = fit("sglang serve --tp-size $(PARALLELISM_SIZE)", Hardware(accelerators=8, pods=2))
+    assert found.report.parallelism == Parallelism(tensor=16, gpus_per_pod=8, pods=2)
+
+
 def test_an_unknown_engine_is_taken_to_use_all_its_gpus() -> None:
     assert fit("serve").report.parallelism == Parallelism(tensor=8, gpus_per_pod=8)
     assert deployed(None, 8, 2) == Parallelism(tensor=16, gpus_per_pod=8, pods=2)

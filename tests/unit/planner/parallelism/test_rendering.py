@@ -24,6 +24,8 @@ def render(spread: Parallelism, dialect: Dialect | None, args: Sequence[str], **
         (SGLANG, ["--port", "80"], ["--port", "80", "--tp-size", "8"]),
         (SGLANG, [], ["--tp-size", "8"]),
         (SGLANG, ["--port"], ["--port", "--tp-size", "8"]),
+        (SGLANG, ["--tp-size"], ["--tp-size", "8"]),
+        (SGLANG, ["--tp-size", "--port", "80"], ["--tp-size", "8", "--port", "80"]),
         (VLLM, ["--tensor_parallel_size=2"], ["--tensor_parallel_size=8"]),
         (VLLM, ["-tp", "2"], ["-tp", "8"]),
         (VLLM, ["--tp-size", "2"], ["--tp-size", "8"]),
