@@ -1,6 +1,6 @@
 """The fit of an engine as its container says it: flags, environment and accelerators."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from omectl.api.accelerator_class import AcceleratorClass
@@ -95,7 +95,7 @@ def engine_fit(
     spread = deployed(line.stated() if line is not None else None, hardware.accelerators, hardware.pods)
     report = estimate(
         facts,
-        spread,
+        _as_loaded(spread, line),
         memory=hardware.memory,
         workload=_workload(line) if line is not None else None,
         size=size,
@@ -103,6 +103,13 @@ def engine_fit(
         gib_per_billion=hardware.gib_per_billion,
     )
     return EngineFit(report, problems_of(spread, divisions_of(facts), hardware.per_node))
+
+
+def _as_loaded(spread: Parallelism, line: CommandLine | None) -> Parallelism:
+    """The spread as the weights are held: experts that data ranks share count as spread over all of them."""
+    if line is None or spread.data == 1 or not line.shares_experts:
+        return spread
+    return replace(spread, expert=max(spread.expert, spread.tensor * spread.data))
 
 
 def spread_for(

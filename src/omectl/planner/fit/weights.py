@@ -42,15 +42,16 @@ def weights_of(shape: Shape) -> Weights:
     width = shape.precision.width if shape.precision is not None else unit
     kept = shape.precision is not None and shape.precision.feed_forward_only
     found = Weights(_ceil(embeddings * unit), _ceil(attention * (unit if kept else width)), _ceil(rest * width))
-    if not shape.quantized or not shape.stored_bytes:
+    if not shape.quantized or not _plausible(shape, found):
         return found
-    missing = shape.stored_bytes - found.total
-    plausible = found.total * 4 <= shape.stored_bytes * 5 and shape.stored_bytes <= shape.parameters * shape.unit
-    return (
-        Weights(found.embeddings, found.attention, found.rest + missing, from_files=True)
-        if (plausible and found.rest + missing >= 0)
-        else found
-    )
+    return Weights(found.embeddings, found.attention, shape.stored_bytes - found.total + found.rest, from_files=True)
+
+
+def _plausible(shape: Shape, found: Weights) -> bool:
+    """Whether the files can hold these weights: at least four fifths of the sum, at most what they take unquantized."""
+    stored = shape.stored_bytes
+    enough = found.total * 4 <= stored * 5 and stored >= found.embeddings + found.attention
+    return enough and stored <= shape.parameters * shape.unit
 
 
 def weights_per_gpu(shape: Shape, weights: Weights, spread: Parallelism) -> int:

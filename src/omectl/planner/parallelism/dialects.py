@@ -19,7 +19,7 @@ class Dialect:
 
     `context`, `sequences`, `memory_share` and `cache_dtype` are read only. With `attention_ranks` on, data ranks lie
     within the tensor-parallel GPUs instead of beside them. Where `expert` is a switch, experts are spread
-    over all ranks.
+    over all ranks. `shares_experts`: data ranks share the experts among them even without it.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Dialect:
     memory_share: Flag | None
     cache_dtype: Flag
     attention_ranks: Flag | None = None
+    shares_experts: bool = False
 
 
 SGLANG: Final = Dialect(
@@ -67,6 +68,7 @@ VLLM: Final = Dialect(
     sequences=Flag(("--max-num-seqs",)),
     memory_share=Flag(("--gpu-memory-utilization",)),
     cache_dtype=Flag(("--kv-cache-dtype",)),
+    shares_experts=True,
 )
 """`--tp`, `--pp` and their `-size` forms are no flags of vLLM; OME rewrites them wherever they stand."""
 

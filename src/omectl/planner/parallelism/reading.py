@@ -73,6 +73,11 @@ class CommandLine:
         share = Fraction(text) if text and _NUMBER.fullmatch(text) else Fraction(0)
         return share if 0 < share <= 1 else None
 
+    @property
+    def shares_experts(self) -> bool:
+        """Whether data ranks hold one set of experts together: vLLM's do, SGLang's only within the tensor's GPUs."""
+        return self.dialect.shares_experts or self.value(self.dialect.attention_ranks) is not None
+
     def stated(self) -> Stated:
         """The parallelism that the flags ask for."""
         dialect = self.dialect

@@ -49,6 +49,22 @@ def test_the_size_is_known_before_it_is_exported() -> None:
     assert found.report.parallelism == Parallelism(tensor=16, gpus_per_pod=8, pods=2)
 
 
+@pytest.mark.parametrize(
+    ("command", "experts"),
+    [
+        ("vllm serve m --data-parallel-size 8", 8),
+        ("vllm serve m --data-parallel-size 4 --tensor-parallel-size 2", 8),
+        ("sglang serve --tp 8 --dp 8 --enable-dp-attention", 8),
+        ("sglang serve --dp 8", 1),
+        ("sglang serve --tp 8 --ep 4", 4),
+    ],
+)
+def test_data_ranks_that_share_experts_hold_a_share_each(command: str, experts: int) -> None:
+    found = fit(command)
+    assert found.report.parallelism.expert == experts
+    assert found.problems == ()
+
+
 def test_an_unknown_engine_is_taken_to_use_all_its_gpus() -> None:
     assert fit("serve").report.parallelism == Parallelism(tensor=8, gpus_per_pod=8)
     assert deployed(None, 8, 2) == Parallelism(tensor=16, gpus_per_pod=8, pods=2)
