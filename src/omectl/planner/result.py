@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from omectl.api.json import JsonObject, JsonValue
 from omectl.planner.fit import EngineFit
@@ -43,8 +44,7 @@ class PlanRefused(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One runtime that was looked at.
 
     `score` is OME's: priority times the weights of format and framework of the entry that matched, 0 without one;

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime, SupportedModelFormat
 from omectl.planner.model import ModelView
@@ -32,8 +32,7 @@ class EntryRules:
     needs_score: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(NamedTuple):
     """One runtime with what speaks against it, and the entry that takes the model (or comes nearest to it)."""
 
     runtime: Runtime

@@ -1,7 +1,7 @@
 """What speaks against a runtime: a code for machines, and words for people."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Code(StrEnum):
@@ -46,8 +46,7 @@ OF_THE_MODEL = frozenset(
 """Codes that say the runtime does not list the model; the others say that it cannot serve it, or not unasked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """One reason against, for machines and in words."""
 
     code: Code

@@ -67,7 +67,7 @@ def common_model(left: SupportedModelFormat, right: SupportedModelFormat) -> Mod
 
 
 def sizes_in_both(left: SizeRange, right: SizeRange) -> list[int]:
-    """Sizes inside both ranges at which their merits might be equal: the ends, the middles, and between these."""
+    """Sizes inside both ranges at which their merits might be equal: the middles, between these, any, and the ends."""
     if left.unreadable or right.unreadable:
         return []
     low = max(left.low or 1, right.low or 1)
@@ -75,8 +75,8 @@ def sizes_in_both(left: SizeRange, right: SizeRange) -> list[int]:
     high = min(highs) if highs else None
     middles = [one.low + one.high for one in (left, right) if one.low is not None and one.high is not None]
     tried = [total // 2 for total in middles] + ([isqrt(middles[0] * middles[1]) // 2] if len(middles) == 2 else [])
-    tried += [low, high if high is not None else max(low, _SOME_SIZE)]
-    return sorted({size for size in tried if low <= size and (high is None or size <= high)})
+    tried += [_SOME_SIZE, low, *highs]
+    return [size for size in dict.fromkeys(tried) if low <= size and (high is None or size <= high)]
 
 
 def of_size(model: ModelView, size: int) -> ModelView:

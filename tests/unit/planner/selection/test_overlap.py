@@ -71,6 +71,10 @@ def test_two_runtimes_that_the_ranking_tells_apart_do_not_overlap(left: Any, rig
     assert overlaps([left, right]) == ()
 
 
+def test_the_sample_of_runtimes_without_a_range_is_of_a_usual_size() -> None:
+    assert overlaps([runtime("a", E0), runtime("b", E0)])[0].sample.size_text == "7B"
+
+
 def test_a_namespaces_runtime_shadows_the_clusters() -> None:
     """D 23: across scopes nothing is ambiguous, yet the cluster's runtime is not reached from there."""
     found = overlaps([runtime("a", entry(priority=9)), runtime("b", E0, namespace=NAMESPACE)])
