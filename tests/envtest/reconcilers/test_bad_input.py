@@ -52,9 +52,7 @@ async def test_facts_stay_when_a_later_download_fails(scene: Scene) -> None:
         assert model["spec"]["modelArchitecture"] == "BertModel"
 
 
-@pytest.mark.parametrize(
-    "mistake", ["unknown model", "unknown runtime", "runtime that does not fit", "runtime removed"]
-)
+@pytest.mark.parametrize("mistake", ["unknown model", "unknown runtime", "runtime disabled", "runtime removed"])
 async def test_a_service_that_runs_keeps_running_through_a_mistake(scene: Scene, mistake: str) -> None:
     model, runtime = await make_model(scene), await make_runtime(scene)
     name = await make_service(scene, model.name, runtime)
@@ -71,7 +69,7 @@ async def test_a_service_that_runs_keeps_running_through_a_mistake(scene: Scene,
         elif mistake == "runtime removed":
             await scene.admin.delete(SERVING_RUNTIMES, runtime, scene.namespace)
         else:
-            other: JsonObject = {"spec": runtime_spec(architecture="OtherModel")}
+            other: JsonObject = {"spec": runtime_spec(disabled=True)}
             await scene.admin.merge_patch(SERVING_RUNTIMES, runtime, other, scene.namespace)
         service = await service_says(scene, name, "False")
         reason = condition(service)["reason"]
