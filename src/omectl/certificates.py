@@ -11,13 +11,18 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME = timedelta(days=7)
 _CLOCK_SKEW = timedelta(minutes=5)
 _RENEWED_AFTER = 2 / 3
+SHORTEST_LIFETIME = _CLOCK_SKEW * (1 / _RENEWED_AFTER - 1)
+"""What lives no longer is due for renewal when it is made: certificates begin in the past."""
+_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 class CertificateInvalid(ValueError):
@@ -138,14 +143,18 @@ def signing_key() -> bytes:
 def read_facts(certificate: bytes) -> Facts:
     """What the first certificate of a PEM text says. Raises CertificateInvalid."""
     found = _certificate(certificate)
+    try:
+        extensions = found.extensions
+    except _UNREADABLE as error:
+        raise CertificateInvalid(f"wanted a certificate with readable extensions, found others ({error})") from error
     names: frozenset[str] = frozenset()
     try:
-        alternative = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        alternative = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names = frozenset(str(name.value) for name in alternative)
     except x509.ExtensionNotFound:
         pass
     try:
-        issuer_key = found.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+        issuer_key = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
     except x509.ExtensionNotFound:
         issuer_key = None
     issued_by = f"{found.issuer.rfc4514_string()}/{(issuer_key or b'').hex()}"
@@ -155,7 +164,7 @@ def read_facts(certificate: bytes) -> Facts:
 def authority_name(certificate: bytes) -> str:
     """What certificates signed by this authority have as `Facts.issued_by`. Raises CertificateInvalid."""
     found = _certificate(certificate)
-    identifier = x509.SubjectKeyIdentifier.from_public_key(found.public_key())
+    identifier = x509.SubjectKeyIdentifier.from_public_key(_public_key(found))
     return f"{found.subject.rfc4514_string()}/{identifier.digest.hex()}"
 
 
@@ -175,7 +184,7 @@ def check_pair(pair: KeyPair) -> Facts:
 
 
 def _check_match(certificate: x509.Certificate, key: _PrivateKey) -> None:
-    if certificate.public_key() != key.public_key():
+    if _public_key(certificate) != key.public_key():
         raise CertificateInvalid("wanted the private key of the certificate, found the key of another one")
 
 
@@ -186,10 +195,17 @@ def _certificate(pem: bytes) -> x509.Certificate:
         raise CertificateInvalid(f"wanted a certificate in PEM, found something else ({error})") from error
 
 
+def _public_key(certificate: x509.Certificate) -> CertificatePublicKeyTypes:
+    try:
+        return certificate.public_key()
+    except _UNREADABLE as error:
+        raise CertificateInvalid(f"wanted a certificate of an RSA or elliptic-curve key, found {error}") from error
+
+
 def _private_key(pem: bytes) -> _PrivateKey:
     try:
         key = serialization.load_pem_private_key(pem, None)
-    except (ValueError, TypeError) as error:
+    except (*_UNREADABLE, TypeError) as error:
         raise CertificateInvalid(f"wanted a private key in PEM without a password, found {error}") from error
     if not isinstance(key, _PrivateKey):
         raise CertificateInvalid(f"wanted an RSA or elliptic-curve key, found {type(key).__name__}")

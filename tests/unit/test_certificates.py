@@ -154,3 +154,39 @@ def test_a_certificate_without_names_of_its_issuer_still_has_facts() -> None:
     builder = builder.serial_number(1).not_valid_before(NOW).not_valid_after(NOW + timedelta(days=1))
     facts = read_facts(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
     assert (facts.names, facts.issued_by) == (frozenset(), "CN=plain/")
+
+
+UNKNOWN_CURVE = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBITCB7KADAgECAhQqSpV20DgkL455Tph7c+qjceQ7zzAKBggqhkjOPQQDAjAM
+MQowCAYDVQQDDAF4MB4XDTI2MTEyODIxMDExMloXDTI2MTIwODIxMDExMlowDDEK
+MAgGA1UEAwwBeDAyMBAGByqGSM49AgEGBSuBBAAGAx4ABJY9b38Guagm7Xvlc+my
+YFmvV52VRSD9soNVAhGjUzBRMB0GA1UdDgQWBBRIo4qVF9sp47ZlJDXqTRw1/BN1
+cjAfBgNVHSMEGDAWgBRIo4qVF9sp47ZlJDXqTRw1/BN1cjAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCAyQAMCECDwCnqaIiAvfdF+v1c8hQ+gIOC8hfSJPcoTbz
+48DsdQM=
+-----END CERTIFICATE-----
+"""
+"""Of a key on secp112r1, made by openssl."""
+BROKEN_NAMES = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBRzCB76ADAgECAhRLAbRg2qK9Fm8McbxlAD8r38p84DAKBggqhkjOPQQDAjAM
+MQowCAYDVQQDDAF4MB4XDTI2MTEyODIxMDExM1oXDTI2MTIwODIxMDExM1owDDEK
+MAgGA1UEAwwBeDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABOojxlgOrjdl+2xu
+TTn79D7J2INWB0nq23usHgOKOeQkdqq3eJvQ6errPoObWmrKo61zQC82/n4XvHdh
+yuaiQV2jLzAtMAwGA1UdEQQFMAOFAQAwHQYDVR0OBBYEFMMEqxHANAW481F16CaW
+R/TmrArUMAoGCCqGSM49BAMCA0cAMEQCIEZ5PFBzL/fbd44Llp28Z0pPSSiaJdLv
+Y2ItZgiSwZRQAiAtcUz/igZGfCXQuEuAKJhYZ2ca7p5kZeOwfqyMqGXL9g==
+-----END CERTIFICATE-----
+"""
+"""With a subjectAltName that is none, made by openssl."""
+
+
+def test_a_certificate_that_only_others_understand_is_refused(authority: CertificateAuthority) -> None:
+    pair = authority.server(["a"])
+    with pytest.raises(CertificateInvalid, match=r"wanted a certificate of an RSA or elliptic-curve key, found Curve"):
+        check_pair(KeyPair(UNKNOWN_CURVE, pair.key))
+    with pytest.raises(CertificateInvalid, match=r"wanted a certificate of an RSA or elliptic-curve key, found Curve"):
+        authority_name(UNKNOWN_CURVE)
+    with pytest.raises(CertificateInvalid, match=r"wanted a certificate with readable extensions, found others \("):
+        read_facts(BROKEN_NAMES)

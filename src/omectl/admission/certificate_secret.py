@@ -7,7 +7,6 @@ issuers, the authority's `ca.key`.
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Protocol
 
 from omectl.admission.rotation import Held
@@ -76,5 +75,5 @@ def secret_with(held: Held, namespace: str, name: str, live: JsonObject | None =
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # of which binascii.Error is one
         return b""

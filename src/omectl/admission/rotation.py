@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from omectl.certificates import (
+    SHORTEST_LIFETIME,
     CertificateAuthority,
     CertificateInvalid,
     Facts,
@@ -27,10 +28,19 @@ AUTHORITY_NAME = "omectl-webhooks"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetimes:
-    """How long certificates are valid. Each is made anew when two thirds of its time are over."""
+    """How long certificates are valid. Each is made anew when two thirds of its time are over.
+
+    Raises ValueError for one that would be due as soon as it is made.
+    """
 
     authority: timedelta = timedelta(days=5 * 365)
     leaf: timedelta = timedelta(days=90)
+
+    def __post_init__(self) -> None:
+        for name, lifetime in (("authority", self.authority), ("leaf", self.leaf)):
+            if lifetime <= SHORTEST_LIFETIME:
+                least_s, found_s = SHORTEST_LIFETIME.total_seconds(), lifetime.total_seconds()
+                raise ValueError(f"wanted a lifetime of the {name} above {least_s:g} s, found {found_s:g} s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ def taken(step: Step, held: Held, hosts: Sequence[str], now: datetime, lifetimes
             return held
         case Step.NEW_AUTHORITY:
             made = CertificateAuthority.made(AUTHORITY_NAME, now=now, lifetime=lifetimes.authority)
-            older = tuple(certificate for certificate in held.bundle if _is_valid(certificate, now))
+            older = tuple(certificate for certificate in held.bundle if _signer(certificate, now))
             return replace(held, authority_key=made.pair.key, bundle=(made.certificate, *older))
         case Step.NEW_LEAF:
             authority = CertificateAuthority(KeyPair(held.bundle[0], held.authority_key))
@@ -119,12 +129,13 @@ def _leaf_problem(held: Held, hosts: Sequence[str], now: datetime) -> str:
     missing = sorted(set(hosts) - facts.names)
     if missing:
         return f"it is not for {', '.join(missing)}"
-    signers = {authority_name(certificate) for certificate in held.bundle if _is_valid(certificate, now)}
+    signers = {_signer(certificate, now) for certificate in held.bundle}
     return "" if facts.issued_by in signers else "no authority of the bundle has signed it"
 
 
-def _is_valid(certificate: bytes, now: datetime) -> bool:
+def _signer(certificate: bytes, now: datetime) -> str:
+    """The name of an authority that is valid now, "" of one that is not."""
     try:
-        return read_facts(certificate).is_valid(now)
+        return authority_name(certificate) if read_facts(certificate).is_valid(now) else ""
     except CertificateInvalid:
-        return False
+        return ""

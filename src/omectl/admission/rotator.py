@@ -41,7 +41,7 @@ class RotatorOptions:
     """Names, lifetimes, and seconds.
 
     `settle_s` is what every API server is given to read a new bundle before a certificate relies on it. `pass_s` limits
-    one pass, `check_s` lies between two, `retry_s` after one that failed.
+    one pass, `check_s` lies between two, `retry_s` after one that failed. Raises ValueError without any host.
     """
 
     namespace: str
@@ -53,6 +53,10 @@ class RotatorOptions:
     check_s: float = 10.0
     retry_s: float = 5.0
     pass_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not self.hosts:
+            raise ValueError("wanted the names under which webhooks are called, found no hosts; see service_hosts")
 
 
 def service_hosts(service: str, namespace: str) -> list[str]:

@@ -171,3 +171,57 @@ def test_steps_end_whatever_is_held(fresh: Held) -> None:
     leaves = [None, fresh.leaf, KeyPair(b"x", b"x")]
     for key, bundle, leaf, published in itertools.product(keys, bundles, leaves, [False, True]):
         settled(Held(key, bundle, leaf), published=published)
+
+
+UNKNOWN_CURVE = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBITCB7KADAgECAhQqSpV20DgkL455Tph7c+qjceQ7zzAKBggqhkjOPQQDAjAM
+MQowCAYDVQQDDAF4MB4XDTI2MTEyODIxMDExMloXDTI2MTIwODIxMDExMlowDDEK
+MAgGA1UEAwwBeDAyMBAGByqGSM49AgEGBSuBBAAGAx4ABJY9b38Guagm7Xvlc+my
+YFmvV52VRSD9soNVAhGjUzBRMB0GA1UdDgQWBBRIo4qVF9sp47ZlJDXqTRw1/BN1
+cjAfBgNVHSMEGDAWgBRIo4qVF9sp47ZlJDXqTRw1/BN1cjAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCAyQAMCECDwCnqaIiAvfdF+v1c8hQ+gIOC8hfSJPcoTbz
+48DsdQM=
+-----END CERTIFICATE-----
+"""
+"""Of a key on secp112r1, made by openssl; valid for ten days from 28 November 2026, 21:01:12 UTC."""
+BROKEN_NAMES = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBRzCB76ADAgECAhRLAbRg2qK9Fm8McbxlAD8r38p84DAKBggqhkjOPQQDAjAM
+MQowCAYDVQQDDAF4MB4XDTI2MTEyODIxMDExM1oXDTI2MTIwODIxMDExM1owDDEK
+MAgGA1UEAwwBeDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABOojxlgOrjdl+2xu
+TTn79D7J2INWB0nq23usHgOKOeQkdqq3eJvQ6errPoObWmrKo61zQC82/n4XvHdh
+yuaiQV2jLzAtMAwGA1UdEQQFMAOFAQAwHQYDVR0OBBYEFMMEqxHANAW481F16CaW
+R/TmrArUMAoGCCqGSM49BAMCA0cAMEQCIEZ5PFBzL/fbd44Llp28Z0pPSSiaJdLv
+Y2ItZgiSwZRQAiAtcUz/igZGfCXQuEuAKJhYZ2ca7p5kZeOwfqyMqGXL9g==
+-----END CERTIFICATE-----
+"""
+"""With a subjectAltName that is none, valid for the same days."""
+THEN = datetime(2026, 11, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("certificate", [UNKNOWN_CURVE, BROKEN_NAMES], ids=["unknown curve", "broken names"])
+def test_an_authority_that_nobody_here_can_read_is_replaced_and_forgotten(certificate: bytes) -> None:
+    key = CertificateAuthority.made(now=THEN).pair.key
+    decision = decided(Held(key, (certificate,), KeyPair(certificate, key)), THEN)
+    assert decision.step is Step.NEW_AUTHORITY
+    assert decision.reason.startswith("it can't be used: wanted")
+    made = taken(Step.NEW_AUTHORITY, Held(key, (certificate,)), HOSTS, THEN, LIFETIMES)
+    assert len(made.bundle) == 1
+    assert certificate not in made.bundle
+
+
+@pytest.mark.parametrize("certificate", [UNKNOWN_CURVE, BROKEN_NAMES], ids=["unknown curve", "broken names"])
+def test_an_older_authority_that_nobody_here_can_read_is_left_aside(certificate: bytes) -> None:
+    held = settled(Held(), THEN)
+    older = Held(held.authority_key, (*held.bundle, certificate), held.leaf)
+    assert decided(older, THEN) == Decision(Step.KEEP)
+
+
+@pytest.mark.parametrize("part", ["authority", "leaf"])
+def test_what_would_be_due_as_soon_as_it_is_made_is_refused(part: str) -> None:
+    with pytest.raises(ValueError, match=f"wanted a lifetime of the {part} above 150 s, found 150 s"):
+        Lifetimes(**{part: timedelta(seconds=150)})
+    shortest = Lifetimes(**{part: timedelta(seconds=151)})
+    made = CertificateAuthority.made(now=NOW, lifetime=getattr(shortest, part))
+    assert read_facts(made.certificate).renew_at > NOW

@@ -416,6 +416,11 @@ async def test_through_five_years_of_faults_what_is_served_is_always_trusted(
     assert len(leaves) >= 5 * 365 // 90
 
 
+def test_a_rotator_needs_a_host() -> None:
+    with pytest.raises(ValueError, match="wanted the names under which webhooks are called, found no hosts"):
+        options(hosts=[])
+
+
 async def test_a_service_is_called_by_these_names() -> None:
     assert service_hosts("hooks", "ome") == ["hooks.ome.svc", "hooks.ome.svc.cluster.local", "hooks.ome"]
 
@@ -457,6 +462,7 @@ def test_a_secret_holds_what_was_put_in() -> None:
     held = Held(authority.pair.key, (authority.certificate, other.certificate), authority.server(["a"]))
     assert held_in(secret_with(held, "ome", "s")) == held
     assert held_in({}) == held_in({"data": {"ca.crt": 1, "tls.key": "%%%"}}) == Held()
+    assert held_in({"data": {"ca.crt": "é", "ca.key": "eA=="}}) == Held(b"x")
     empty = secret_with(Held(), "ome", "s")
     assert empty["data"] == {"ca.crt": "", "ca.key": "", "tls.crt": "", "tls.key": ""}
 
