@@ -154,7 +154,7 @@ def decode_review(body: bytes, content_type: str, kind: str, api_versions: Seque
         raise ReviewInvalid(400, f"wanted a body of kind {kind}, found an empty body", api_versions[0])
     try:
         review = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReviewInvalid(
             400, f"wanted an object of kind {kind} in JSON, found something else: {error}", api_versions[0]
         ) from error

@@ -11,6 +11,7 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,7 @@ from omectl.admission.conversion import (
 from omectl.admission.handlers import AdmissionHandler
 from omectl.admission.review import (
     BODY_LIMIT,
-    AdmissionRequest,
-    AdmissionResponse,
+    Review,
     ReviewInvalid,
     decode_admission,
     encode_admission,
@@ -55,7 +55,10 @@ _CONVERSION_PANICS = metrics.counter(metrics.CONVERSION_PANICS, "Exceptions of c
 
 _LONGEST_S = 30.0
 """The API server waits this long at most for a webhook."""
-_DRAINED = 4 * BODY_LIMIT
+_CONVERSION_LIMIT = 64 * 1024 * 1024
+"""Bytes: a whole page of objects is converted at once, unlike the one object of an admission."""
+_DRAINED = 4
+"""Times the limit that is read at most of what is too large."""
 _TIMEOUT = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)")
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
@@ -184,32 +187,34 @@ async def _measured(
 async def _admission_body(path: str, handler: AdmissionHandler, request: web.Request) -> tuple[int, bytes]:
     """Always 200: what went wrong stands in the response object."""
     try:
-        review = decode_admission(await _read(request), request.headers.get("Content-Type", ""))
+        review = decode_admission(await _read(request, BODY_LIMIT), request.headers.get("Content-Type", ""))
     except ReviewInvalid as error:
         _log.error("admission_unreadable", path=path, error=str(error))
         return 200, encode_admission(error.api_version, error.uid, errored(error.code, str(error)))
-    response = await _judge(path, handler, review.request, _patience_s(request.query.get("timeout", "")))
-    return 200, encode_admission(review.api_version, review.request.uid, response)
+    return 200, await _judge(path, handler, review, _patience_s(request.query.get("timeout", "")))
 
 
-async def _judge(path: str, handler: AdmissionHandler, asked: AdmissionRequest, limit_s: float) -> AdmissionResponse:
+async def _judge(path: str, handler: AdmissionHandler, review: Review, limit_s: float) -> bytes:
+    """The body of the answer: what the handler says, or what went wrong with it."""
+    asked = review.request
+    answer = partial(encode_admission, review.api_version, asked.uid)
     deadline = asyncio.timeout(limit_s)
     try:
         async with deadline:
-            return await handler(asked)
+            return answer(await handler(asked))
     except Exception as error:
         if isinstance(error, TimeoutError) and deadline.expired():
-            return errored(504, f"{path}: wanted a judgement within {limit_s:g} s, found none; try again")
+            return answer(errored(504, f"{path}: wanted a judgement within {limit_s:g} s, found none; try again"))
         text = f"{type(error).__name__}: {error}"
         if is_bug(error):
             _PANICS.inc()
         _log.error("admission_failed", path=path, object=f"{asked.namespace}/{asked.name}", error=text, exc_info=error)
-        return errored(500, f"{path}: the webhook failed: {text}; look at the manager's log")
+        return answer(errored(500, f"{path}: the webhook failed: {text}; look at the manager's log"))
 
 
 async def _conversion_body(path: str, versions: HubAndSpokes, request: web.Request) -> tuple[int, bytes]:
     try:
-        asked = decode_conversion(await _read(request), request.headers.get("Content-Type", ""))
+        asked = decode_conversion(await _read(request, _CONVERSION_LIMIT), request.headers.get("Content-Type", ""))
     except ReviewInvalid as error:
         _log.error("conversion_unreadable", path=path, error=str(error))
         return error.code, conversion_failure(error.api_version, error.uid, str(error))
@@ -226,25 +231,29 @@ def _crashed(path: str, asked: ConversionRequest, error: Exception) -> bytes:
     return conversion_failure(asked.api_version, asked.uid, f"{path}: the conversion failed: {text}")
 
 
-async def _read(request: web.Request) -> bytes:
-    """The whole body. Raises ReviewInvalid: with code 413 when it is too large, with 400 when it does not come.
+async def _read(request: web.Request, limit: int) -> bytes:
+    """The whole body. Raises ReviewInvalid: with code 413 above `limit` bytes, with 400 when it does not come.
 
     What is too large is read on and thrown away, within bounds: who still writes would not read the answer.
     """
+    from aiohttp import web
+
     pieces: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(_LONGEST_S):
             async for piece in request.content.iter_any():
                 size += len(piece)
-                if size <= BODY_LIMIT:
+                if size <= limit:
                     pieces.append(piece)
-                elif size > _DRAINED:
+                elif size > _DRAINED * limit:
                     break
     except TimeoutError as error:
         raise ReviewInvalid(400, f"wanted the whole body within {_LONGEST_S:g} s, found {size} bytes") from error
-    if size > BODY_LIMIT:
-        raise ReviewInvalid(413, f"wanted a review of at most {BODY_LIMIT} bytes, found a larger one")
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raise ReviewInvalid(400, f"wanted a whole body, found after {size} bytes: {error}") from error
+    if size > limit:
+        raise ReviewInvalid(413, f"wanted a review of at most {limit} bytes, found a larger one")
     return b"".join(pieces)
 
 

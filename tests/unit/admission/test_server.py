@@ -26,7 +26,7 @@ from omectl.admission import (
     allowed,
 )
 from omectl.admission.review import BODY_LIMIT
-from omectl.admission.server import _patience_s
+from omectl.admission.server import _CONVERSION_LIMIT, _patience_s
 from omectl.certificates import CertificateAuthority, KeyPair
 from omectl.kube.errors import ConnectionFailed
 from omectl.manager import AddressUnavailable, CertificateUnavailable, Group, ServingCertificate
@@ -157,9 +157,14 @@ def test_a_path_is_registered_once(source: Given) -> None:
         ({"data": b"", "headers": {"Content-Type": "application/json"}}, "found an empty body"),
         ({"data": b"{}", "headers": {"Content-Type": "text/plain"}}, "found 'text/plain'"),
         ({"data": b"{", "headers": {"Content-Type": "application/json"}}, "found something else"),
+        ({"data": b'{"a":' * 100_000, "headers": {"Content-Type": "application/json"}}, "found something else"),
+        (
+            {"data": b"no gzip", "headers": {"Content-Type": "application/json", "Content-Encoding": "gzip"}},
+            "wanted a whole body, found after 0 bytes: 400, message",
+        ),
         ({"json": review("v2")}, "found 'AdmissionReview' of 'admission.k8s.io/v2'"),
     ],
-    ids=["empty", "content type", "no JSON", "version"],
+    ids=["empty", "content type", "no JSON", "too deep", "no gzip", "version"],
 )
 async def test_what_cannot_be_read_is_answered_by_a_response_of_400(
     source: Given, session: aiohttp.ClientSession, logged: list[Any], sent: Any, problem: str
@@ -253,22 +258,32 @@ async def test_a_body_that_stops_coming_is_given_up(
     assert status == {"code": 400, "message": "wanted the whole body within 0.05 s, found 1 bytes"}
 
 
-async def test_a_caller_that_hangs_up_within_the_body_leaves_nothing_behind(
-    source: Given, session: aiohttp.ClientSession
+async def test_a_caller_that_hangs_up_within_the_body_is_said_to_and_leaves_nothing_behind(
+    source: Given, session: aiohttp.ClientSession, logged: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     server = server_of(source)
-    server.register("/here", yes)
+    server.register("/hung-up", yes)
     async with running(server):
         host, _, port = server.url.removeprefix("https://").rpartition(":")
         anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
         _, writer = await asyncio.open_connection(host, int(port), ssl=anyone)
-        writer.write(b"POST /here HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+        writer.write(
+            b"POST /hung-up HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+        )
         await writer.drain()
-        await asyncio.sleep(0.02)
+        async with asyncio.timeout(5.0):
+            while not sample("controller_runtime_webhook_requests_in_flight", webhook="/hung-up"):
+                await asyncio.sleep(0.001)
         writer.transport.abort()
-        await asyncio.sleep(0.02)
-        assert (await post(session, server.url + "/here", json=review()))[0] == 200
+        async with asyncio.timeout(5.0):
+            while sample("controller_runtime_webhook_requests_in_flight", webhook="/hung-up"):
+                await asyncio.sleep(0.001)
+        assert (await post(session, server.url + "/hung-up", json=review()))[0] == 200
+    assert [entry["error"] for entry in logged if entry["event"] == "admission_unreadable"] == [
+        "wanted a whole body, found after 1 bytes: Connection lost"
+    ]
+    assert "Error handling request" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -298,6 +313,23 @@ async def test_an_exception_is_answered_by_500_and_counted_when_nobody_designed_
     assert sample("controller_runtime_webhook_panics_total") == before + 2 * panics
     failed = [entry for entry in logged if entry["event"] == "admission_failed"]
     assert [(entry["object"], entry["exc_info"]) for entry in failed] == [("ns/a", error)] * 2
+
+
+async def test_an_answer_that_is_no_json_is_a_failure_of_the_webhook(
+    source: Given, session: aiohttp.ClientSession
+) -> None:
+    async def handler(request: AdmissionRequest) -> AdmissionResponse:
+        return allowed(patch=[{"op": "add", "path": "/a", "value": object()}])  # type: ignore[dict-item]
+
+    server = server_of(source)
+    server.register("/here", handler)
+    before = sample("controller_runtime_webhook_panics_total")
+    async with running(server):
+        status, answer = await post(session, server.url + "/here", json=review())
+    assert status == 200
+    assert answer["response"]["status"]["code"] == 500
+    assert answer["response"]["status"]["message"].startswith("/here: the webhook failed: TypeError: ")
+    assert sample("controller_runtime_webhook_panics_total") == before + 1
 
 
 async def test_a_handler_has_as_long_as_the_server_waits(source: Given, session: aiohttp.ClientSession) -> None:
@@ -431,10 +463,29 @@ async def test_a_conversion_that_crashes_fails_and_is_counted(
     assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == ["conversion_failed"]
 
 
-@pytest.mark.parametrize(("body", "code"), [(b"{", 400), (b" " * (BODY_LIMIT + 1), 413)], ids=["no JSON", "too large"])
+async def test_a_page_of_objects_may_be_larger_than_an_admission(source: Given, session: aiohttp.ClientSession) -> None:
+    server = server_of(source)
+    same = Spoke(lambda obj: obj, lambda obj: obj)
+    server.register_conversion("/convert", HubAndSpokes("ome.io", "Thing", "v1", {"v1alpha1": same}))
+    request = CONVERSION["request"]
+    objects = [{**request["objects"][0], "spec": "x" * BODY_LIMIT}] * 2
+    body = json.dumps({**CONVERSION, "request": {**request, "objects": objects}}).encode()
+    headers = {"Content-Type": "application/json"}
+    async with running(server):
+        status, answer = await post(session, server.url + "/convert", data=io.BytesIO(body), headers=headers)
+    assert status == 200
+    assert [len(obj["spec"]) for obj in answer["response"]["convertedObjects"]] == [BODY_LIMIT] * 2
+
+
+def test_a_page_of_objects_is_bounded() -> None:
+    assert _CONVERSION_LIMIT == 64 * 1024 * 1024
+
+
+@pytest.mark.parametrize(("body", "code"), [(b"{", 400), (b" " * 1001, 413)], ids=["no JSON", "too large"])
 async def test_a_conversion_that_cannot_be_read_is_refused_by_its_http_status(
-    source: Given, session: aiohttp.ClientSession, body: bytes, code: int
+    source: Given, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, body: bytes, code: int
 ) -> None:
+    monkeypatch.setattr("omectl.admission.server._CONVERSION_LIMIT", 1000)
     server = server_of(source)
     server.register_conversion("/convert", HubAndSpokes("ome.io", "Thing", "v1", {}))
     async with running(server):
@@ -468,8 +519,9 @@ async def test_it_says_why_it_is_not_ready_and_serves_once_there_is_a_certificat
     server.register("/here", yes)
     assert server.problem() == "the webhook server has not been started"
     task = asyncio.ensure_future(server.run())
-    while server.problem() == "the webhook server has not been started":
-        await asyncio.sleep(0)
+    async with asyncio.timeout(5.0):
+        while server.problem() == "the webhook server has not been started":
+            await asyncio.sleep(0)
     assert server.problem() == "waiting for a certificate: no Secret yet"
     assert server.url == ""
     source.pair = authority.server(["127.0.0.1"])
