@@ -1,7 +1,7 @@
 """What a scrape says about informers; nothing is counted on the event path."""
 
 from collections.abc import Iterator
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -16,15 +16,15 @@ class InformerCollector(Collector):
     """Reads every living informer."""
 
     def __init__(self) -> None:
-        self._informers: WeakSet[Informer] = WeakSet()
+        self._informers: WeakKeyDictionary[Informer, None] = WeakKeyDictionary()
 
     def add(self, informer: Informer) -> None:
         """Include an informer for as long as it lives."""
-        self._informers.add(informer)
+        self._informers[informer] = None
 
     def remove(self, informer: Informer) -> None:
         """Leave an informer out from now on, though it lives."""
-        self._informers.discard(informer)
+        self._informers.pop(informer, None)
 
     def collect(self) -> Iterator[Metric]:
         """The series of all informers; of two with one name the newer one counts."""

@@ -204,12 +204,12 @@ class InformerFactory:
         else:
             return
         COLLECTOR.remove(informer)
+        informer.close()  # also one that waits for its start, or whose task is cancelled before its first step
         task = self._tasks.pop(informer, None)
         if task is not None:
             task.cancel()
-        else:
+        elif informer in self._unstarted:
             self._unstarted.remove(informer)
-            informer.close()
 
     async def wait_for_sync(self, timeout_s: float, informers: Iterable[Informer] | None = None) -> None:
         """Until all informers (or the given ones) are synced or their kind is known absent. Raises CacheNotSynced."""

@@ -81,8 +81,8 @@ def scopes_of(
 ) -> tuple[Scope, ...]:
     """The collections that hold what is cached of a kind, one per namespace.
 
-    `namespace` (None: those of the settings) and `objects` come from the caller and win. Raises ValueError where a kind
-    that has no namespaces is given some.
+    `namespace` (None: those of the settings) and `objects` come from the caller and win; a kind that has no namespaces
+    passes over the caller's and the process's. Raises ValueError where its own settings have some.
     """
     settings = options.of(kind)
     if not kind.namespaced:

@@ -95,3 +95,12 @@ async def test_an_informer_that_is_gone_or_removed_is_not_shown(source) -> None:
     collector.remove(kept)
     gc.collect()
     assert [sample for family in collector.collect() for sample in family.samples] == []
+
+
+async def test_of_informers_with_one_name_the_newest_is_shown(source) -> None:
+    collector = InformerCollector()
+    all_of_them = [Informer(DEPLOYMENTS, source) for _ in range(20)]
+    for number, informer in enumerate(all_of_them):
+        informer.mirrors[0].bookmark(str(number))
+        collector.add(informer)
+    assert gauges(collector)["informer_store_resource_version"] == {LABELS: 19.0}

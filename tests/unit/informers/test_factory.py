@@ -403,6 +403,27 @@ async def test_one_that_never_started_is_removed_with_its_handlers(factory: Info
         await gone.run()
 
 
+async def test_one_whose_task_has_not_begun_is_removed_with_its_handlers(factory: InformerFactory, run) -> None:
+    await run(factory)
+    gone = factory.informer(SECRETS)
+    registration = gone.add_handler(Told())
+    while gone not in factory._tasks:
+        await asyncio.sleep(0)
+    factory.remove(gone)
+    assert gone.is_stopped
+    with pytest.raises(RegistrationEnded):
+        await registration.wait_synced()
+
+
+async def test_one_that_ended_with_the_factory_is_removed(factory: InformerFactory, run) -> None:
+    gone = factory.informer(SECRETS)
+    task = await run(factory)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    factory.remove(gone)
+    assert factory.informers == ()
+
+
 async def test_one_of_another_factory_is_left_alone(factory: InformerFactory, sources: Sources, run) -> None:
     other = InformerFactory(None, source=sources)  # type: ignore[arg-type]
     mine = factory.informer(SECRETS)
