@@ -5,6 +5,7 @@ With a `ServingCertificate` a server speaks TLS (HTTP/1.1), with an `AccessFilte
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,6 +14,7 @@ import structlog
 
 from omectl import metrics
 from omectl.api.json import JsonObject
+from omectl.listening import stop_listening
 from omectl.manager.access import AccessFilter
 from omectl.manager.errors import ManagerError
 from omectl.manager.probes import Answer, Checks
@@ -100,6 +102,7 @@ class HttpServer:
         self._flag = flag
         self._routes: dict[tuple[str, str], RequestHandler] = {}
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
         self._bound: tuple[str, int] | None = None
         self._listens_at = parse_address(address, flag)
         self._listener: socket.socket | None = None
@@ -197,28 +200,33 @@ class HttpServer:
         )
         await self._runner.setup()
         try:
-            await self._site(self._runner, context).start()
+            self._server = await self._listen(self._runner, context)
         except OSError as error:
             await self.stop()
             raise AddressUnavailable(self._wanted, self._flag, error) from error
-        bound = self._runner.addresses[0]
+        bound = self._server.sockets[0].getsockname()
         self._bound = (str(bound[0]), int(bound[1]))
         _log.info("listening", server=self.name, url=self.url)
 
-    def _site(self, runner: web.AppRunner, context: ssl.SSLContext | None) -> web.BaseSite:
-        from aiohttp import web
-
+    async def _listen(self, runner: web.AppRunner, context: ssl.SSLContext | None) -> asyncio.Server:
+        loop, answers = asyncio.get_running_loop(), runner.server
+        assert answers is not None  # the runner is set up
         if self._listener is not None:
-            return web.SockSite(runner, self._listener, ssl_context=context)
+            return await loop.create_server(answers, sock=self._listener, ssl=context)
         assert self._listens_at is not None  # else it is off
         host, port = self._listens_at
-        return web.TCPSite(runner, host, port, ssl_context=context)
+        return await loop.create_server(answers, host, port, ssl=context)
 
     async def stop(self) -> None:
         """Stop listening and end the open connections."""
         runner, self._runner, self._bound = self._runner, None, None
-        if runner is not None:
-            await runner.cleanup()
+        server, self._server = self._server, None
+        try:
+            if server is not None:
+                await stop_listening(server)
+        finally:
+            if runner is not None:
+                await runner.cleanup()
 
 
 def _guarded(guard: AccessFilter) -> Middleware:

@@ -1,8 +1,11 @@
 """The hub's protocol, byte by byte, with a plain HTTP client."""
 
 import asyncio
+import gc
 import hashlib
+import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -237,3 +240,15 @@ async def test_the_server_closes_while_a_client_is_slow(tiny: Path, http: aiohtt
         await answer.content.readany()
     with pytest.raises(aiohttp.ClientError):
         await answer.read()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_what_was_accepted_at_the_last_moment_is_closed_too(tiny: Path, turns: int) -> None:
+    async with HubServer({"org/tiny": tiny}) as hub:
+        clients = [socket.create_connection(("127.0.0.1", hub.port), timeout=5) for _ in range(5)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    for client in clients:
+        with client, suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+    gc.collect()

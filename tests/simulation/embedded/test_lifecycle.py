@@ -1,5 +1,6 @@
 """What the embedded server does by itself: definitions, garbage, namespaces, and changes made past HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ from omectl.api.resource import ResourceKind
 from omectl.kube.client import Client
 from omectl.kube.discovery import Discovery
 from omectl.kube.errors import NotFound
+from omectl.kube.listing import WatchOptions
 from omectl.kube.owners import metadata_of, owner_reference
 from omectl.kube.resources import CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, SECRETS
 from omectl.local import crds
@@ -130,6 +132,33 @@ async def test_a_kind_goes_with_its_definition_and_its_objects_too(
     assert missing.value.kind_is_missing
     assert embedded_server.objects(GADGETS) == []
     assert not await Discovery(embedded_client).has(GADGETS)
+
+
+async def test_a_version_that_a_definition_no_longer_serves_ends_its_watches_alone(
+    embedded_server: EmbeddedServer, embedded_client: Client
+) -> None:
+    await crds.install(embedded_client, [definition("v1", "v2")], timeout_s=5)
+    async with asyncio.TaskGroup() as group:
+        watching = [group.create_task(_watched(embedded_client, kind)) for kind in (GADGETS, GADGETS_V2)]
+        async with asyncio.timeout(5):
+            while embedded_server.watches() < 2:
+                await asyncio.sleep(0.005)
+        live = await embedded_client.get(CUSTOM_RESOURCE_DEFINITIONS, "gadgets.example.org")
+        live["spec"]["versions"].pop()
+        await embedded_client.replace(CUSTOM_RESOURCE_DEFINITIONS, live)
+        assert (embedded_server.watches(GADGETS), embedded_server.watches(GADGETS_V2)) == (1, 0)
+        embedded_server.put(gadget("a"))
+        embedded_server.drop_watches()
+    assert [len(task.result()) for task in watching] == [1, 0]
+
+
+async def _watched(client: Client, kind: ResourceKind) -> list[bytes]:
+    """What a watch says until it ends."""
+    found: list[bytes] = []
+    async with asyncio.timeout(10), client.watch(kind, "", WatchOptions(timeout_s=60)) as batches:
+        async for lines in batches:
+            found += lines
+    return found
 
 
 async def test_put_takes_the_status_counts_the_generation_and_keeps_the_identity(

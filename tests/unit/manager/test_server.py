@@ -2,8 +2,10 @@
 
 import asyncio
 import errno
+import gc
 import socket
 import ssl
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -318,3 +320,18 @@ async def test_a_connection_on_which_no_whole_request_comes_is_closed_when_the_i
 def test_the_times_of_a_server_are_bounded_unless_told_otherwise() -> None:
     server: Any = HttpServer("test", "127.0.0.1:0", "--flag")
     assert (server._idle_s, server._shutdown_s) == (90.0, 2.0)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_what_was_accepted_at_the_last_moment_is_closed_too(turns: int) -> None:
+    server = HttpServer("late", "127.0.0.1:0", "--late")
+    await server.start()
+    assert server.address is not None
+    clients = [socket.create_connection(server.address, timeout=5) for _ in range(5)]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await server.stop()
+    for client in clients:
+        with client, suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+    gc.collect()

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from omectl.api.resource import ResourceKind
 from omectl.local.embedded import discovery, statuses
 from omectl.local.embedded.faults import Action, Delay, DoThenReset, FaultScript, HalfOpen, Refuse, Reset, Say, Stream
 from omectl.local.embedded.lifecycle import Lifecycle
@@ -46,6 +47,22 @@ class Handler:
         self._connections: set[asyncio.Transport] = set()
         self._moved = asyncio.Event()
         storage.listen(self._on_change)
+        lifecycle.listen(self.end_watches)
+
+    def end_watches(self, kind: ResourceKind | None = None, closing: Closing = Closing.CLEAN) -> int:
+        """End the open watches of a kind, or all; returns how many."""
+        watchers = self.open_watches(kind)
+        for watcher in watchers:
+            watcher.close(closing)
+        return len(watchers)
+
+    def open_watches(self, kind: ResourceKind | None = None) -> list[Watcher]:
+        """The watches of a kind, or all, that nobody has ended."""
+        return [
+            watcher
+            for watcher in self.watchers
+            if watcher.closing is None and kind in {None, watcher.representation.served.kind}
+        ]
 
     def reset_all(self) -> None:
         """Reset every connection on which something is being answered."""

@@ -5,11 +5,12 @@ Called after each write, never from within one, so that every change is told to 
 
 import copy
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from omectl.api.document import as_object, as_objects, as_text, as_texts
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.resource import ObjectKey
+from omectl.api.resource import ObjectKey, ResourceKind
 from omectl.clock import format_time
 from omectl.kube.owners import metadata_of, references_of, uid_of
 from omectl.local.embedded import objects
@@ -31,7 +32,12 @@ class Lifecycle:
         self._options = options
         self._pending: deque[Change] = deque()
         self._of_definition: dict[str, list[ServedKind]] = {}
+        self._listeners: list[Callable[[ResourceKind], object]] = []
         storage.listen(self._pending.append)
+
+    def listen(self, listener: Callable[[ResourceKind], object]) -> None:
+        """Tell `listener` of every kind that a definition no longer brings, once its objects are gone."""
+        self._listeners.append(listener)
 
     def settle(self) -> None:
         """Do everything that the changes so far, and those made here, call for."""
@@ -54,6 +60,7 @@ class Lifecycle:
                 self._registry.remove(served.kind)
                 for key in list(self._storage.state(served.shelf)):
                     self._storage.commit(served.shelf, key, None)
+            self._withdrawn(before)
             return
         kinds = kinds_of_definition(change.after.obj)
         for served in before:
@@ -61,7 +68,14 @@ class Lifecycle:
         for served in kinds:
             self._registry.add(served)
         self._of_definition[stored.key.name] = kinds
+        still = {served.kind for served in kinds}
+        self._withdrawn([served for served in before if served.kind not in still])
         self._establish(change.after)
+
+    def _withdrawn(self, gone: list[ServedKind]) -> None:
+        for served in gone:
+            for listener in self._listeners:
+                listener(served.kind)
 
     def _establish(self, stored: Stored) -> None:
         spec = as_object(stored.obj.get("spec"))

@@ -16,6 +16,7 @@ from aiohttp import web
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey, ResourceKind, key_of
 from omectl.kube.credentials import ClientConfig
+from omectl.listening import stop_listening
 from omectl.local.embedded import objects
 from omectl.local.embedded.faults import FaultScript, Refuse
 from omectl.local.embedded.handler import Handler
@@ -25,7 +26,7 @@ from omectl.local.embedded.options import EmbeddedOptions
 from omectl.local.embedded.requests import RecordedRequest
 from omectl.local.embedded.served_kind import KindRegistry, ServedKind, built_in_kinds, served_kind
 from omectl.local.embedded.storage import Storage
-from omectl.local.embedded.watchers import Closing, Watcher
+from omectl.local.embedded.watchers import Closing
 from omectl.local.ports import free_port
 
 _HOST: Final = "127.0.0.1"
@@ -51,6 +52,7 @@ class EmbeddedServer:
         self._lifecycle = Lifecycle(self._storage, self._registry, self._options)
         self._handler = Handler(self._storage, self._registry, self._lifecycle, self._options)
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
         self._port = self._options.port
         for kind in kinds:
             self.serve(kind)
@@ -101,8 +103,9 @@ class EmbeddedServer:
         application.router.add_route("*", "/{path:.*}", self._handler.answer)
         runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
         await runner.setup()
+        assert runner.server is not None
         try:
-            await web.TCPSite(runner, _HOST, self._port).start()
+            self._server = await asyncio.get_running_loop().create_server(runner.server, _HOST, self._port)
         except BaseException:
             await runner.cleanup()
             raise
@@ -110,9 +113,14 @@ class EmbeddedServer:
 
     async def stop(self) -> None:
         """Listen no more and reset every connection; connecting is refused until the next `start`. Objects stay."""
-        self._handler.reset_all()
-        if self._runner is not None:
-            runner, self._runner = self._runner, None
+        runner, self._runner = self._runner, None
+        server, self._server = self._server, None
+        if runner is None or server is None:
+            return
+        try:
+            await stop_listening(server)
+        finally:
+            self._handler.reset_all()
             await runner.cleanup()
 
     async def restart(self, initializing_s: float = 0.0) -> None:
@@ -193,41 +201,31 @@ class EmbeddedServer:
 
     def watches(self, kind: ResourceKind | None = None) -> int:
         """How many watches are open."""
-        return len(self._watchers_of(kind))
+        return len(self._handler.open_watches(kind))
 
     def drop_watches(self, kind: ResourceKind | None = None, *, reset: bool = False) -> int:
         """End open watches, cleanly or by a reset; returns how many. They see nothing of what comes later."""
-        watchers = self._watchers_of(kind)
-        for watcher in watchers:
-            watcher.close(Closing.RESET if reset else Closing.CLEAN)
-        return len(watchers)
+        return self._handler.end_watches(kind, Closing.RESET if reset else Closing.CLEAN)
 
     def send_bookmarks(self, kind: ResourceKind | None = None) -> None:
         """Send a bookmark on open watches, whether they asked for bookmarks or not."""
-        for watcher in self._watchers_of(kind):
+        for watcher in self._handler.open_watches(kind):
             watcher.bookmark(self._storage.version)
 
     def send_line(self, line: bytes, kind: ResourceKind | None = None) -> None:
         """Send any bytes on open watches; a newline makes them a line."""
-        for watcher in self._watchers_of(kind):
+        for watcher in self._handler.open_watches(kind):
             watcher.inject(line)
 
     def fail_watches(self, refuse: Refuse, kind: ResourceKind | None = None) -> None:
         """End open watches with an ERROR event that carries this Status."""
         body = refuse.refusal().body
-        for watcher in self._watchers_of(kind):
+        for watcher in self._handler.open_watches(kind):
             watcher.fail(body)
 
     def requests_for(self, kind: ResourceKind, verb: str | None = None) -> list[RecordedRequest]:
         """The requests about a kind so far."""
         return [request for request in self.requests if request.kind == kind and verb in {None, request.verb}]
-
-    def _watchers_of(self, kind: ResourceKind | None) -> list[Watcher]:
-        return [
-            watcher
-            for watcher in self._handler.watchers
-            if watcher.closing is None and (kind is None or watcher.representation.served.kind == kind)
-        ]
 
 
 def _namespace(name: str) -> JsonObject:

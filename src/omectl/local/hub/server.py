@@ -1,5 +1,6 @@
 """The hub server: routes, admission, and what is counted."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from anyio import to_thread
 
 from omectl.api.json import JsonValue
 from omectl.api.storage_uri import DEFAULT_REVISION
+from omectl.listening import stop_listening
 from omectl.local.hub import refusals
 from omectl.local.hub.content import Delivery, open_unchanged, send
 from omectl.local.hub.digests import DigestsClosedError
@@ -61,6 +63,7 @@ class HubServer:
         self._faults = FaultPlan(self._options.faults)
         self._traffic = Traffic()
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
         self._port = 0
         self._routes: tuple[tuple[re.Pattern[str], str, Handler], ...] = (
             (_LINK, "GET HEAD", self._serve_link),
@@ -76,22 +79,28 @@ class HubServer:
         application.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
         await self._runner.setup()
+        loop, answers = asyncio.get_running_loop(), self._runner.server
+        assert answers is not None
         try:
-            site = web.TCPSite(self._runner, self._options.host, self._options.port)
-            await site.start()
+            self._server = await loop.create_server(answers, self._options.host, self._options.port)
         except BaseException:
             await self._runner.cleanup()
             raise
-        self._port = self._runner.addresses[0][1]
+        self._port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._library.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        runner, self._runner = self._runner, None
+        server, self._server = self._server, None
+        if runner is None or server is None:
+            return
+        try:
+            await stop_listening(server)
+        finally:
+            await runner.cleanup()
 
     @property
     def port(self) -> int:
