@@ -288,6 +288,41 @@ async def test_an_error_event_ends_open_watches(embedded_server: EmbeddedServer,
     assert b'"message":"broken","reason":"InternalError","code":500' in line
 
 
+async def test_an_end_comes_after_what_was_said_while_a_slow_stream_was_busy(
+    embedded_server: EmbeddedServer, embedded_client: Client
+) -> None:
+    embedded_server.faults.next(Stream(bytes_per_s=4000), verb="watch")
+    async with asyncio.TaskGroup() as group:
+        options = WatchOptions(resource_version=embedded_server.resource_version, timeout_s=60)
+        watching = group.create_task(lines_of(embedded_client, options))
+        await until(embedded_server, 1)
+        embedded_server.put({**widget("a"), "spec": {"text": "x" * 1000}})
+        (watcher,) = embedded_server._handler.watchers
+        async with asyncio.timeout(5):
+            while watcher._lines:  # until the stream has taken what it now sends
+                await asyncio.sleep(0)
+        embedded_server.put(widget("b"))
+        embedded_server.fail_watches(Refuse(410, "Expired"))
+    assert [line[:16] for line in watching.result()] == [b'{"type":"ADDED",'] * 2 + [b'{"type":"ERROR",']
+
+
+async def test_a_bookmark_that_is_due_comes_before_the_end_also_when_the_server_was_held_up() -> None:
+    options = EmbeddedOptions(bookmark_interval_s=0.3, bookmark_before_timeout_s=0.4)
+    async with (
+        EmbeddedServer([WIDGETS], options) as server,
+        Client(server.config) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        watch = WatchOptions(resource_version=server.resource_version, timeout_s=1)
+        watching = group.create_task(lines_of(client, watch))
+        await until(server, 1)
+        server.put(widget("a"))
+        await asyncio.sleep(0.05)
+        time.sleep(1.1)  # the loop stands still
+    types = [line.split(b'"')[3] for line in watching.result()]
+    assert types == [b"ADDED", b"BOOKMARK", b"BOOKMARK"]
+
+
 async def test_bookmarks_and_any_bytes_can_be_sent_at_will(
     embedded_server: EmbeddedServer, embedded_client: Client
 ) -> None:
@@ -334,7 +369,7 @@ async def test_a_bounded_history_forgets_its_oldest_changes() -> None:
 
 
 async def test_requests_are_put_off_while_a_restarted_server_fills_its_caches(embedded_server: EmbeddedServer) -> None:
-    await embedded_server.restart(initializing_s=1.0)
+    await embedded_server.restart(initializing_s=60.0)
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{embedded_server.address}/api/v1/configmaps") as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
@@ -348,6 +383,7 @@ async def test_requests_are_put_off_while_a_restarted_server_fills_its_caches(em
                 "details": {"retryAfterSeconds": 1},
                 "code": 429,
             }
+        await embedded_server.restart(initializing_s=0.2)
         async with asyncio.timeout(10):
             while (await _status(session, embedded_server)) != 200:
                 await asyncio.sleep(0.05)

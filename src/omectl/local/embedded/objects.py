@@ -101,9 +101,10 @@ def updated(served: ServedKind, old: Stored, obj: JsonObject, *, status_only: bo
         metadata = copy.copy(before)
         if fields is not None:
             metadata["managedFields"] = fields
-        obj = {**old.obj, "metadata": metadata, **({"status": obj["status"]} if "status" in obj else {})}
-        if "status" not in obj or obj.get("status") is None:
-            obj.pop("status", None)
+        status = obj.get("status")
+        obj = {**old.obj, "metadata": metadata, "status": status}
+        if status is None:
+            del obj["status"]
         return _typed(served, obj)
     metadata["name"] = name
     for field in _KEPT:

@@ -75,6 +75,11 @@ class RecordedRequest:
         """A header; "" when it is not there."""
         return self.headers.get(name.lower(), "")
 
+    @property
+    def media_type(self) -> str:
+        """The form of the body, without parameters such as a character set; "" when it is not said."""
+        return self.header("content-type").partition(";")[0].strip().lower()
+
 
 def find_place(registry: KindRegistry, path: str) -> Place | None:
     """The place that a path names; None when it names no resource. Raises Refusal (404) for what is not served."""
@@ -120,17 +125,17 @@ def _is_true(value: str) -> bool:
     return value.lower() not in {"0", "false"}
 
 
-def decode_body(body: bytes, content_type: str, kind: str) -> JsonObject:
+def decode_body(body: bytes, media_type: str, kind: str) -> JsonObject:
     """The object in a body. Raises Refusal (400, 415)."""
-    if content_type in _YAML_TYPES:
+    if media_type in _YAML_TYPES:
         try:
             decoded: JsonValue = yaml.safe_load(body)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
             raise statuses.bad_request(f"error decoding YAML: {error}") from error
-    elif content_type in _JSON_TYPES:
+    elif media_type in _JSON_TYPES:
         try:
             decoded = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _unrecognized(kind, body, str(error)) from error
     else:
         raise statuses.unsupported_media_type(ACCEPTED)

@@ -1,6 +1,7 @@
 """One open watch on its connection: lines, bookmarks, the end, and what was scripted to go wrong with it."""
 
 import asyncio
+import math
 from collections.abc import Iterator
 
 from aiohttp import web
@@ -39,28 +40,31 @@ class WatchStream:
         await response.prepare(request)
         for line in self._fault.inject:
             await self._write(response, line)
-        bookmarks = self._bookmark_times()
+        started = asyncio.get_running_loop().time()
+        ends = started + self._opened.timeout_s
+        bookmarks = self._bookmark_times(started)
         next_bookmark = next(bookmarks)
-        ends = asyncio.get_running_loop().time() + self._opened.timeout_s
         quiet_since = self._storage.moved(self._watcher.resource)
         first = True
         while True:
             self._wake.clear()
-            for line in self._watcher.take():
+            taken = self._watcher.take()
+            for line in taken:
                 if self._sent == self._fault.end_after:
                     return await self._end_early(request, response, line)
                 await self._write(response, line)
                 self._sent += 1
             if self._watcher.closing is not None:
+                if taken:
+                    continue  # more may have come while these were written
                 if self._watcher.closing is Closing.RESET:
                     reset(request.transport)
                 return await self._end(response)
             if self._sent == self._fault.end_after and not self._fault.cut:
                 return await self._end_early(request, response, b"")
             now = asyncio.get_running_loop().time()
-            if now >= ends:
-                return await self._end(response)
             if now >= next_bookmark:
+                # Before the end, which a process that was held up may find due as well.
                 moved = self._storage.moved(self._watcher.resource)
                 # As the real server does: the first one is left out when there is nothing new to say.
                 if not (first and moved == quiet_since):
@@ -68,15 +72,16 @@ class WatchStream:
                 first = False
                 next_bookmark = next(bookmarks)
                 continue
+            if now >= ends:
+                return await self._end(response)
             try:
                 async with asyncio.timeout_at(min(ends, next_bookmark)):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
-    def _bookmark_times(self) -> Iterator[float]:
+    def _bookmark_times(self, started: float) -> Iterator[float]:
         """When bookmarks are due: regularly, once shortly before the end, never without having been asked for."""
-        started = asyncio.get_running_loop().time()
         ends = started + self._opened.timeout_s
         last = ends - self._options.bookmark_before_timeout_s
         if self._opened.bookmarks:
@@ -88,7 +93,7 @@ class WatchStream:
             if last > started:
                 yield last
         while True:
-            yield ends
+            yield math.inf
 
     async def _end(self, response: web.StreamResponse) -> web.StreamResponse:
         await response.write_eof()

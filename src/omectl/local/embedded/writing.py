@@ -34,13 +34,13 @@ class Editor:
 
     def create(self, request: RecordedRequest, place: Place) -> Answer:
         """A new object."""
-        obj = decode_body(request.body, request.header("content-type"), place.served.kind.kind)
+        obj = decode_body(request.body, request.media_type, place.served.kind.kind)
         check_object(place, obj)
         return self._create(request, place, obj)
 
     def update(self, request: RecordedRequest, place: Place) -> Answer:
         """The whole object, or its whole status."""
-        obj = decode_body(request.body, request.header("content-type"), place.served.kind.kind)
+        obj = decode_body(request.body, request.media_type, place.served.kind.kind)
         check_object(place, obj)
         if not key_of(obj).name:
             raise statuses.bad_request(
@@ -50,13 +50,13 @@ class Editor:
 
     def patch(self, request: RecordedRequest, place: Place) -> Answer:
         """A merge patch, a JSON patch or an apply."""
-        content_type = request.header("content-type")
-        if content_type == patches.APPLY_PATCH:
+        media_type = request.media_type
+        if media_type == patches.APPLY_PATCH:
             return self._apply(request, place)
-        if content_type not in patches.ACCEPTED:
+        if media_type not in patches.ACCEPTED:
             raise statuses.unsupported_media_type(patches.ACCEPTED)
         old = self._existing(place)
-        if content_type == patches.JSON_PATCH:
+        if media_type == patches.JSON_PATCH:
             obj = _operated(old.obj, request.body)
         else:
             obj = as_object(patches.merged(old.obj, _decode_patch(request.body, dict[str, Any])))
@@ -98,7 +98,7 @@ class Editor:
         if taken is not None:
             ending = bool(metadata_of(taken.obj).get("deletionTimestamp"))
             raise statuses.already_exists(served, key.name, ending=ending)
-        if request.header("content-type") != patches.APPLY_PATCH:
+        if request.media_type != patches.APPLY_PATCH:
             ownership.tracked(None, obj, self._writer(request, place))
         if served.shelf == NAMESPACES:
             obj = _born_namespace(obj)
@@ -199,7 +199,7 @@ class _DeleteOptions:
     """What a delete asks for, in its body or its query. Raises Refusal."""
 
     def __init__(self, request: RecordedRequest) -> None:
-        self.body = decode_body(request.body, request.header("content-type"), "DeleteOptions") if request.body else {}
+        self.body = decode_body(request.body, request.media_type, "DeleteOptions") if request.body else {}
         query = request.query
         self.propagation = as_text(self.body.get("propagationPolicy")) or query.get("propagationPolicy", "")
         if self.propagation and self.propagation not in objects.POLICIES:
@@ -248,7 +248,7 @@ def _operated(old: JsonObject, body: bytes) -> JsonObject:
 def _decode_patch(body: bytes, wanted: type[_T]) -> _T:
     try:
         return msgspec.json.decode(body, type=wanted)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise statuses.bad_request(f"error decoding patch: {error}") from error
 
 

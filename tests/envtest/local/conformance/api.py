@@ -40,8 +40,7 @@ class Said:
     @property
     def events(self) -> list[tuple[str, JsonObject]]:
         """The events of a watch that has ended."""
-        lines = [json.loads(line) for line in self.body.splitlines()]
-        return [(line["type"], line["object"]) for line in lines]
+        return _events(self.body)
 
     @property
     def names(self) -> list[str]:
@@ -93,9 +92,29 @@ class Api:
         took = asyncio.get_running_loop().time() - started
         return Said(response.status, response.content_type, dict(response.headers), found, took)
 
+    async def watch(
+        self, path: str, begun: asyncio.Event, *, limit_s: float = 30.0, **query: str
+    ) -> list[tuple[str, JsonObject]]:
+        """The events of a watch until it ends; `begun` is set when the first have come."""
+        url = URL(self.config.server + path).extend_query({"watch": "true", **query})
+        found = b""
+        async with (
+            asyncio.timeout(limit_s),
+            self.session.get(url, ssl=self.identity.tls_context()) as response,
+        ):
+            async for piece in response.content.iter_any():
+                found += piece
+                begun.set()
+        return _events(found)
+
     async def create(self, *names: str, **labels: str) -> list[JsonObject]:
         """ConfigMaps with these names."""
         return [(await self.ask("POST", self.config_maps, config_map(name, **labels))).json for name in names]
+
+
+def _events(body: bytes) -> list[tuple[str, JsonObject]]:
+    lines = [json.loads(line) for line in body.splitlines()]
+    return [(line["type"], line["object"]) for line in lines]
 
 
 def config_map(name: str, value: str = "1", **labels: str) -> JsonObject:

@@ -129,6 +129,28 @@ async def test_a_body_that_is_no_object_is_a_bad_request(api: Api) -> None:
         )
 
 
+async def test_a_body_may_say_its_character_set(api: Api) -> None:
+    said = await api.ask(
+        "POST",
+        api.config_maps,
+        b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}',
+        content_type="application/json; charset=utf-8",
+    )
+    assert said.status == 201
+    patch = b'{"data":{"x":"1"}}'
+    said = await api.ask("PATCH", f"{api.config_maps}/a", patch, content_type=f"{MERGE}; charset=utf-8")
+    assert (said.status, said.json["data"]) == (200, {"x": "1"})
+
+
+@pytest.mark.parametrize("content_type", ["application/json", MERGE])
+async def test_a_body_that_is_nested_too_deep_is_refused(api: Api, content_type: str) -> None:
+    await api.create("a")
+    body = b'{"data":' * 50_000 + b"{}" + b"}" * 50_000
+    method, path = ("POST", api.config_maps) if content_type != MERGE else ("PATCH", f"{api.config_maps}/a")
+    said = await api.ask(method, path, body, content_type=content_type)
+    assert (said.status, said.json["reason"]) == (400, "BadRequest")
+
+
 async def test_a_body_in_yaml_is_taken_and_in_an_unknown_format_not(api: Api) -> None:
     body = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: hello}\n"
     said = await api.ask("POST", api.config_maps, body, content_type="application/yaml")
@@ -255,6 +277,18 @@ async def test_the_status_is_written_apart(api: Api) -> None:
     assert (said.json["spec"], said.json["status"]) == ({"size": 1}, {"ready": True})
     said = await api.ask("GET", f"{api.widgets}/a/status")
     assert said.json["status"] == {"ready": True}
+
+
+async def test_a_status_that_is_taken_away_or_left_out_is_gone(api: Api) -> None:
+    body: JsonObject = {**await made(api, "a"), "status": {"phase": "Ready"}}
+    assert "status" in (await api.ask("PUT", f"{api.widgets}/a/status", body)).json
+    said = await api.ask("PATCH", f"{api.widgets}/a/status", {"status": None}, content_type=MERGE)
+    assert (said.status, said.json["spec"], "status" in said.json) == (200, {"size": 1}, False)
+    written = (await api.ask("PATCH", f"{api.widgets}/a/status", {"status": {"x": 1}}, content_type=MERGE)).json
+    left_out = {name: part for name, part in written.items() if name != "status"}
+    said = await api.ask("PUT", f"{api.widgets}/a/status", left_out)
+    assert (said.status, said.json["spec"], "status" in said.json) == (200, {"size": 1}, False)
+    assert "status" not in (await api.ask("GET", f"{api.widgets}/a")).json
 
 
 async def test_a_stale_status_is_a_conflict(api: Api) -> None:
