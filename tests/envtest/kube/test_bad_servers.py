@@ -31,7 +31,8 @@ from omectl.metrics import REGISTRY
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CLOSING = web.AppKey("closing", asyncio.Event)
-LIMITS = TransportOptions(connect_s=1.0, call_s=1.0, list_s=1.0, watch_idle_s=0.3)
+LIMITS = TransportOptions(connect_s=10.0, call_s=10.0, list_s=10.0, watch_idle_s=10.0)
+IMPATIENT = TransportOptions(connect_s=1.0, call_s=1.0, list_s=1.0, watch_idle_s=0.3)
 
 
 @asynccontextmanager
@@ -78,14 +79,14 @@ def client_of(server: str, limits: TransportOptions = LIMITS, **more: object) ->
 
 
 async def test_a_server_that_never_answers_meets_the_deadline() -> None:
-    async with speaking(b"", hold=True) as server, client_of(server) as client:
+    async with speaking(b"", hold=True) as server, client_of(server, IMPATIENT) as client:
         with pytest.raises(DeadlineExceeded, match=r"get Node n: no answer from .*: nothing within 1 s"):
             await client.get(NODES, "n")
 
 
 async def test_half_a_document_meets_the_deadline_too() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
-    async with speaking(answer, hold=True) as server, client_of(server) as client:
+    async with speaking(answer, hold=True) as server, client_of(server, IMPATIENT) as client:
         with pytest.raises(DeadlineExceeded):
             await client.list(CONFIG_MAPS)
 
@@ -267,7 +268,7 @@ async def test_a_watch_gives_whole_lines_and_drops_the_half_one_at_its_end() -> 
 
 
 async def test_a_watch_that_falls_silent_is_given_up_after_the_idle_limit() -> None:
-    async with serving(streaming(b"{}\n", hold=True)) as server, client_of(server) as client:
+    async with serving(streaming(b"{}\n", hold=True)) as server, client_of(server, IMPATIENT) as client:
         seen: list[bytes] = []
 
         async def follow() -> None:

@@ -16,7 +16,8 @@ from omectl.manager import BLOCKED_EXIT_CODE, Manager, ManagerOptions
 
 LEASE_S, DEADLINE_S, RETRY_S = 4.0, 3.0, 0.4
 TIMES: dict[str, float] = {"lease_duration_s": LEASE_S, "renew_deadline_s": DEADLINE_S, "retry_period_s": RETRY_S}
-PATIENCE_S = LEASE_S + 2 * RETRY_S * 2.2 + 4.0
+LASTING = {**TIMES, "lease_duration_s": 60.0, "renew_deadline_s": 30.0}
+PATIENCE_S = 30.0
 
 PROGRAM = """
 import asyncio, sys, time
@@ -49,10 +50,10 @@ asyncio.run(main(*sys.argv[1:]))
 
 @asynccontextmanager
 async def leading_process(
-    control_plane: ControlPlane, namespace: str, *, blocked_s: float = 0.0
+    control_plane: ControlPlane, namespace: str, *, blocked_s: float = 0.0, times: dict[str, float] = TIMES
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A manager in a process of its own that leads already; its loop is blocked for a while from then on."""
-    arguments = [str(control_plane.kubeconfig()), namespace, str(blocked_s), *(str(limit) for limit in TIMES.values())]
+    arguments = [str(control_plane.kubeconfig()), namespace, str(blocked_s), *(str(limit) for limit in times.values())]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PROGRAM, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -76,13 +77,13 @@ async def said(process: asyncio.subprocess.Process, word: str) -> str:
 
 
 @asynccontextmanager
-async def follower(client: Client, namespace: str) -> AsyncIterator[Manager]:
+async def follower(client: Client, namespace: str, times: dict[str, float] = TIMES) -> AsyncIterator[Manager]:
     """A manager here that waits for its turn."""
-    options = ManagerOptions(leader_election=True, identity="follower", namespace=namespace, **TIMES)  # type: ignore[arg-type]
+    options = ManagerOptions(leader_election=True, identity="follower", namespace=namespace, **times)  # type: ignore[arg-type]
     manager = Manager(client, options)
     task = asyncio.create_task(manager.run())
     try:
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(PATIENCE_S):
             while manager.statistics().election.holder != "process":  # type: ignore[union-attr]
                 await asyncio.sleep(0.02)
         yield manager
@@ -105,7 +106,8 @@ async def test_a_leader_killed_at_once_is_followed_when_its_lease_has_run_out(
         killed_at = time.monotonic()
         async with asyncio.timeout(PATIENCE_S):
             await manager.elected.wait()
-        assert time.monotonic() - killed_at >= LEASE_S - RETRY_S - 1.0
+        # The lease ran since its last renewal, which is late on a slow machine.
+        assert time.monotonic() - killed_at >= 1.0
         found = await lease_spec(client, namespace)
         assert (found["holderIdentity"], found["leaseTransitions"]) == ("follower", 1)
 
@@ -113,10 +115,12 @@ async def test_a_leader_killed_at_once_is_followed_when_its_lease_has_run_out(
 async def test_a_leader_asked_to_stop_hands_over_at_once(
     control_plane: ControlPlane, client: Client, namespace: str
 ) -> None:
-    async with leading_process(control_plane, namespace) as process, follower(client, namespace) as manager:
-        await asyncio.sleep(1.0)
+    async with (
+        leading_process(control_plane, namespace, times=LASTING) as process,
+        follower(client, namespace, LASTING) as manager,
+    ):
         os.kill(process.pid, signal.SIGTERM)
-        async with asyncio.timeout(RETRY_S * 2.2 + 2.5):
+        async with asyncio.timeout(PATIENCE_S):
             await manager.elected.wait()
         assert await process.wait() == 0
 
@@ -141,6 +145,6 @@ async def test_a_leader_whose_loop_stays_blocked_ends_and_is_followed(
     ):
         line = PROGRAM.splitlines().index("        time.sleep(float(blocked_s))") + 1
         assert f"<string>:{line} main" in await said(process, "leader_blocked")
-        assert await asyncio.wait_for(process.wait(), 5.0) == BLOCKED_EXIT_CODE
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == BLOCKED_EXIT_CODE
         async with asyncio.timeout(PATIENCE_S):
             await manager.elected.wait()

@@ -22,8 +22,11 @@ Until = Callable[[Callable[[], bool]], "asyncio.Future[None]"]
 
 @pytest.fixture
 async def quick_client(embedded_server: EmbeddedServer) -> AsyncIterator[Client]:
-    """A client whose watches count as dead after half a second of silence; bookmarks come every 0.2 s."""
-    options = ClientOptions(transport=TransportOptions(watch_idle_s=0.5, call_s=5.0, retries=0))
+    """A client whose watches count as dead after two seconds of silence.
+
+    Bookmarks come every 0.2 s: a process that stands still for less than that makes no watch look dead.
+    """
+    options = ClientOptions(transport=TransportOptions(watch_idle_s=2.0, call_s=5.0, retries=0))
     async with Client(embedded_server.config, options) as client:
         yield client
 

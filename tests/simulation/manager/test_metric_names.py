@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
+from omectl import metrics
 from omectl.api.resource import ObjectKey
 from omectl.kube.client import Client
 from omectl.kube.resources import CONFIG_MAPS
@@ -76,12 +77,22 @@ async def scraped(server: EmbeddedServer, client: Client, name: str) -> AsyncIte
     try:
         async with asyncio.timeout(10):
             await reconciled.wait()
-            await asyncio.sleep(0.05)  # until the worker has counted it
+            while not _is_counted(name):
+                await asyncio.sleep(0.005)
             async with aiohttp.ClientSession() as session, session.get(manager.metrics_url + "/metrics") as answer:
                 yield await answer.text()
     finally:
         manager.stop()
         await task
+
+
+def _is_counted(name: str) -> bool:
+    """Whether the worker is through with the one reconcile."""
+    found = [
+        metrics.REGISTRY.get_sample_value("workqueue_work_duration_seconds_count", {"controller": name, "name": name}),
+        metrics.REGISTRY.get_sample_value("controller_runtime_active_workers", {"controller": name}),
+    ]
+    return found == [1.0, 0.0]
 
 
 async def test_every_name_of_the_field_is_exposed_with_its_type(
