@@ -116,7 +116,7 @@ def _judged(error: Exception) -> AdmissionResponse:
             message=error.message,
             details=_details(error),
         )
-    if is_bug(error) or isinstance(error, (KubeError, OSError)):
+    if is_bug(error) or isinstance(error, (KubeError, OSError, ExceptionGroup)):
         raise error
     return denied(str(error), warnings=error.warnings if isinstance(error, Refused) else ())
 

@@ -18,6 +18,7 @@ from omectl.api.resource import ResourceKind
 from omectl.clock import Clock, SystemClock
 from omectl.kube.errors import KubeError, NotFound
 from omectl.kube.resources import SECRETS
+from omectl.manager import NotLeading
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -85,7 +86,7 @@ class CertificateRotator:
             try:
                 async with asyncio.timeout(self._options.pass_s):
                     wait_s = await self.rotate()
-            except (KubeError, TimeoutError) as error:
+            except (KubeError, NotLeading, TimeoutError) as error:
                 wait_s = self._options.retry_s
                 _log.warning("webhook_certificates_failed", error=str(error) or "no answer in time")
             await asyncio.sleep(wait_s)

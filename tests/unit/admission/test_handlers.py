@@ -197,7 +197,14 @@ async def test_errors_become_answers(error: Exception, answer: AdmissionResponse
 
 
 @pytest.mark.parametrize(
-    "error", [KeyError("spec"), TypeError("odd"), ConnectionFailed("https://api", "refused"), OSError("disk")]
+    "error",
+    [
+        KeyError("spec"),
+        TypeError("odd"),
+        ConnectionFailed("https://api", "refused"),
+        OSError("disk"),
+        ExceptionGroup("unhandled errors in a TaskGroup", [ConnectionFailed("https://api", "refused")]),
+    ],
 )
 async def test_what_could_not_be_judged_is_no_denial(error: Exception) -> None:
     with pytest.raises(type(error)):

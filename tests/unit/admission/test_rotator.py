@@ -35,7 +35,7 @@ from omectl.kube.resources import (
     SECRETS,
     VALIDATING_WEBHOOK_CONFIGURATIONS,
 )
-from omectl.manager import CertificateUnavailable
+from omectl.manager import CertificateUnavailable, NotLeading
 
 pytestmark = pytest.mark.looptime
 
@@ -351,6 +351,26 @@ async def test_it_looks_every_ten_seconds_and_sooner_after_a_failure(
     assert [round(moment - moments[0]) for moment in moments] == [0, 5, 15, 25]
     (failed,) = (entry for entry in logged if entry["event"] == "webhook_certificates_failed")
     assert "refused" in failed["error"]
+
+
+async def test_a_write_that_is_refused_as_the_lead_may_be_lost_is_tried_again(
+    cluster: Cluster, clock: FakeClock, logged: list[Any]
+) -> None:
+    refused = NotLeading("create Secret ome/ome-webhook-server-cert", "the lease was not renewed")
+    real = cluster.create
+
+    async def create(kind: ResourceKind, obj: JsonObject, *, field_manager: str) -> JsonObject:
+        raise refused
+
+    cluster.create = create  # type: ignore[method-assign]
+    task = asyncio.ensure_future(CertificateRotator(cluster, options(), clock).run())
+    await asyncio.sleep(1.0)
+    cluster.create = real  # type: ignore[method-assign]
+    await asyncio.sleep(5.0)
+    assert cluster.held.leaf is not None
+    assert [entry["error"] for entry in logged if entry["log_level"] == "warning"] == [str(refused)]
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def test_a_server_that_hangs_ends_the_pass_after_a_minute(
