@@ -59,6 +59,7 @@ def test_forgetting_starts_again_and_frees_the_memory() -> None:
         limiter.when("a", 0.0)
     assert limiter.num_requeues("a") == 5
     assert len(limiter) == 1
+    limiter.forget("stranger")
     limiter.forget("a")
     assert limiter.num_requeues("a") == 0
     assert len(limiter) == 0

@@ -201,8 +201,10 @@ def test_empty_levels_do_not_pile_up() -> None:
 def test_done_for_a_key_that_was_not_handed_out_is_refused() -> None:
     schedule = filled(("a", 0))
     for key in ("a", "stranger"):
-        with pytest.raises(NotProcessingError, match="call done"):
+        with pytest.raises(NotProcessingError, match=f"found '{key}'; call done") as refused:
             schedule.done(key, 0.0)
+        assert refused.value.key == key
+    assert pop_all(schedule) == [("a", 0)]
 
 
 def test_clearing_keeps_what_is_processed() -> None:
