@@ -16,7 +16,7 @@ from omectl.api.labels import MODEL_STATUS_MARKER, ModelKey, model_entry_key
 from omectl.api.resource import ObjectKey
 from omectl.informers import EventType, HeaderIndex, Informer, ObjectEvent
 from omectl.kube.discovery import Discovery
-from omectl.kube.resources import CONFIG_MAPS, NODES
+from omectl.kube.resources import CONFIG_MAPS, NODES, PODS
 from omectl.manager import (
     ChannelSource,
     Controller,
@@ -32,6 +32,10 @@ from omectl.manager import (
     on,
     resource_version_changed,
 )
+from omectl.planner.accelerators.nodes import what_classes_read as what_classes_read_of_nodes
+from omectl.planner.accelerators.pods import what_classes_read as what_classes_read_of_pods
+from omectl.reconcilers.accelerator_class import AcceleratorClassReconciler
+from omectl.reconcilers.accelerator_nodes import AcceleratorNodes
 from omectl.reconcilers.capabilities import Capabilities
 from omectl.reconcilers.children import Children, service_of_pod
 from omectl.reconcilers.model import (
@@ -63,6 +67,8 @@ from omectl.reconcilers.settings_watch import SettingsWatch
 from omectl.workqueue import LOW_PRIORITY
 
 _BY_ENTRY = "entry"
+_RUNNING = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
+"""Pods that have a node and take something there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +86,14 @@ class ReconcilerOptions:
 def set_up(manager: Manager, options: ReconcilerOptions | None = None) -> None:
     """Add every reconciler to the manager; call it before the manager runs."""
     wanted = options or ReconcilerOptions()
-    nodes = manager.informers.informer(NODES, transform=_labels_only)
+    nodes = manager.informers.informer(NODES, transform=what_classes_read_of_nodes)
     node_config_maps = manager.informers.informer(
         CONFIG_MAPS, namespace=wanted.namespace, label_selector=f"{MODEL_STATUS_MARKER}=true"
     )
     _add_node_cleanup(manager, wanted, nodes, node_config_maps)
     for kind in (NAMESPACED, CLUSTER):
         _add_models(manager, wanted, kind, nodes, node_config_maps)
+    _add_accelerator_classes(manager, wanted, nodes)
     _add_services(manager, wanted)
 
 
@@ -157,6 +164,30 @@ def _add_models(
             ],
             kind=kind.resource,
             workers=options.model_workers,
+            reconcile_timeout_s=options.reconcile_timeout_s,
+            gate=gate,
+        )
+    )
+
+
+def _add_accelerator_classes(manager: Manager, options: ReconcilerOptions, nodes: Informer) -> None:
+    classes = manager.informers.informer(ACCELERATOR_CLASSES)
+    pods = manager.informers.informer(PODS, field_selector=_RUNNING, transform=what_classes_read_of_pods)
+    inventory = AcceleratorNodes()
+    gate = WriteGate(classes)
+    reconciler = AcceleratorClassReconciler(
+        manager.leader_client.view(observer=gate.observe), classes.lister, inventory, manager.clock
+    )
+    manager.add_controller(
+        Controller(
+            "acceleratorclass",
+            reconciler.reconcile,
+            [
+                KindSource(nodes, enqueue_mapped(inventory.node_event)),
+                KindSource(pods, enqueue_mapped(inventory.pod_event)),
+                KindSource(classes, enqueue_object(), [resource_version_changed]),
+            ],
+            kind=ACCELERATOR_CLASSES,
             reconcile_timeout_s=options.reconcile_timeout_s,
             gate=gate,
         )
@@ -270,11 +301,6 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
 
 def _entry_key(kind: ModelKind, key: ObjectKey) -> str:
     return model_entry_key(ModelKey(kind.resource.kind, key.namespace, key.name))
-
-
-def _labels_only(node: JsonObject) -> JsonObject:
-    """Of a node only its name and labels are read; the rest changes with every heartbeat."""
-    return {name: value for name, value in node.items() if name in ("apiVersion", "kind", "metadata")}
 
 
 def _what_services_need(model: JsonObject) -> JsonValue:

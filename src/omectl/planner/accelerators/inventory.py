@@ -3,7 +3,7 @@
 Only nodes that are ready and take new pods count. An accelerator is free when no pod of its node has asked for it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from omectl.planner.accelerators.findings import Finding, FindingCode
@@ -31,18 +31,26 @@ class Inventory:
 
 
 def take_inventory(
-    recognition: Recognition, nodes: Iterable[NodeView], requests: Mapping[str, Mapping[str, int]]
+    recognition: Recognition,
+    nodes: Iterable[NodeView],
+    requests: Mapping[str, Mapping[str, int]],
+    *,
+    refusal: Callable[[NodeView], str] | None = None,
 ) -> Inventory:
-    """Count a class. `requests` holds by node name what the pods there ask for, in whole units of each resource."""
+    """Count a class. `requests` holds by node name what the pods there ask for, in whole units of each resource.
+
+    `refusal` is for a caller who remembers what the class's own answered for each node.
+    """
+    ask = refusal or recognition.refusal
     found: list[str] = []
     held_back: list[str] = []
     findings = list(recognition.findings)
     nearest, looked_at, allocatable, requested, free, largest = "", 0, 0, 0, 0, 0
     for node in sorted(nodes, key=lambda one: one.name):
         looked_at += 1
-        refusal = recognition.refusal(node)
-        if refusal:
-            nearest = nearest or f"{node.name}: {refusal}"
+        against = ask(node)
+        if against:
+            nearest = nearest or f"{node.name}: {against}"
             continue
         findings += node.findings
         wrong = recognition.memory_finding(node)
