@@ -17,6 +17,7 @@ import msgspec
 import pytest
 import yaml
 
+from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.codec import decode
 from omectl.api.inference_service import InferenceService
@@ -70,9 +71,9 @@ DEVIATIONS = (
 )  # fmt: skip
 
 NOT_YET = {
-    "variants/acc-bestfit": "an accelerator class",
-    "variants/acc-cheapest": "an accelerator class",
-    "variants/acc-mostcapable": "an accelerator class",
+    "variants/acc-bestfit": "other arguments",
+    "variants/acc-cheapest": "other arguments",
+    "variants/acc-mostcapable": "other arguments",
     "variants/finetuned-merged": "fine-tuned weights",
     "variants/ingress-gateway-api-engine": "Gateway API routes",
     "variants/model-init": "an injected container",
@@ -133,7 +134,11 @@ class Catalogue:
         for service in (one for one in extra if isinstance(one, InferenceService)):
             placed = placed_in(service, runtime)
             inputs = PlanInputs(
-                service=placed, model=resolve_model(placed, by_key.get), runtimes=runtimes, settings=settings
+                service=placed,
+                model=resolve_model(placed, by_key.get),
+                runtimes=runtimes,
+                accelerator_classes=tuple(one for one in extra if isinstance(one, AcceleratorClass)),
+                settings=settings,
             )
             plans[service.name] = plan(inputs)
         return plans

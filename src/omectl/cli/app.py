@@ -12,7 +12,7 @@ from omectl.cli.failure import CliFailure
 
 _SILENT = frozenset({"plan", "crds", "version"})
 """Commands that log nothing, unless they say so, and begin at once: the logging library takes a tenth of a second."""
-GROUPS = ("up", "get", "plan", "manager", "agent", "crds", "cluster", "hub")
+GROUPS = ("up", "get", "plan", "accelerators", "manager", "agent", "crds", "cluster", "hub")
 
 
 def build_app(only: str | None = None) -> typer.Typer:

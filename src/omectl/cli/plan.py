@@ -12,13 +12,12 @@ if TYPE_CHECKING:
     from omectl.api.base_model import BaseModel, ClusterBaseModel
     from omectl.api.facts import ModelFacts
     from omectl.api.inference_service import InferenceService
-    from omectl.api.json import JsonObject, JsonValue
+    from omectl.api.json import JsonObject
     from omectl.api.object import Resource
     from omectl.api.resource import ObjectKey
     from omectl.api.settings import Settings
     from omectl.planner import Plan
 
-_SUFFIXES = (".yaml", ".yml", ".json")
 _FACTS_DEADLINE_S = 120
 
 
@@ -64,6 +63,7 @@ def plan(
     The files hold services, models, runtimes and, if wanted, the settings ConfigMap. Nothing is sent anywhere.
     Ends with code 1 when a service cannot be planned.
     """
+    from omectl.cli.documents import rendered
     from omectl.cli.failure import CliFailure
     from omectl.planner.explain import explain
 
@@ -75,7 +75,8 @@ def plan(
     if output is Output.EXPLAIN:
         typer.echo("\n".join(explain(key, found) for key, found in plans), nl=False)
     else:
-        typer.echo(_rendered([obj for _, found in plans for obj in found.objects], output), nl=False)
+        objects = [obj for _, found in plans for obj in found.objects]
+        typer.echo(rendered(objects, as_json=output is Output.JSON), nl=False)
     problems = [(key, found.problem) for key, found in plans if found.problem is not None]
     if problems:
         raise CliFailure("\n".join(f"{key}: {problem}" for key, problem in problems))
@@ -116,11 +117,12 @@ def read_manifests(files: Iterable[str], namespace: str) -> Manifests:
     from omectl.api.installation import SETTINGS_CONFIG_MAP
     from omectl.api.kinds import GROUP
     from omectl.api.settings import Settings, SettingsError, parse_settings
+    from omectl.cli.documents import documents
     from omectl.cli.failure import CliFailure
 
     found: dict[tuple[str, ObjectKey], Resource] = {}
     settings = Settings.defaults()
-    for source, raw in _documents(files):
+    for source, raw in documents(files):
         try:
             if raw.get("kind") == "ConfigMap" and _name(raw) == SETTINGS_CONFIG_MAP:
                 settings = parse_settings(text_values(raw.get("data")))
@@ -216,56 +218,6 @@ def _with_facts(model: "BaseModel | ClusterBaseModel", known: "ModelFacts") -> "
     return model.model_copy(update={"status": status.model_copy(update={"facts": recorded})})
 
 
-def _documents(files: Iterable[str]) -> "Iterable[tuple[str, JsonObject]]":
-    import yaml
-
-    from omectl.cli.failure import CliFailure
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for name, text in _texts_of(files):
-        try:
-            for number, document in enumerate(yaml.load_all(text, Loader=loader), 1):
-                where = f"{name}, document {number}"
-                yield from ((where, obj) for obj in _objects(where, document))
-        except yaml.YAMLError as error:
-            reason = " ".join(str(error).replace('"<unicode string>"', name).split())
-            raise CliFailure(f"{name}: wanted YAML or JSON, found: {reason}; correct the file", 2) from error
-
-
-def _texts_of(files: Iterable[str]) -> Iterable[tuple[str, str]]:
-    import sys
-
-    from omectl.cli.failure import CliFailure
-
-    for name in files:
-        path = Path(name)
-        if name == "-":
-            yield "standard input", sys.stdin.read()
-            continue
-        paths = sorted(one for one in path.rglob("*") if one.suffix in _SUFFIXES) if path.is_dir() else [path]
-        for one in paths:
-            try:
-                yield str(one), one.read_text(encoding="utf-8")
-            except OSError as error:
-                raise CliFailure(f"{one}: wanted a manifest, found: {error.strerror}; correct the path", 2) from error
-            except UnicodeDecodeError as error:
-                raise CliFailure(f"{one}: wanted text in UTF-8, found: {error}; save the file so", 2) from error
-
-
-def _objects(where: str, document: "JsonValue") -> "list[JsonObject]":
-    """The objects of a document: itself, or the items of a list; none when it is empty."""
-    from omectl.api.document import as_objects
-    from omectl.cli.failure import CliFailure
-
-    if document is None:
-        return []
-    if not isinstance(document, dict):
-        raise CliFailure(f"{where}: wanted an object, found {type(document).__name__}; correct the file", 2)
-    items = document.get("items")
-    is_list = str(document.get("kind", "")).endswith("List") and isinstance(items, list)
-    return as_objects(items) if is_list else [document]
-
-
 def _placed(obj: "Resource", namespace: str) -> "Resource":
     """The object in its namespace, when it belongs into one and names none."""
     if obj.namespace or not obj.resource_kind.namespaced:
@@ -277,15 +229,3 @@ def _name(raw: "JsonObject") -> str:
     from omectl.api.resource import key_of
 
     return key_of(raw).name
-
-
-def _rendered(objects: "list[JsonObject]", output: Output) -> str:
-    if output is Output.JSON:
-        import msgspec
-
-        listed = {"apiVersion": "v1", "kind": "List", "items": objects}
-        return msgspec.json.format(msgspec.json.encode(listed), indent=2).decode() + "\n"
-    import yaml
-
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return "".join(f"---\n{yaml.dump(obj, Dumper=dumper, sort_keys=False, allow_unicode=True)}" for obj in objects)

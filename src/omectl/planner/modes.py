@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from typing import Final
 
+from omectl.api.accelerator_class import AcceleratorClass
+from omectl.api.document import as_objects
 from omectl.api.inference_service import InferenceService
+from omectl.api.json import JsonObject
 from omectl.api.labels import (
-    ACCELERATOR_CLASS,
     AUTOSCALER_CLASS,
     DEPLOYMENT_MODE,
     INJECT_FINE_TUNED_ADAPTER,
     INJECT_MODEL_INIT,
     INJECT_SERVING_SIDECAR,
 )
+from omectl.planner.accelerators.resources import accelerators_asked, counted
 from omectl.planner.component import Component
 from omectl.planner.names import ENGINE
 from omectl.planner.result import PlanRefused, Reason
@@ -58,14 +61,6 @@ def _unsupported(service: InferenceService) -> Iterator[tuple[str, str, str]]:
         yield "spec.model.fineTunedWeights", "fine-tuned weights", "serve merged weights as a model of their own"
     if spec.keda_config is not None and spec.keda_config.enable_keda:
         yield "spec.kedaConfig.enableKeda", "KEDA", "set it to false: components then get a HorizontalPodAutoscaler"
-    overrides = [("engine", spec.engine), ("decoder", spec.decoder)]
-    selectors = [("spec.acceleratorSelector", spec.accelerator_selector)]
-    selectors += [(f"spec.{name}.acceleratorOverride", part.accelerator_override) for name, part in overrides if part]
-    for field, selector in selectors:
-        if selector is not None and (selector.accelerator_class or selector.policy):
-            yield field, "an accelerator class", "remove it and place pods with nodeSelector and resources"
-    if annotations.get(ACCELERATOR_CLASS):
-        yield f"annotation {ACCELERATOR_CLASS}", "an accelerator class", "remove it and place pods with nodeSelector"
     for key, wanted in ((INJECT_MODEL_INIT, "true"), (INJECT_SERVING_SIDECAR, "true"), (INJECT_FINE_TUNED_ADAPTER, "")):
         if key in annotations and (not wanted or annotations[key] == wanted):
             yield f"annotation {key}", "an injected container", "remove it; the model is mounted from the node"
@@ -93,3 +88,17 @@ def _instead(component: Component, mode: str) -> str:
     if component.runtime is not None:
         return f"use a runtime for one node instead of {component.runtime.name}"
     return f"remove it from spec.{component.name}"
+
+
+def check_overrides(component: Component, pod: JsonObject, chosen: AcceleratorClass, entry: int | None) -> None:
+    """Refuse what a class would change in the containers, which is not rendered yet. Raises `PlanRefused`."""
+    runtime = component.runtime
+    formats = (runtime.spec.supported_model_formats or ()) if runtime is not None else ()
+    config = (formats[entry].accelerator_config or {}).get(chosen.name) if entry is not None else None
+    if runtime is not None and config is not None:
+        field = f"runtime {runtime.name}: supportedModelFormats[{entry}].acceleratorConfig[{chosen.name}]"
+        raise not_supported(field, "other arguments", "remove it, or write the arguments into the service's runner")
+    wanted = counted(resource.name for resource in chosen.spec.resources or ())
+    if wanted and not any(accelerators_asked(one, wanted) for one in as_objects(pod.get("containers"))):
+        step = f"state {wanted[0]} in the resources of the {component.name}'s runner"
+        raise not_supported(f"AcceleratorClass {chosen.name}: spec.resources", "resources of a class", step)

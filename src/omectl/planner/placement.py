@@ -6,11 +6,37 @@ pair by pair; everything else is a list in which each item counts for itself.
 
 from typing import Final
 
+from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.document import as_list, as_object, as_objects
 from omectl.api.json import JsonObject, JsonValue
 
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 _TERM_PARTS: Final = ("matchExpressions", "matchFields")
+
+
+def placed(pod: JsonObject, asked: JsonObject, chosen: AcceleratorClass) -> tuple[JsonObject, tuple[str, ...]]:
+    """The pod on nodes of its accelerator class, and in words where two authors want different values of a label.
+
+    `asked` is the service's own part of the component: its node selector wins over the class's, and the class's over
+    what the runtime wrote. The affinity of the class is added to what there is.
+    """
+    discovery = chosen.spec.discovery
+    own, before = as_object(asked.get("nodeSelector")), as_object(pod.get("nodeSelector"))
+    conflicts: list[str] = []
+    selector: JsonObject = dict(before)
+    for key, value in sorted((discovery.node_selector or {}).items()):
+        found = before.get(key, value)
+        if key not in own:
+            selector[key] = value
+        if found != value:
+            winner, loser = (found, value) if key in own else (value, found)
+            whose = "the service's" if key in own else f"AcceleratorClass {chosen.name}'s"
+            conflicts.append(f"nodeSelector {key}: {whose} {winner} counts, not {loser}")
+    made = {**pod, "nodeSelector": selector} if selector else dict(pod)
+    affinity = combined_affinity(as_object(pod.get("affinity")), as_object(discovery.affinity))
+    if affinity:
+        made["affinity"] = affinity
+    return made, tuple(conflicts)
 
 
 def combined_affinity(first: JsonObject, second: JsonObject) -> JsonObject:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from omectl.api.json import JsonObject, JsonValue
+from omectl.planner.accelerators.decision import ClassDecision
 from omectl.planner.fit import EngineFit
 
 
@@ -68,6 +69,7 @@ class Candidate(NamedTuple):
 class Explanation:
     """Every choice with its reason. `ambiguous` says that only the name decided between the best two runtimes.
 
+    `accelerators` has a decision for each engine and decoder, also when no class is asked for.
     `fit` is the engine's memory on its accelerators; None when there is no engine or it asks for none.
     """
 
@@ -77,6 +79,7 @@ class Explanation:
     runtime_reason: str = ""
     candidates: tuple[Candidate, ...] = ()
     ambiguous: bool = False
+    accelerators: tuple[ClassDecision, ...] = ()
     warnings: tuple[str, ...] = ()
     fit: EngineFit | None = None
 

@@ -4,7 +4,7 @@
 what to do next.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,8 @@ from omectl.api.conditions import FALSE, TRUE, UNKNOWN
 from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import CHOSEN_MODE, CHOSEN_RUNTIME
+from omectl.api.labels import CHOSEN_CLASS_PREFIX, CHOSEN_MODE, CHOSEN_RUNTIME, CLASS_ASK_PREFIX
+from omectl.planner.accelerators.decision import ClassDecision
 from omectl.planner.component import Component
 from omectl.planner.inputs import LiveState
 from omectl.planner.model import ModelView
@@ -72,8 +73,9 @@ def planned_status(
     parts: tuple[Component, ...],
     where: Route,
     live: LiveState,
+    classes: Mapping[str, ClassDecision],
 ) -> JsonObject:
-    """The status of a service that has a plan."""
+    """The status of a service that has a plan. `classes` are the components' accelerator classes, by component."""
     observed = {part.name: observe(live, service, part.name) for part in parts}
     verdicts = {_CONDITIONS[name]: _component_verdict(name, service, seen, model) for name, seen in observed.items()}
     entry = ROUTER if ROUTER in observed else ENGINE
@@ -81,11 +83,18 @@ def planned_status(
     annotations: JsonObject = {CHOSEN_MODE: RAW}
     if runtime:
         annotations[CHOSEN_RUNTIME] = runtime
+    for name, decision in classes.items():
+        if decision.class_name:
+            annotations[f"{CHOSEN_CLASS_PREFIX}{name}"] = decision.class_name
+        if decision.ask:
+            annotations[f"{CLASS_ASK_PREFIX}{name}"] = decision.ask
     return {
         **_common(service, verdicts, annotations),
         "url": where.url,
         "address": {"url": where.address},
-        "components": {name: _component_status(service, name, seen, where) for name, seen in observed.items()},
+        "components": {
+            name: _component_status(service, name, seen, where, classes.get(name)) for name, seen in observed.items()
+        },
         "modelStatus": _model_status(observed[ENGINE]),
     }
 
@@ -197,8 +206,13 @@ def _route_verdict(where: Route, entry: Verdict, name: str) -> Verdict:
     return Verdict(FALSE, "ComponentNotReady", text)
 
 
-def _component_status(service: InferenceService, name: str, seen: Observed, where: Route) -> JsonObject:
+def _component_status(
+    service: InferenceService, name: str, seen: Observed, where: Route, accelerator: ClassDecision | None
+) -> JsonObject:
     found: JsonObject = {}
+    if accelerator is not None and accelerator.class_name:
+        reason = accelerator.outcome.value
+        found["selectedAccelerator"] = {"acceleratorClass": accelerator.class_name, "reason": reason}
     revision = as_text(at(seen.deployment or {}, "metadata", "annotations", _REVISION))
     if revision:
         found["latestCreatedRevision"] = revision

@@ -260,7 +260,11 @@ def test_facts_fill_what_the_models_spec_leaves_out() -> None:
         (service(metadata={"annotations": {"ome.io/autoscalerClass": "x"}}), "InvalidSpec", "found x"),
         (service(metadata={"annotations": {"ome.io/deploymentMode": "Serverless"}}), "NotSupportedYet", "Serverless"),
         (service(metadata={"annotations": {"ome.io/inject-model-init": "true"}}), "NotSupportedYet", "model-init"),
-        (service(acceleratorSelector={"policy": "BestFit"}), "NotSupportedYet", "spec.acceleratorSelector"),
+        (
+            service(acceleratorSelector={"policy": "BestFit"}),
+            "AcceleratorClassError",
+            "spec.acceleratorSelector.policy",
+        ),
         (service(model={"name": "m", "fineTunedWeights": ["w"]}), "NotSupportedYet", "fineTunedWeights"),
         (service(engine={"minAvailable": 1, "maxUnavailable": 1}), "InvalidSpec", "both set"),
         (service(engine={"runner": {"args": ["{{.UID}}"]}}), "MergeSpecsError", "{{.UID}}"),

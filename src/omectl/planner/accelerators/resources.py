@@ -4,6 +4,7 @@ Which resources are accelerators is told by their names alone, whoever the vendo
 nothing lists any, by the names under which device plugins offer whole or partitioned accelerators.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -11,23 +12,12 @@ from omectl.api.document import as_object
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.quantity import Quantity, QuantityError
 
-_NAMES: Final = frozenset(
-    {
-        "nvidia.com/gpu",
-        "nvidia.com/gpu.shared",
-        "amd.com/gpu",
-        "habana.ai/gaudi",
-        "google.com/tpu",
-        "aws.amazon.com/neuron",
-        "aws.amazon.com/neuroncore",
-        "huawei.com/Ascend910",
-        "huawei.com/Ascend310P",
-        "cambricon.com/mlu",
-        "tenstorrent.com/n150",
-        "tenstorrent.com/n300",
-    }
+_NAMES: Final = re.compile(
+    r"nvidia\.com/(gpu|gpu\.shared|mig-[\w.-]+)|amd\.com/(gpu|[cdqst]px_[\w.-]+)|habana\.ai/gaudi|google\.com/tpu"
+    r"|aws\.amazon\.com/(neuron|neurondevice)|huawei\.com/[Aa]scend\w*|hygon\.com/dcu|cambricon\.com/\w*mlu\w*"
+    r"|kunlunxin\.com/xpu|metax-tech\.com/gpu|mthreads\.com/gpu|qualcomm\.com/qaic|tenstorrent\.com/n[13]\w+"
 )
-_PREFIXES: Final = ("nvidia.com/mig-", "amd.com/cpx_", "amd.com/spx_", "amd.com/dpx_", "amd.com/qpx_")
+"""Resources of the vendors' device plugins that stand for one accelerator each, as their documentation names them."""
 _INTEL: Final = "gpu.intel.com/"
 _INTEL_NO_DEVICES: Final = ("memory", "millicores", "tiles", "monitoring")
 """Parts of names under which Intel's plugin offers shares of a device, or the right to look at all of them."""
@@ -37,7 +27,7 @@ def is_accelerator(name: str) -> bool:
     """Whether a resource of that name counts whole accelerators, or partitions that are used like whole ones."""
     if name.startswith(_INTEL):
         return not any(part in name for part in _INTEL_NO_DEVICES)
-    return name in _NAMES or name.startswith(_PREFIXES)
+    return _NAMES.fullmatch(name) is not None
 
 
 def counted(listed: Iterable[str]) -> tuple[str, ...]:
