@@ -32,7 +32,9 @@ def placed(pod: JsonObject, asked: JsonObject, chosen: AcceleratorClass) -> tupl
             winner, loser = (found, value) if key in own else (value, found)
             whose = "the service's" if key in own else f"AcceleratorClass {chosen.name}'s"
             conflicts.append(f"nodeSelector {key}: {whose} {winner} counts, not {loser}")
-    made = {**pod, "nodeSelector": selector} if selector else dict(pod)
+    made: JsonObject = dict(pod)
+    if selector:
+        made["nodeSelector"] = selector
     affinity = combined_affinity(as_object(pod.get("affinity")), as_object(discovery.affinity))
     if affinity:
         made["affinity"] = affinity

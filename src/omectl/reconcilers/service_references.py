@@ -4,15 +4,16 @@ A service may name a model or runtime of its namespace or of the cluster, and wh
 exists. So both are indexed: the one that appears, changes or goes wakes the service either way.
 """
 
-from omectl.api.document import as_objects, as_texts, at
+from omectl.api.document import as_objects, as_text, as_texts, at
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import CHOSEN_RUNTIME
+from omectl.api.labels import ACCELERATOR_CLASS, CHOSEN_RUNTIME
 from omectl.api.resource import ObjectKey, key_of
 from omectl.planner.result import Reason
 
 BY_MODEL = "model"
 BY_RUNTIME = "runtime"
 BY_WEIGHT = "weight"
+BY_CLASS = "class"
 BY_PICK = "pick"
 
 WAITING = ""
@@ -47,6 +48,22 @@ def weight_values(service: JsonObject) -> list[str]:
     """Index values of the fine-tuned weights that the service names."""
     holders = (("spec", "model"), _OLD_MODEL)
     return sorted({name for holder in holders for name in as_texts(at(service, *holder, "fineTunedWeights"))})
+
+
+def class_values(service: JsonObject) -> list[str]:
+    """Index values of the accelerator classes that the service names, or the mark of one that has a policy choose."""
+    selectors = [at(service, "spec", "acceleratorSelector")]
+    selectors += [at(service, "spec", part, "acceleratorOverride") for part in ("engine", "decoder")]
+    named = {as_text(at(selector, "acceleratorClass")) for selector in selectors}
+    named.add(as_text(at(service, "metadata", "annotations", ACCELERATOR_CLASS)))
+    if any(at(selector, "policy") for selector in selectors):
+        named.add(_ANY)
+    return sorted(named - {""})
+
+
+def class_lookups(accelerator_class: ObjectKey) -> tuple[str, str]:
+    """The index values of services that name this accelerator class, and of those that may choose it."""
+    return accelerator_class.name, _ANY
 
 
 def model_value(model: ObjectKey) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from omectl.api.document import at
 from omectl.api.installation import OPERATOR_NAMESPACE, SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.kinds import (
@@ -28,7 +29,6 @@ from omectl.manager import (
     enqueue_mapped,
     enqueue_object,
     enqueue_owner,
-    generation_changed,
     on,
     resource_version_changed,
 )
@@ -53,10 +53,13 @@ from omectl.reconcilers.runtime_reach import RuntimeReach
 from omectl.reconcilers.service import ServiceCaches, ServiceReconciler
 from omectl.reconcilers.service_inputs import InputCaches
 from omectl.reconcilers.service_references import (
+    BY_CLASS,
     BY_MODEL,
     BY_PICK,
     BY_RUNTIME,
     BY_WEIGHT,
+    class_lookups,
+    class_values,
     model_value,
     model_values,
     pick_values,
@@ -203,6 +206,7 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
             BY_RUNTIME: runtime_values,
             BY_PICK: pick_values,
             BY_WEIGHT: weight_values,
+            BY_CLASS: class_values,
         },
     )
     models, cluster_models = (informers.informer(kind.resource) for kind in (NAMESPACED, CLUSTER))
@@ -229,9 +233,7 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
         return services.lister.index_keys(BY_WEIGHT, event.key.name)
 
     def of_accelerator_class(event: ObjectEvent) -> Iterable[ObjectKey]:
-        if not event.initial:
-            queue_all()
-        return ()
+        return {key for value in class_lookups(event.key) for key in services.lister.index_keys(BY_CLASS, value)}
 
     def of_pod(event: ObjectEvent) -> Iterable[ObjectKey]:
         yield service_of_pod(event.header)
@@ -285,7 +287,9 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
                     for informer in (runtimes, cluster_runtimes)
                 ),
                 KindSource(weights, enqueue_mapped(of_weight), [content_changed(_all_but_status)]),
-                KindSource(accelerator_classes, enqueue_mapped(of_accelerator_class), [generation_changed]),
+                KindSource(
+                    accelerator_classes, enqueue_mapped(of_accelerator_class), [content_changed(_what_choices_need)]
+                ),
                 *owned,
                 KindSource(children.pods, enqueue_mapped(of_pod), [resource_version_changed]),
                 PollingSource("discovery", options.capabilities_interval_s, capabilities.refresh),
@@ -308,6 +312,12 @@ def _what_services_need(model: JsonObject) -> JsonValue:
     status = model.get("status")
     told = {name: value for name, value in status.items() if name != "progress"} if isinstance(status, dict) else None
     return [_all_but_status(model), told]
+
+
+def _what_choices_need(accelerator_class: JsonObject) -> JsonValue:
+    """A class without its counts: how many are free decides no more once a service has its class."""
+    nodes = at(accelerator_class, "status", "availableNodes")
+    return [accelerator_class.get("spec"), nodes if nodes is None else nodes != 0]
 
 
 def _all_but_status(obj: JsonObject) -> JsonValue:

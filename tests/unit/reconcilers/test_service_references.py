@@ -3,6 +3,8 @@ import pytest
 from omectl.api.json import JsonObject
 from omectl.api.resource import ObjectKey
 from omectl.reconcilers.service_references import (
+    class_lookups,
+    class_values,
     model_value,
     model_values,
     runtime_lookups,
@@ -54,3 +56,28 @@ def test_an_odd_spec_gives_no_value_instead_of_an_error(spec: object) -> None:
     odd: JsonObject = {"metadata": {"namespace": "demo", "name": "a"}, "spec": spec}  # pyright: ignore[reportAssignmentType]
     assert model_values(odd) == []
     assert weight_values(odd) == []
+    assert class_values(odd) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "annotations", "values"),
+    [
+        ({"acceleratorSelector": {"acceleratorClass": "h100"}}, {}, ["h100"]),
+        ({"engine": {"acceleratorOverride": {"acceleratorClass": "h100"}}}, {}, ["h100"]),
+        (
+            {"decoder": {"acceleratorOverride": {"acceleratorClass": "a"}}},
+            {"ome.io/accelerator-class": "b"},
+            ["a", "b"],
+        ),
+        ({"acceleratorSelector": {"policy": "Cheapest", "acceleratorClass": ""}}, {}, ["*"]),
+        ({"engine": {"acceleratorOverride": {"policy": "BestFit"}}}, {}, ["*"]),
+        ({"acceleratorSelector": {"constraints": {"minMemory": 1}}}, {}, []),
+    ],
+)
+def test_a_class_finds_the_services_that_name_it_or_may_choose_it(
+    spec: JsonObject, annotations: JsonObject, values: list[str]
+) -> None:
+    asking = service(spec)
+    asking["metadata"] = {"namespace": "demo", "name": "a", "annotations": annotations}
+    assert class_values(asking) == values
+    assert class_lookups(ObjectKey("", "h100")) == ("h100", "*")
