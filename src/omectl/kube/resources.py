@@ -81,6 +81,9 @@ SUBJECT_ACCESS_REVIEWS = _kind(
 TOKEN_REVIEWS = _kind("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", namespaced=False)
 RUNTIME_CLASSES = _kind("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", namespaced=False)
 PRIORITY_CLASSES = _kind("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", namespaced=False)
+DEVICE_CLASSES = _kind("resource.k8s.io", "v1", "DeviceClass", "deviceclasses", namespaced=False)
+RESOURCE_CLAIMS = _kind("resource.k8s.io", "v1", "ResourceClaim", "resourceclaims")
+RESOURCE_SLICES = _kind("resource.k8s.io", "v1", "ResourceSlice", "resourceslices", namespaced=False)
 
 BUILT_IN_KINDS: tuple[ResourceKind, ...] = (
     CONFIG_MAPS,
@@ -120,6 +123,9 @@ BUILT_IN_KINDS: tuple[ResourceKind, ...] = (
     TOKEN_REVIEWS,
     RUNTIME_CLASSES,
     PRIORITY_CLASSES,
+    DEVICE_CLASSES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
 )
 _BY_TYPE = {(kind.api_version, kind.kind): kind for kind in BUILT_IN_KINDS}
 

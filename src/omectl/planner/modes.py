@@ -14,7 +14,7 @@ from omectl.api.labels import (
     INJECT_MODEL_INIT,
     INJECT_SERVING_SIDECAR,
 )
-from omectl.planner.accelerators.resources import accelerators_asked, counted
+from omectl.planner.accelerators.resources import container_counts, counted
 from omectl.planner.component import Component
 from omectl.planner.names import ENGINE
 from omectl.planner.result import PlanRefused, Reason
@@ -99,6 +99,7 @@ def check_overrides(component: Component, pod: JsonObject, chosen: AcceleratorCl
         field = f"runtime {runtime.name}: supportedModelFormats[{entry}].acceleratorConfig[{chosen.name}]"
         raise not_supported(field, "other arguments", "remove it, or write the arguments into the service's runner")
     wanted = counted(resource.name for resource in chosen.spec.resources or ())
-    if wanted and not any(accelerators_asked(one, wanted) for one in as_objects(pod.get("containers"))):
+    stated = {name for container in as_objects(pod.get("containers")) for name in container_counts(container)}
+    if wanted and stated.isdisjoint(wanted):
         step = f"state {wanted[0]} in the resources of the {component.name}'s runner"
         raise not_supported(f"AcceleratorClass {chosen.name}: spec.resources", "resources of a class", step)

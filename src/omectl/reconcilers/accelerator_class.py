@@ -6,6 +6,7 @@ clean up. The reference's is taken off when met, or a class would never go once 
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -24,6 +25,7 @@ from omectl.kube.finalizers import release
 from omectl.manager import Result, TerminalError
 from omectl.planner.accelerators.recognition import recognition_of
 from omectl.reconcilers.accelerator_class_status import class_status
+from omectl.reconcilers.accelerator_devices import AcceleratorDevices
 from omectl.reconcilers.accelerator_nodes import AcceleratorNodes
 from omectl.reconcilers.status_writer import put_status
 
@@ -41,6 +43,7 @@ class AcceleratorClassReconciler:
         client: Client,
         classes: Lister,
         nodes: AcceleratorNodes,
+        devices: AcceleratorDevices,
         clock: Clock,
         *,
         counts_interval_s: float = COUNTS_INTERVAL_S,
@@ -48,6 +51,7 @@ class AcceleratorClassReconciler:
         self._client = client
         self._classes = classes
         self._nodes = nodes
+        self._devices = devices
         self._clock = clock
         self._counts_interval_s = counts_interval_s
         self._written: dict[ObjectKey, float] = {}
@@ -67,7 +71,10 @@ class AcceleratorClassReconciler:
         one = _decoded(raw)
         if one.metadata.deleting:
             return Result()
-        status = class_status(one, self._nodes.inventory(recognition_of(one)), self._clock.now())
+        recognition = recognition_of(one)
+        found = self._nodes.inventory(recognition)
+        found = replace(found, findings=(*found.findings, *self._devices.findings(recognition)))
+        status = class_status(one, found, self._clock.now())
         now = asyncio.get_running_loop().time()
         wait_s = self._written.get(key, now - self._counts_interval_s) + self._counts_interval_s - now
         if wait_s > 0 and status != one.status and _verdicts(status) == _verdicts(one.status):

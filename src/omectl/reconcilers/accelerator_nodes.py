@@ -8,7 +8,7 @@ classes whose nodes or counts may differ by it.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from omectl.api.labels import MODEL_LABEL_PREFIX
@@ -33,7 +33,9 @@ class AcceleratorNodes:
     """Nodes, what their pods ask for, and the classes that were asked for so far."""
 
     def __init__(self) -> None:
+        self._told: dict[str, NodeView] = {}
         self._nodes: dict[str, NodeView] = {}
+        self._devices: dict[str, tuple[Mapping[str, int], Mapping[str, int]]] = {}
         self._pods: dict[ObjectKey, PodView] = {}
         self._requests: dict[str, Counter[str]] = {}
         self._classes: dict[str, _Known] = {}
@@ -50,9 +52,19 @@ class AcceleratorNodes:
                 found = known.refusals[node.name] = recognition.refusal(node)
             return found
 
-        made = take_inventory(recognition, self._nodes.values(), self._requests, refusal=refusal)
+        requests = {name: self._taken(name) for name in self._nodes}
+        made = take_inventory(recognition, self._nodes.values(), requests, refusal=refusal)
         known.nodes = len(made.nodes) + len(made.held_back)
         return made
+
+    def of_resources(self, names: Iterable[str]) -> list[ObjectKey]:
+        """The classes that are recognised by one of these resources."""
+        wanted = set(names)
+        return [
+            ObjectKey("", class_name)
+            for class_name, known in self._classes.items()
+            if not wanted.isdisjoint(known.recognition.resources)
+        ]
 
     def forget(self, name: str) -> None:
         """The class is gone."""
@@ -61,9 +73,27 @@ class AcceleratorNodes:
     def node_event(self, event: ObjectEvent) -> list[ObjectKey]:
         """Take in an event of a Node. A class without nodes is told too: its status says why the nodes are not its."""
         name = event.key.name
-        before = self._nodes.pop(name, None)
-        if event.type is not EventType.DELETED:
-            self._nodes[name] = _without_model_labels(view_node(event.object()))
+        if event.type is EventType.DELETED:
+            self._told.pop(name, None)
+        else:
+            self._told[name] = _without_model_labels(view_node(event.object()))
+        return self._renew(name)
+
+    def devices(self, name: str, offered: Mapping[str, int], taken: Mapping[str, int]) -> list[ObjectKey]:
+        """Take in what of its devices a node offers by resource name, and what claims have taken of it."""
+        before = self._devices.pop(name, ({}, {}))
+        if offered:
+            self._devices[name] = (offered, taken)
+        if before == (offered, taken):
+            return []
+        return sorted({*self._renew(name), *self._of_nodes({name})})
+
+    def _renew(self, name: str) -> list[ObjectKey]:
+        """Put a node together again from what it tells and the devices that drivers publish for it."""
+        before, told = self._nodes.pop(name, None), self._told.get(name)
+        if told is not None:
+            offered, _ = self._devices.get(name, ({}, {}))
+            self._nodes[name] = replace(told, allocatable={**offered, **told.allocatable})
         after = self._nodes.get(name)
         if before == after:
             return []
@@ -89,12 +119,26 @@ class AcceleratorNodes:
             return []
         self._add(before.node, before.requests, -1)
         self._add(after.node, after.requests, 1)
-        changed = {before.node, after.node}
+        return self._of_nodes({before.node, after.node})
+
+    def _of_nodes(self, nodes: set[str]) -> list[ObjectKey]:
+        """The classes that one of these nodes is of."""
         return [
             ObjectKey("", class_name)
             for class_name, known in self._classes.items()
-            if any(known.refusals.get(node) == "" for node in changed)
+            if any(known.refusals.get(node) == "" for node in nodes)
         ]
+
+    def _taken(self, name: str) -> Mapping[str, int]:
+        """What of a node's resources is taken: of devices by claims, of everything else by pods.
+
+        A pod that asks for devices by the name of a resource has a claim as well, which the scheduler makes.
+        """
+        asked = self._requests.get(name, Counter[str]())
+        offered, taken = self._devices.get(name, ({}, {}))
+        told = self._told.get(name)
+        ours = {one: taken.get(one, 0) for one in offered if told is None or one not in told.allocatable}
+        return {**asked, **ours}
 
     def _add(self, node: str, requests: Mapping[str, int], sign: int) -> None:
         if not requests:

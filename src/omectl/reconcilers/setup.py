@@ -17,7 +17,7 @@ from omectl.api.labels import MODEL_STATUS_MARKER, ModelKey, model_entry_key
 from omectl.api.resource import ObjectKey
 from omectl.informers import EventType, HeaderIndex, Informer, ObjectEvent
 from omectl.kube.discovery import Discovery
-from omectl.kube.resources import CONFIG_MAPS, NODES, PODS
+from omectl.kube.resources import CONFIG_MAPS, DEVICE_CLASSES, NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
 from omectl.manager import (
     ChannelSource,
     Controller,
@@ -32,9 +32,11 @@ from omectl.manager import (
     on,
     resource_version_changed,
 )
+from omectl.planner.accelerators.devices import what_is_read_of_claims
 from omectl.planner.accelerators.nodes import what_classes_read as what_classes_read_of_nodes
 from omectl.planner.accelerators.pods import what_classes_read as what_classes_read_of_pods
 from omectl.reconcilers.accelerator_class import AcceleratorClassReconciler
+from omectl.reconcilers.accelerator_devices import AcceleratorDevices
 from omectl.reconcilers.accelerator_nodes import AcceleratorNodes
 from omectl.reconcilers.capabilities import Capabilities
 from omectl.reconcilers.children import Children, service_of_pod
@@ -176,10 +178,13 @@ def _add_models(
 def _add_accelerator_classes(manager: Manager, options: ReconcilerOptions, nodes: Informer) -> None:
     classes = manager.informers.informer(ACCELERATOR_CLASSES)
     pods = manager.informers.informer(PODS, field_selector=_RUNNING, transform=what_classes_read_of_pods)
+    device_classes, slices = (manager.informers.informer(kind) for kind in (DEVICE_CLASSES, RESOURCE_SLICES))
+    claims = manager.informers.informer(RESOURCE_CLAIMS, transform=what_is_read_of_claims)
     inventory = AcceleratorNodes()
+    devices = AcceleratorDevices(inventory)
     gate = WriteGate(classes)
     reconciler = AcceleratorClassReconciler(
-        manager.leader_client.view(observer=gate.observe), classes.lister, inventory, manager.clock
+        manager.leader_client.view(observer=gate.observe), classes.lister, inventory, devices, manager.clock
     )
     manager.add_controller(
         Controller(
@@ -188,6 +193,9 @@ def _add_accelerator_classes(manager: Manager, options: ReconcilerOptions, nodes
             [
                 KindSource(nodes, enqueue_mapped(inventory.node_event)),
                 KindSource(pods, enqueue_mapped(inventory.pod_event)),
+                KindSource(device_classes, enqueue_mapped(devices.device_class_event), optional=True),
+                KindSource(slices, enqueue_mapped(devices.slice_event), optional=True),
+                KindSource(claims, enqueue_mapped(devices.claim_event), optional=True),
                 KindSource(classes, enqueue_object(), [resource_version_changed]),
             ],
             kind=ACCELERATOR_CLASSES,

@@ -6,11 +6,12 @@ import asyncio
 from typing import Any
 
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually
+from tests.envtest.reconcilers.services import deployment_of, make_model, make_service, runtime_spec, service_says
 
 from omectl.api.json import JsonObject
-from omectl.api.kinds import ACCELERATOR_CLASSES
+from omectl.api.kinds import ACCELERATOR_CLASSES, INFERENCE_SERVICES, SERVING_RUNTIMES
 from omectl.kube.errors import NotFound
-from omectl.kube.resources import NODES, PODS, SERVICE_ACCOUNTS
+from omectl.kube.resources import DEVICE_CLASSES, NODES, PODS, RESOURCE_SLICES, SERVICE_ACCOUNTS
 
 FINALIZER = "acceleratorclasses.ome.io/finalizer"
 
@@ -158,3 +159,41 @@ async def test_only_the_classes_of_a_node_are_looked_at_when_it_changes(scene: S
         await scene.admin.merge_patch(NODES, node, {"metadata": {"labels": {"kind": "none"}}})
         await class_says(scene, near, "NoMatchingNode", availableNodes=0)
         assert written(scene, far) == before
+
+
+async def test_devices_of_dynamic_allocation_are_counted(scene: Scene) -> None:
+    """D 26: under the shipped role, from a DeviceClass and a ResourceSlice as drivers publish them."""
+    node = await gpu_node(scene, gpus=0)
+    device_class = scene.name("gpu.example.com")
+    expression = "device.driver == 'gpu.example.com' && device.attributes['gpu.example.com'].type == 'gpu'"
+    await scene.create(DEVICE_CLASSES, device_class, {"selectors": [{"cel": {"expression": expression}}]})
+    spec: JsonObject = {
+        "driver": "gpu.example.com",
+        "nodeName": node,
+        "pool": {"name": node, "generation": 1, "resourceSliceCount": 1},
+        "devices": [{"name": f"gpu-{number}", "attributes": {"type": {"string": "gpu"}}} for number in range(4)],
+    }
+    name = await make_class(scene, discovery={}, capabilities={}, resources=[{"name": device_class}])
+    async with scene.manager():
+        await class_says(scene, name, "NoMatchingNode")
+        await scene.create(RESOURCE_SLICES, scene.name("slice"), spec)
+        await class_says(scene, name, "NodesFound", nodes=[node], totalAccelerators=4, availableAccelerators=4)
+
+
+async def test_a_service_gets_the_class_that_its_policy_finds_and_waits_while_there_is_none(scene: Scene) -> None:
+    """D 12: nothing is made without the placement that was asked for; the class that comes wakes the service."""
+    name, label = scene.name("h100"), f"kind-{scene.suffix}"
+    await gpu_node(scene, gpu=label)
+    model = await make_model(scene)
+    runtime = scene.name("runtime")
+    requirements: JsonObject = {"acceleratorClasses": [name]}
+    await scene.create(SERVING_RUNTIMES, runtime, {**runtime_spec(), "acceleratorRequirements": requirements})
+    service = await make_service(scene, model.name, runtime, acceleratorSelector={"policy": "Cheapest"})
+    async with scene.manager():
+        found = await service_says(scene, service, "False", "AcceleratorClassError")
+        assert f"AcceleratorClass {name} does not exist" in condition(found)["message"]
+        await make_class(scene, discovery={"nodeSelector": {"test": scene.suffix, "gpu": label}})
+        deployment_spec = (await deployment_of(scene, service))["spec"]["template"]["spec"]
+        assert deployment_spec["nodeSelector"]["gpu"] == label
+        found = await scene.get(INFERENCE_SERVICES, service)
+        assert found["status"]["components"]["engine"]["selectedAccelerator"]["acceleratorClass"] == name

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 from tests.unit.planner.accelerators.cluster import container, node, pod
+from tests.unit.planner.accelerators.test_devices import device_class
 from tests.unit.reconcilers.objects import added, deleted, lister, record, updated
 
 from omectl.api.json import JsonObject
@@ -17,6 +18,7 @@ from omectl.kube.client import Client
 from omectl.kube.errors import Conflict, NotFound
 from omectl.manager import Result, TerminalError
 from omectl.reconcilers.accelerator_class import AcceleratorClassReconciler
+from omectl.reconcilers.accelerator_devices import AcceleratorDevices
 from omectl.reconcilers.accelerator_nodes import AcceleratorNodes
 
 Json = Any
@@ -40,9 +42,10 @@ class Scene:
         self.gone = False
         self.classes, self._store = lister(ACCELERATOR_CLASSES)
         self.nodes = AcceleratorNodes()
+        self.devices = AcceleratorDevices(self.nodes)
         self.clock = FakeClock()
         self.reconciler = AcceleratorClassReconciler(
-            cast("Client", self), self.classes, self.nodes, self.clock, counts_interval_s=10
+            cast("Client", self), self.classes, self.nodes, self.devices, self.clock, counts_interval_s=10
         )
 
     async def merge_patch(self, kind: object, name: str, patch: Any, namespace: str) -> Any:
@@ -224,3 +227,13 @@ async def test_a_class_that_cannot_be_read_is_left_until_it_changes() -> None:
     scene = Scene(capabilities=[])
     with pytest.raises(TerminalError, match=r"spec\.capabilities"):
         await scene.run()
+
+
+async def test_a_device_class_that_cannot_be_read_is_named() -> None:
+    """D 26."""
+    scene = Scene(discovery={}, resources=[{"name": "gpu"}])
+    await scene.run(node("a"))
+    assert scene.devices.device_class_event(added(device_class("device.allowMultipleAllocations"))) == [KEY]
+    await scene.run()
+    assert scene.verdict("Consistent") == ("False", "DeviceClassUnreadable")
+    assert scene.message("Consistent").startswith("DeviceClass gpu: spec.selectors: wanted comparisons joined by &&")
