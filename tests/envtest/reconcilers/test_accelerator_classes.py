@@ -195,5 +195,10 @@ async def test_a_service_gets_the_class_that_its_policy_finds_and_waits_while_th
         await make_class(scene, discovery={"nodeSelector": {"test": scene.suffix, "gpu": label}})
         deployment_spec = (await deployment_of(scene, service))["spec"]["template"]["spec"]
         assert deployment_spec["nodeSelector"]["gpu"] == label
-        found = await scene.get(INFERENCE_SERVICES, service)
-        assert found["status"]["components"]["engine"]["selectedAccelerator"]["acceleratorClass"] == name
+
+        async def told() -> bool:
+            found = await scene.get(INFERENCE_SERVICES, service)
+            assert "components" in found["status"], found["status"]
+            return found["status"]["components"]["engine"]["selectedAccelerator"]["acceleratorClass"] == name
+
+        await eventually(told)
