@@ -58,3 +58,10 @@ def container_counts(container: JsonObject) -> Mapping[str, int]:
     resources = as_object(container.get("resources"))
     asked = {**as_object(resources.get("limits")), **as_object(resources.get("requests"))}
     return {name: count for name, value in asked.items() if (count := whole(value))}
+
+
+def accelerators_asked(container: JsonObject, listed: Iterable[str] = ()) -> int:
+    """How many accelerators a container asks for: of the resources that a class lists, else of all known names."""
+    counts = container_counts(container)
+    names = counted(listed)
+    return sum(count for name, count in counts.items() if (name in names if names else is_accelerator(name)))
