@@ -68,12 +68,12 @@ DEVIATIONS = (
               "the stable Service exists with an Ingress too, so that the address leads somewhere"),
     Deviation("D30", "variants/ingress-annotation-enable", r"Ingress .*\.metadata\.labels.*",
               "the Ingress carries the service's label, so that it can be found and pruned"),
+    Deviation("Q40/Q44 (D 5)", "variants/acc-(bestfit|cheapest|mostcapable)",
+              r"Deployment .*\.containers\[0\]\.(env|resources\.(limits|requests)\.nvidia\.com/gpu)",
+              "a class gives its unit for every rank, and PARALLELISM_SIZE is told with a class too"),
 )  # fmt: skip
 
 NOT_YET = {
-    "variants/acc-bestfit": "other arguments",
-    "variants/acc-cheapest": "other arguments",
-    "variants/acc-mostcapable": "other arguments",
     "variants/finetuned-merged": "fine-tuned weights",
     "variants/ingress-gateway-api-engine": "Gateway API routes",
     "variants/model-init": "an injected container",
@@ -88,6 +88,7 @@ REFUSED = {
 """Services that the reference half serves, with errors that reach nobody, and we refuse with a reason."""
 
 OTHERWISE = {
+    "variants/acc-bestfit-no-constraints": ("Q35 (D-item 12)", "a policy without constraints chooses a class"),
     "isvc/nvidia/llama-3-3-nemotron-super-49b-v1": ("Q26/D55", "a runtime that has the router that is asked for"),
     "variants/bad-default-mode": ("design: settings", "a bad setting leaves the last good one in force"),
     "variants/no-engine": ("Q47", "the runtime's engine is used when the service does not write one"),

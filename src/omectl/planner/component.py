@@ -9,11 +9,13 @@ from pydantic import ValidationError
 from omectl.api.component import ComponentExtensionSpec, EngineSpec, RouterSpec
 from omectl.api.document import as_object
 from omectl.api.inference_service import InferenceService
-from omectl.api.json import JsonObject
+from omectl.api.json import JsonObject, JsonValue
 from omectl.api.pods import POD_FIELDS
+from omectl.planner.class_use import ClassUse
 from omectl.planner.document import as_document
-from omectl.planner.merge import merge_component
-from omectl.planner.names import ENGINE, ROUTER, component_name, label_value, service_object_name
+from omectl.planner.layers import Authors, main_name, merge_authors, stated
+from omectl.planner.names import DECODER, ENGINE, ROUTER, component_name, label_value, service_object_name
+from omectl.planner.origin import Layer, Loss
 from omectl.planner.result import PlanRefused, Reason
 from omectl.planner.selection.candidates import Runtime
 from omectl.planner.selection.request import template_field
@@ -23,23 +25,33 @@ _RUNTIME_ONLY_DROPPED = ("acceleratorOverride",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """A component as it is to be deployed. `asked` is the service's own part of `document`."""
+    """A component as it is to be deployed. `asked` is the service's own part of `document`, the later winning.
+
+    `use` is its accelerator class. `layers` tell who said what, `losses` what of that is not in the document.
+    """
 
     name: str
     service: InferenceService
     runtime: Runtime | None
     document: JsonObject
-    asked: JsonObject
+    asked: tuple[JsonObject, ...]
     scaling: ComponentExtensionSpec
+    use: ClassUse | None = None
+    layers: tuple[Layer, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @classmethod
-    def merged(cls, name: str, service: InferenceService, runtime: Runtime | None) -> Self:
-        """The service's part over the runtime's. Raises `PlanRefused`."""
-        asked = as_document(_part(service, name))
-        template = as_document(_template(runtime, name))
-        for dropped in _RUNTIME_ONLY_DROPPED:
-            template.pop(dropped, None)
-        document = merge_component(template, asked)
+    def merged(
+        cls, name: str, service: InferenceService, runtime: Runtime | None, use: ClassUse | None = None, role: str = ""
+    ) -> Self:
+        """The service's part over the class's over the runtime's; with a role, for its pods. Raises `PlanRefused`."""
+        authors = _authors(name, service, runtime, use)
+        unused = authors.unused
+        if role:
+            authors = authors.of_role(role)
+        merged = merge_authors(authors)
+        document = merged.document
         try:
             scaling = ComponentExtensionSpec.model_validate(document)
         except ValidationError as error:
@@ -47,7 +59,18 @@ class Component:
             path = ".".join(str(part) for part in first["loc"])
             message = f"{name}: {path}: {first['msg']}"
             raise PlanRefused(Reason.MERGE, message, "correct the field in the service or the runtime") from None
-        return cls(name=name, service=service, runtime=runtime, document=document, asked=asked, scaling=scaling)
+        return cls(
+            name=name,
+            service=service,
+            runtime=runtime,
+            document=document,
+            asked=authors.asked,
+            scaling=scaling,
+            use=authors.use,
+            layers=merged.layers,
+            losses=(*merged.losses, *unused),
+            warnings=merged.warnings,
+        )
 
     @property
     def namespace(self) -> str:
@@ -94,24 +117,41 @@ class Component:
         """The main container's own description, when there is one."""
         return as_object(self.document.get("runner")) or None
 
+    @property
+    def main_name(self) -> str:
+        """The name of the container that the runner describes; "" without a runner."""
+        return main_name(self.document)
+
+    def stated(self, *path: str) -> list[JsonValue]:
+        """What the service itself says under this path of the main container."""
+        return stated(self.asked, self.main_name, *path)
+
     def origin(self, field_name: str) -> str:
         """Where a field of the document comes from."""
-        if field_name in self.asked or self.runtime is None:
+        if self.runtime is None or any(field_name in one for one in self.asked):
             return f"spec.{self.name}.{field_name}"
         return f"runtime {self.runtime.name}: {template_field(self.name)}.{field_name}"
 
 
-def components(service: InferenceService, runtime: Runtime | None) -> tuple[Component, ...]:
+def component_names(service: InferenceService) -> tuple[str, ...]:
     """The components that the service has: an engine always, a router when it asks for one."""
-    names = [ENGINE, *([ROUTER] if service.spec.router is not None else [])]
-    return tuple(Component.merged(name, service, runtime) for name in names)
+    return (ENGINE, *([ROUTER] if service.spec.router is not None else []))
 
 
-def _part(service: InferenceService, name: str) -> EngineSpec | RouterSpec | None:
-    return service.spec.router if name == ROUTER else service.spec.engine
-
-
-def _template(runtime: Runtime | None, name: str) -> EngineSpec | RouterSpec | None:
+def _authors(name: str, service: InferenceService, runtime: Runtime | None, use: ClassUse | None) -> Authors:
+    """What everybody says about a component. A router has no class and nothing of the runtime's old top level."""
+    spec = service.spec
+    parts: dict[str, EngineSpec | RouterSpec | None] = {ENGINE: spec.engine, DECODER: spec.decoder, ROUTER: spec.router}
+    asked = as_document(parts[name])
     if runtime is None:
-        return None
-    return runtime.spec.router_config if name == ROUTER else runtime.spec.engine_config
+        return Authors(name=name, use=use, asked=(asked,))
+    templates: dict[str, EngineSpec | RouterSpec | None] = {
+        ENGINE: runtime.spec.engine_config,
+        DECODER: runtime.spec.decoder_config,
+        ROUTER: runtime.spec.router_config,
+    }
+    template = {key: value for key, value in as_document(templates[name]).items() if key not in _RUNTIME_ONLY_DROPPED}
+    old: JsonObject = {}
+    if name != ROUTER and runtime.spec.node_selector:
+        old["nodeSelector"] = dict[str, JsonValue](runtime.spec.node_selector)
+    return Authors(name=name, runtime=runtime.name, template=(template,), old=old, use=use, asked=(asked,))

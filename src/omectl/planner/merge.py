@@ -2,12 +2,13 @@
 
 Kubernetes' patch semantics, less its traps: another volume source or probe handler replaces the old one instead of
 joining it, tolerations are united, a runner without a name keeps the runtime's, `null` removes, and an explicit
-`0`, `false`, `""` or `[]` counts.
+`0`, `false`, `""` or `[]` counts. The two halves of an extended resource never differ.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from omectl.api.document import as_object, as_objects, as_text
 from omectl.api.json import JsonObject, JsonValue
 
 MERGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -49,6 +50,25 @@ def merge_container(base: JsonObject, runner: JsonObject) -> JsonObject:
     if isinstance(before, list) and isinstance(after, list):
         merged["args"] = [*before, *after]
     return merged
+
+
+def merge_map(base: JsonObject, patch: JsonValue) -> JsonObject:
+    """A map such as a node selector with another over it; `null` removes a key."""
+    return _merge_objects(base, as_object(patch))
+
+
+def with_variables(env: JsonValue, variables: Sequence[JsonObject]) -> list[JsonValue]:
+    """An environment with these variables: in their places, else at the end, where they may refer to others."""
+    left = {as_text(one.get("name")): one for one in variables}
+    names = frozenset(left)
+    result: list[JsonValue] = []
+    for one in as_objects(env):
+        name = as_text(one.get("name"))
+        if name not in names:
+            result.append(one)
+        elif name in left:
+            result.append(left.pop(name))
+    return [*result, *left.values()]
 
 
 def _merge_objects(base: JsonObject, patch: JsonObject) -> JsonObject:
@@ -128,9 +148,24 @@ def _merge_strategy(base: JsonObject, patch: JsonObject) -> JsonObject:
     return merged
 
 
+def _merge_resources(base: JsonObject, patch: JsonObject) -> JsonObject:
+    """Requests and limits; of an extended resource, which has both alike, one that the patch states counts for both."""
+    merged = _merge_objects(base, patch)
+    for one, other in (("requests", "limits"), ("limits", "requests")):
+        stated, silent = as_object(patch.get(one)), as_object(patch.get(other))
+        kept = as_object(merged.get(other))
+        same: JsonObject = {
+            name: amount for name, amount in stated.items() if "/" in name and name in kept and name not in silent
+        }
+        if same:
+            merged[other] = _merge_objects(kept, same)
+    return merged
+
+
 _OBJECT_RULES: Final[Mapping[str, Callable[[JsonObject, JsonObject], JsonObject]]] = {
     **dict.fromkeys(_HANDLED, _merge_handled),
     "deploymentStrategy": _merge_strategy,
+    "resources": _merge_resources,
 }
 _ITEM_RULES: Final[Mapping[str, Callable[[JsonObject, JsonObject], JsonObject]]] = {
     "volumes": _merge_volume,

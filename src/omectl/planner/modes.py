@@ -3,10 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from omectl.api.accelerator_class import AcceleratorClass
-from omectl.api.document import as_objects
 from omectl.api.inference_service import InferenceService
-from omectl.api.json import JsonObject
 from omectl.api.labels import (
     AUTOSCALER_CLASS,
     DEPLOYMENT_MODE,
@@ -14,7 +11,6 @@ from omectl.api.labels import (
     INJECT_MODEL_INIT,
     INJECT_SERVING_SIDECAR,
 )
-from omectl.planner.accelerators.resources import container_counts, counted
 from omectl.planner.component import Component
 from omectl.planner.names import ENGINE
 from omectl.planner.result import PlanRefused, Reason
@@ -88,18 +84,3 @@ def _instead(component: Component, mode: str) -> str:
     if component.runtime is not None:
         return f"use a runtime for one node instead of {component.runtime.name}"
     return f"remove it from spec.{component.name}"
-
-
-def check_overrides(component: Component, pod: JsonObject, chosen: AcceleratorClass, entry: int | None) -> None:
-    """Refuse what a class would change in the containers, which is not rendered yet. Raises `PlanRefused`."""
-    runtime = component.runtime
-    formats = (runtime.spec.supported_model_formats or ()) if runtime is not None else ()
-    config = (formats[entry].accelerator_config or {}).get(chosen.name) if entry is not None else None
-    if runtime is not None and config is not None:
-        field = f"runtime {runtime.name}: supportedModelFormats[{entry}].acceleratorConfig[{chosen.name}]"
-        raise not_supported(field, "other arguments", "remove it, or write the arguments into the service's runner")
-    wanted = counted(resource.name for resource in chosen.spec.resources or ())
-    stated = {name for container in as_objects(pod.get("containers")) for name in container_counts(container)}
-    if wanted and stated.isdisjoint(wanted):
-        step = f"state {wanted[0]} in the resources of the {component.name}'s runner"
-        raise not_supported(f"AcceleratorClass {chosen.name}: spec.resources", "resources of a class", step)

@@ -4,41 +4,36 @@ Every author's demand on nodes holds. Required node terms are alternatives of on
 pair by pair; everything else is a list in which each item counts for itself.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
-from omectl.api.accelerator_class import AcceleratorClass
-from omectl.api.document import as_list, as_object, as_objects
+from omectl.api.document import as_list, as_object, as_objects, at
 from omectl.api.json import JsonObject, JsonValue
+from omectl.planner.class_use import ClassUse
 
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
+MOST_TERMS: Final = 500
+"""More alternatives than this make an object that no API server takes."""
 _TERM_PARTS: Final = ("matchExpressions", "matchFields")
 
 
-def placed(pod: JsonObject, asked: JsonObject, chosen: AcceleratorClass) -> tuple[JsonObject, tuple[str, ...]]:
-    """The pod on nodes of its accelerator class, and in words where two authors want different values of a label.
+def selector_conflicts(before: JsonObject, use: ClassUse, own: Sequence[JsonObject]) -> tuple[str, ...]:
+    """In words, where the runtime (`before`) or the service (`own`) wants another value of a label than the class."""
+    stated = {key: value for one in own for key, value in one.items() if value is not None}
+    found: list[str] = []
+    for key, value in use.node_selector.items():
+        other = stated.get(key, before.get(key, value))
+        if other == value:
+            continue
+        winner, loser = (other, value) if key in stated else (value, other)
+        whose = "the service's" if key in stated else f"AcceleratorClass {use.name}'s"
+        found.append(f"nodeSelector {key}: {whose} {winner} counts, not {loser}")
+    return tuple(found)
 
-    `asked` is the service's own part of the component: its node selector wins over the class's, and the class's over
-    what the runtime wrote. The affinity of the class is added to what there is.
-    """
-    discovery = chosen.spec.discovery
-    own, before = as_object(asked.get("nodeSelector")), as_object(pod.get("nodeSelector"))
-    conflicts: list[str] = []
-    selector: JsonObject = dict(before)
-    for key, value in sorted((discovery.node_selector or {}).items()):
-        found = before.get(key, value)
-        if key not in own:
-            selector[key] = value
-        if found != value:
-            winner, loser = (found, value) if key in own else (value, found)
-            whose = "the service's" if key in own else f"AcceleratorClass {chosen.name}'s"
-            conflicts.append(f"nodeSelector {key}: {whose} {winner} counts, not {loser}")
-    made: JsonObject = dict(pod)
-    if selector:
-        made["nodeSelector"] = selector
-    affinity = combined_affinity(as_object(pod.get("affinity")), as_object(discovery.affinity))
-    if affinity:
-        made["affinity"] = affinity
-    return made, tuple(conflicts)
+
+def required_terms(affinity: JsonObject) -> list[JsonObject]:
+    """The alternatives that a node has to satisfy one of."""
+    return as_objects(at(affinity, "nodeAffinity", _REQUIRED, "nodeSelectorTerms"))
 
 
 def combined_affinity(first: JsonObject, second: JsonObject) -> JsonObject:

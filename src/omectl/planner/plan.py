@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.document import as_text, at
 from omectl.api.facts import RecordedFacts
@@ -12,21 +11,22 @@ from omectl.api.installation import SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonObject
 from omectl.api.labels import MODEL_REVISION
 from omectl.api.settings import Settings
-from omectl.planner.accelerators.component import accelerator_of
+from omectl.planner.accelerated import accelerator_names
 from omectl.planner.accelerators.resources import accelerators_asked
+from omectl.planner.assembly import assemble
 from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas
-from omectl.planner.component import Component, components
+from omectl.planner.component import Component
 from omectl.planner.document import sorted_keys
 from omectl.planner.fit import EngineFit, Hardware, engine_fit
 from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
-from omectl.planner.modes import RAW, check_component, check_overrides, check_service
-from omectl.planner.names import ENGINE, ROUTER
-from omectl.planner.placement import placed
-from omectl.planner.pod import main_container, pod_spec
+from omectl.planner.modes import RAW, check_service
+from omectl.planner.names import ENGINE
+from omectl.planner.pod import main_container, render_pod
 from omectl.planner.predictor import OLD_FORM, migrated
+from omectl.planner.provenance import Provenance, provenance_of
 from omectl.planner.references import model_namespaces, model_reference
 from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason
 from omectl.planner.routing import route
@@ -63,29 +63,26 @@ def _rendered(
     explanation: Explanation,
 ) -> Plan:
     service = inputs.service
-    parts = components(service, selection.runtime)
-    for part in parts:
-        check_component(part)
-    choices = {part.name: accelerator_of(part, inputs.accelerator_classes) for part in parts if part.name != ROUTER}
-    explanation = replace(explanation, accelerators=tuple(choice.decision for choice in choices.values()))
-    refusal = next((choice.problem for choice in choices.values() if choice.problem is not None), None)
-    if refusal is not None:
-        return _refused(inputs, refusal, explanation)
+    assembly = assemble(inputs, selection)
+    parts = assembly.parts
+    decisions = {name: choice.decision for name, choice in assembly.choices.items()}
+    explanation = replace(explanation, accelerators=tuple(decisions.values()))
+    if assembly.problem is not None:
+        return _refused(inputs, assembly.problem, explanation)
     entry = parts[-1]
     objects: list[JsonObject] = [model_config(service, model, resource)]
     ports: dict[str, JsonObject] = {}
     fit: EngineFit | None = None
+    provenance: dict[tuple[str, str], Provenance] = {}
     for part in parts:
         revision = model.revision or _live_revision(part, inputs.live)
         metadata = component_metadata(part, model, resource, revision)
-        pod = pod_spec(part, model)
-        chosen = choices[part.name].chosen if part.name in choices else None
+        rendered = render_pod(part, model)
+        pod = rendered.spec
+        provenance["Deployment", part.object_name] = provenance_of(part, rendered)
+        explanation = replace(explanation, warnings=(*explanation.warnings, *part.warnings, *rendered.warnings))
         if part.name == ENGINE:
-            fit = _fit(part, pod, resource, model, chosen)
-        if chosen is not None:
-            check_overrides(part, pod, chosen, selection.entry)
-            pod, conflicts = placed(pod, part.asked, chosen)
-            explanation = replace(explanation, warnings=(*explanation.warnings, *conflicts))
+            fit = _fit(part, pod, resource, model)
         objects += router_access(part, metadata, pod)
         objects.append(deployment(part, metadata, pod))
         objects.append(component_service(part, metadata, pod))
@@ -96,30 +93,27 @@ def _rendered(
     where = route(service, entry, ports, parts, inputs.settings.ingress)
     objects += where.objects
     runtime = selection.runtime.name if selection.runtime is not None else ""
-    decisions = {name: choice.decision for name, choice in choices.items()}
     return Plan(
         objects=tuple(sorted_keys(obj) for obj in objects),
         explanation=replace(explanation, mode=RAW, fit=fit),
         status=sorted_keys(planned_status(service, model, runtime, parts, where, inputs.live, decisions)),
         initial_replicas={("Deployment", part.object_name): replicas(part).least for part in parts},
+        provenance=provenance,
     )
 
 
 def _fit(
-    part: Component,
-    pod: JsonObject,
-    resource: BaseModel | ClusterBaseModel,
-    model: ModelView,
-    chosen: AcceleratorClass | None,
+    part: Component, pod: JsonObject, resource: BaseModel | ClusterBaseModel, model: ModelView
 ) -> EngineFit | None:
     """The engine's memory, when it asks for accelerators; how much one has is known of a class that was chosen."""
     container = main_container(part, pod)
-    listed = [one.name for one in chosen.spec.resources or ()] if chosen is not None else []
-    count = accelerators_asked(container, listed)
+    use = part.use
+    count = accelerators_asked(container, accelerator_names(part))
     if not count:
         return None
     facts = (resource.status.facts if resource.status is not None else None) or RecordedFacts()
-    hardware = Hardware.of_class(chosen, accelerators=count)
+    chosen, config = (use.accelerator_class, use.config) if use is not None else (None, None)
+    hardware = Hardware.of_class(chosen, config, accelerators=count)
     return engine_fit(container, facts, hardware, size=model.size, quantization=model.quantization)
 
 

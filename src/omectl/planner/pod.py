@@ -1,10 +1,12 @@
 """The pod of a component: its containers assembled, the model mounted, every list without duplicates."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from omectl.api.document import as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
+from omectl.planner.accelerated import Accelerated, accelerate, accelerator_names
 from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.component import Component
 from omectl.planner.merge import merge_container
@@ -31,41 +33,45 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 """Server-side apply refuses two items of such a list that agree in these fields."""
 
 
-def pod_spec(component: Component, model: ModelView) -> JsonObject:
+@dataclass(frozen=True, slots=True)
+class RenderedPod:
+    """The pod of a component, what its class made of it, and what its author ought to know."""
+
+    spec: JsonObject
+    accelerated: Accelerated
+    warnings: tuple[str, ...] = ()
+
+
+def render_pod(component: Component, model: ModelView) -> RenderedPod:
     """The pod of a component. Raises `PlanRefused`."""
     pod = component.pod_fields
     containers, main = _containers(component)
-    placeholders = _placeholders(component)
-    for index, container in enumerate(containers):
-        name = as_text(container.get("name")) or str(index)
-        containers[index] = placeholders.fill_object(container, f"{component.name} container {name}")
+    placeholders = placeholders_of(component)
+    unknown = _unknown_placeholders(component, placeholders, [*containers, *as_objects(pod.get("initContainers"))])
+    containers[:] = [placeholders.fill_known_in(container) for container in containers]
     pod["containers"] = list[JsonValue](containers)
-    if as_objects(pod.get("initContainers")):
-        pod["initContainers"] = placeholders.fill_all(pod["initContainers"], f"{component.name} initContainers")
+    inits = as_objects(pod.get("initContainers"))
+    if inits:
+        pod["initContainers"] = list[JsonValue](placeholders.fill_known_in(container) for container in inits)
+    accelerated = Accelerated()
     volume = _add_model_volume(pod, model)
     if component.name == ROUTER:
         _finish_router(component, containers[main])
     else:
-        _finish_engine(component, containers[main], model, volume)
+        accelerated = _finish_engine(component, containers[main], model, volume)
         pod["nodeSelector"] = _node_selector(component, model)
     for container in (*containers, *as_objects(pod.get("initContainers"))):
         container.setdefault("imagePullPolicy", "IfNotPresent")
     _check(component, containers)
     _default_probe(containers)
-    return _without_duplicates(pod)
+    return RenderedPod(_without_duplicates(pod), accelerated, unknown)
 
 
 def main_container(component: Component, pod: JsonObject) -> JsonObject:
     """The container that serves: the runner, or the first one."""
     containers = as_objects(pod.get("containers"))
-    name = _runner_name(component)
+    name = component.main_name
     return next((one for one in containers if one.get("name") == name), containers[0])
-
-
-def _runner_name(component: Component) -> str:
-    if component.runner is None:
-        return ""
-    return as_text(component.runner.get("name")) or MAIN_CONTAINER
 
 
 def _containers(component: Component) -> tuple[list[JsonObject], int]:
@@ -77,7 +83,7 @@ def _containers(component: Component) -> tuple[list[JsonObject], int]:
             message = f"{component.name}: neither the service nor {_source(component)} gives it a container"
             raise PlanRefused(Reason.MERGE, message, f"set spec.{component.name}.runner, or use a runtime that does")
         return containers, 0
-    name = _runner_name(component)
+    name = component.main_name
     index = next((place for place, one in enumerate(containers) if one.get("name") == name), len(containers))
     if index == len(containers):
         containers.append({"name": name})
@@ -89,10 +95,22 @@ def _source(component: Component) -> str:
     return f"runtime {component.runtime_name}" if component.runtime is not None else "a runtime"
 
 
-def _placeholders(component: Component) -> Placeholders:
+def placeholders_of(component: Component) -> Placeholders:
+    """The values that placeholders of the component's containers may name."""
     own = component.service.metadata
     texts = {"Name": own.name, "Namespace": own.namespace}
     return Placeholders(texts, {"Labels": own.labels, "Annotations": own.annotations})
+
+
+def _unknown_placeholders(
+    component: Component, placeholders: Placeholders, containers: list[JsonObject]
+) -> tuple[str, ...]:
+    """A warning for each thing that looks like a placeholder and is none: it may be meant for the program itself."""
+    return tuple(
+        f"{component.name} container {as_text(container.get('name'))}: {text} is no placeholder here and stays as it is"
+        for container in containers
+        for text in placeholders.unknown_in(container)
+    )
 
 
 def _add_model_volume(pod: JsonObject, model: ModelView) -> str:
@@ -110,25 +128,27 @@ def _add_model_volume(pod: JsonObject, model: ModelView) -> str:
     return name
 
 
-def _finish_engine(component: Component, container: JsonObject, model: ModelView, volume: str) -> None:
+def _finish_engine(component: Component, container: JsonObject, model: ModelView, volume: str) -> Accelerated:
     """Mount, environment and resources of an engine: only a runner gets them."""
     if component.runner is None:
-        return
+        return Accelerated()
     mounts = as_objects(container.get("volumeMounts"))
     if all(mount.get("mountPath") != model.path for mount in mounts):
         mounts.append({"name": volume, "mountPath": model.path, "readOnly": True})
     container["volumeMounts"] = list[JsonValue](mounts)
     _fill_resources(component, container)
+    accelerated = accelerate(component, container)
     env = as_objects(container.get("env"))
     names = {as_text(variable.get("name")) for variable in env}
     if MODEL_PATH not in names:
         env.append({"name": MODEL_PATH, "value": model.path})
-    gpus = accelerators_asked(container)
-    users = as_objects(as_object(component.asked.get("runner")).get("env"))
+    gpus = accelerators_asked(container, accelerator_names(component))
+    users = [variable for said in component.stated("env") for variable in as_objects(said)]
     if gpus and all(variable.get("name") != PARALLELISM_SIZE for variable in users):
         env = [variable for variable in env if variable.get("name") != PARALLELISM_SIZE]
         env.append({"name": PARALLELISM_SIZE, "value": str(gpus)})
     container["env"] = list[JsonValue](env)
+    return accelerated
 
 
 def _finish_router(component: Component, container: JsonObject) -> None:
@@ -143,10 +163,10 @@ def _finish_router(component: Component, container: JsonObject) -> None:
 
 def _fill_resources(component: Component, container: JsonObject) -> None:
     """What the runtime's old top-level container of that name asks for, unless the service states resources."""
-    stated = as_object(as_object(component.asked.get("runner")).get("resources"))
     old = component.runtime.spec.containers if component.runtime is not None else None
     template = next((one for one in old or () if one.get("name") == container.get("name")), None)
-    if template is None or any(stated.get(part) for part in ("requests", "limits", "claims")):
+    stated = [one for part in ("requests", "limits", "claims") for one in component.stated("resources", part)]
+    if template is None or any(stated):
         return
     resources = dict(as_object(container.get("resources")))
     for part in ("requests", "limits"):
@@ -158,11 +178,8 @@ def _fill_resources(component: Component, container: JsonObject) -> None:
 
 
 def _node_selector(component: Component, model: ModelView) -> JsonObject:
-    """The node has the model; later wins: the runtime's component, its old top level, the service's component."""
-    merged = as_object(component.document.get("nodeSelector"))
-    old = component.runtime.spec.node_selector if component.runtime is not None else None
-    asked = as_object(component.asked.get("nodeSelector"))
-    return {model.label_key: "Ready", **merged, **(old or {}), **asked}
+    """The node has the model, and what the component says of it."""
+    return {model.label_key: "Ready", **as_object(component.document.get("nodeSelector"))}
 
 
 def _check(component: Component, containers: list[JsonObject]) -> None:

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from omectl.api.json import JsonObject, JsonValue
 from omectl.planner.accelerators.decision import ClassDecision
 from omectl.planner.fit import EngineFit
+
+if TYPE_CHECKING:
+    from omectl.planner.provenance import Provenance
 
 
 class Reason(StrEnum):
@@ -90,7 +93,8 @@ class Plan:
 
     Objects come in the order to apply them, in the service's namespace, without UIDs, owners or inventory.
     `initial_replicas` says, by kind and name, how many replicas to create a workload with; later they are the
-    autoscaler's, and no object states them.
+    autoscaler's, and no object states them. `provenance` tells of a workload, by kind and name, who wrote each field of
+    its pods, and what disagreed.
     """
 
     objects: tuple[JsonObject, ...] = ()
@@ -98,3 +102,4 @@ class Plan:
     status: JsonObject = field(default_factory=dict[str, JsonValue])
     problem: Problem | None = None
     initial_replicas: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    provenance: "Mapping[tuple[str, str], Provenance]" = field(default_factory=dict[tuple[str, str], "Provenance"])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.codec import decode_as
 from omectl.api.inference_service import InferenceService
@@ -119,3 +120,28 @@ def condition(found: Plan, kind: str) -> Json:
 def present(fields: Json) -> Json:
     """The fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def accelerator(name: str, *, resources: Json = None, **discovery: Json) -> AcceleratorClass:
+    """A class of NVIDIA accelerators, recognised by a node label of its name."""
+    spec: Json = {
+        "discovery": {"nodeSelector": {"gpu": name}, **discovery},
+        "capabilities": {"memoryGB": "80Gi"},
+        "resources": resources if resources is not None else [{"name": "nvidia.com/gpu", "quantity": "1"}],
+    }
+    return decode_as(AcceleratorClass, {"metadata": {"name": name}, "spec": spec})
+
+
+def with_class(engine: Json = None, template: Json = None, config: Json = None, **given: Any) -> Plan:
+    """The plan of a service that names class `h100`: its engine, the runtime's, what the entry says of the class."""
+    classes = given.pop("accelerator_classes", (accelerator("h100"),))
+    fields = given.pop("runtime_fields", {})
+    taken = runtime(
+        "r",
+        entry(acceleratorConfig={"h100": config} if config is not None else None),
+        engineConfig=template if template is not None else {"runner": RUNNER},
+        acceleratorRequirements={"acceleratorClasses": ["h100"]},
+        **fields,
+    )
+    asked = service(engine=engine or {}, acceleratorSelector={"acceleratorClass": "h100"}, **given.pop("spec", {}))
+    return made(asked, taken, accelerator_classes=classes, **given)

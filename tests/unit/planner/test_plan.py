@@ -173,6 +173,15 @@ def test_placeholders_are_filled_in_every_container() -> None:
     assert pod_of(found)["initContainers"][0]["args"] == ["1"]
 
 
+def test_an_unknown_placeholder_stays_as_it_is_with_a_warning() -> None:
+    found = made(service(engine={"runner": {"args": ["--log={{.Message}}", "{{.UID}}", "{{ x }}"]}}))
+    assert container_of(found)["args"] == ["--log={{.Message}}", "{{.UID}}", "{{ x }}"]
+    assert [text for text in found.explanation.warnings if "placeholder" in text] == [
+        "engine container ome-container: {{.Message}} is no placeholder here and stays as it is",
+        "engine container ome-container: {{.UID}} is no placeholder here and stays as it is",
+    ]
+
+
 def test_a_container_without_readiness_probe_is_ready_when_its_port_is_open() -> None:
     assert container_of(made())["readinessProbe"]["tcpSocket"] == {"port": 8080}
 
@@ -267,7 +276,6 @@ def test_facts_fill_what_the_models_spec_leaves_out() -> None:
         ),
         (service(model={"name": "m", "fineTunedWeights": ["w"]}), "NotSupportedYet", "fineTunedWeights"),
         (service(engine={"minAvailable": 1, "maxUnavailable": 1}), "InvalidSpec", "both set"),
-        (service(engine={"runner": {"args": ["{{.UID}}"]}}), "MergeSpecsError", "{{.UID}}"),
         (service(engine={"containers": [{"name": "x"}]}), "MergeSpecsError", "wanted an image"),
         (service(engine={"scaleMetric": "rps"}), "InvalidSpec", "scaleMetric"),
         (service(metadata={"annotations": {"ome.io/targetUtilizationPercentage": "0"}}), "InvalidSpec", "1 to 100"),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-from tests.unit.planner.accelerators.classes import WORLD, accelerator_class, counted, listing
+from tests.unit.planner.accelerators.classes import WORLD, accelerator_class, counted
 from tests.unit.planner.build import RUNNER, entry, made, pod_of, runtime, service
 
 from omectl.api.resource import ObjectKey
@@ -116,17 +115,3 @@ def test_the_plan_is_explained_class_by_class() -> None:
     assert "    1. A100 (Cheapest 2.5)\n    2. H100 (Cheapest 4)\n         after A100: 4 dollars an hour" in text
     assert "    - T4\n         AcceleratorClass T4 does not exist\n" in text
     assert "    costs 20 dollars an hour for a pod\n" in text
-
-
-@pytest.mark.parametrize(
-    ("offered", "told"),
-    [
-        (offering("H100", acceleratorConfig={"H100": {"runtimeArgsOverride": ["--x"]}}), "acceleratorConfig[H100]"),
-        (listing("H100"), "AcceleratorClass H100: spec.resources"),
-    ],
-    ids=["overrides", "resources"],
-)
-def test_what_is_not_rendered_yet_is_refused_by_name(offered: Any, told: str) -> None:
-    found = planned({"acceleratorClass": "H100"}, offered=offered)
-    assert found.problem is not None
-    assert (found.problem.reason, told in found.problem.message) == ("NotSupportedYet", True)

@@ -1,0 +1,42 @@
+"""The components of a service, each with the accelerator class that was chosen for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from omectl.planner.accelerators.choice import ClassChoice
+from omectl.planner.accelerators.component import accelerator_of
+from omectl.planner.class_use import ClassUse
+from omectl.planner.component import Component, component_names
+from omectl.planner.inputs import PlanInputs
+from omectl.planner.modes import check_component
+from omectl.planner.names import ROUTER
+from omectl.planner.result import Problem
+from omectl.planner.selection.choice import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The components, engine first, and the choices of their classes by component; a router has none."""
+
+    parts: tuple[Component, ...]
+    choices: Mapping[str, ClassChoice]
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why a component has no class although one was asked for."""
+        return next((one.problem for one in self.choices.values() if one.problem is not None), None)
+
+
+def assemble(inputs: PlanInputs, selection: Selection) -> Assembly:
+    """The components as runtime, accelerator classes and service describe them. Raises `PlanRefused`."""
+    service, runtime = inputs.service, selection.runtime
+    plain = tuple(Component.merged(name, service, runtime) for name in component_names(service))
+    for part in plain:
+        check_component(part)
+    choices = {part.name: accelerator_of(part, inputs.accelerator_classes) for part in plain if part.name != ROUTER}
+    uses = {name: ClassUse.of(choice.chosen, runtime, selection.entry) for name, choice in choices.items()}
+    parts = tuple(
+        Component.merged(part.name, service, runtime, use) if (use := uses.get(part.name)) is not None else part
+        for part in plain
+    )
+    return Assembly(parts, choices)
