@@ -11,6 +11,7 @@ from omectl.planner.arguments import parse
 from omectl.planner.class_use import ClassUse
 from omectl.planner.component import Component
 from omectl.planner.flag_tables import flag_table
+from omectl.planner.layers import has_own_script
 from omectl.planner.origin import CONTROLLER, SERVICE, Author, Loss, LossCode, Origin
 from omectl.planner.parallelism import (
     Code,
@@ -69,7 +70,7 @@ def accelerate(component: Component, container: JsonObject) -> Accelerated:
         losses, spoken = (*losses, *more), rendering
     resources = dict(as_object(container.get("resources")))
     for name, each in use.units.items():
-        wanted = Quantity.parse(count.accelerators) if name in names[:1] else each * spread.ranks
+        wanted = Quantity.parse(count.accelerators) if name in names[:1] else each * -(-spread.ranks // spread.pods)
         if name not in own:
             _raise(resources, name, wanted, as_object(spoken.setdefault("resources", {})))
     if resources:
@@ -99,8 +100,8 @@ def _spread(
         if (wanted := getattr(override, dimension)) and getattr(said, dimension) not in (None, wanted)
     )
     if line is not None:
-        return deployed(said.over(override).over(line.stated()), requested), losses
-    return deployed(override if override != Stated() else None, requested), losses
+        return deployed(said.over(override).over(line.stated()), requested, component.pods), losses
+    return deployed(override if override != Stated() else None, requested, component.pods), losses
 
 
 def _write_flags(
@@ -110,11 +111,13 @@ def _write_flags(
     command, args = as_texts(container.get("command")), as_texts(container.get("args"))
     image = as_text(container.get("image"))
     dialect = dialect_of(image, command, args)
-    if dialect is None:
+    script = has_own_script(component.asked, component.main_name)
+    if dialect is None or script:
+        code, winner = (LossCode.SHELL_TEXT, SERVICE) if script else (LossCode.NO_DIALECT, CONTROLLER)
         override = Stated.of_override(use.config.tensor_parallelism_override)
         stated = [(field_name, getattr(override, dimension)) for dimension, field_name in _DIMENSIONS]
         lost = [f"{name}={value}" for name, value in stated if value]
-        return {}, tuple(_loss(use, LossCode.NO_DIALECT, text, CONTROLLER) for text in lost)
+        return {}, tuple(_loss(use, code, text, winner) for text in lost)
     own = (*_own_words(component, "command"), *_own_words(component, "args"))
     rendered = spread.render(dialect, args, {}, command=command, own=own)
     table = flag_table(image, command, args)

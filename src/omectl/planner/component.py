@@ -7,13 +7,13 @@ from typing import Self
 from pydantic import ValidationError
 
 from omectl.api.component import ComponentExtensionSpec, EngineSpec, RouterSpec
-from omectl.api.document import as_object
+from omectl.api.document import as_number, as_object, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.pods import POD_FIELDS
 from omectl.planner.class_use import ClassUse
 from omectl.planner.document import as_document
-from omectl.planner.layers import Authors, main_name, merge_authors, stated
+from omectl.planner.layers import WORKER, Authors, main_name, merge_authors, stated
 from omectl.planner.names import DECODER, ENGINE, ROUTER, component_name, label_value, service_object_name
 from omectl.planner.origin import Layer, Loss
 from omectl.planner.result import PlanRefused, Reason
@@ -27,7 +27,8 @@ _RUNTIME_ONLY_DROPPED = ("acceleratorOverride",)
 class Component:
     """A component as it is to be deployed. `asked` is the service's own part of `document`, the later winning.
 
-    `use` is its accelerator class. `layers` tell who said what, `losses` what of that is not in the document.
+    `pods` is how many pods one replica has, all with such a container. `use` is its accelerator class. `layers` tell who
+    said what, `losses` what of that is not in the document.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Component:
     document: JsonObject
     asked: tuple[JsonObject, ...]
     scaling: ComponentExtensionSpec
+    pods: int = 1
     use: ClassUse | None = None
     layers: tuple[Layer, ...] = ()
     losses: tuple[Loss, ...] = ()
@@ -48,7 +50,10 @@ class Component:
         """The service's part over the class's over the runtime's; with a role, for its pods. Raises `PlanRefused`."""
         authors = _authors(name, service, runtime, use)
         unused = authors.unused
+        pods = 1
         if role:
+            size = as_number(at(merge_authors(authors).document, WORKER, "size"))
+            pods += max(size, 0)
             authors = authors.of_role(role)
         merged = merge_authors(authors)
         document = merged.document
@@ -66,6 +71,7 @@ class Component:
             document=document,
             asked=authors.asked,
             scaling=scaling,
+            pods=pods,
             use=authors.use,
             layers=merged.layers,
             losses=(*merged.losses, *unused),

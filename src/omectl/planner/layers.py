@@ -18,6 +18,7 @@ from omectl.planner.names import MAIN_CONTAINER
 from omectl.planner.origin import CONTROLLER, SERVICE, Author, Layer, Loss, LossCode, Origin
 from omectl.planner.placement import MOST_TERMS, combined_affinity, required_terms, selector_conflicts
 from omectl.planner.result import PlanRefused, Reason
+from omectl.planner.script import lines_of
 
 LEADER: Final = "leader"
 WORKER: Final = "worker"
@@ -39,17 +40,18 @@ class Authors:
 
     def of_role(self, role: str) -> "Authors":
         """The same authors about the leader's pods or the workers' of a component on several nodes."""
+        own_leader = self._has_leader
         return replace(
             self,
             name=f"{self.name}.{role}",
-            template=tuple(part for document in self.template for part in _role_parts(document, role)),
-            asked=tuple(part for document in self.asked for part in _role_parts(document, role)),
+            template=tuple(part for one in self.template for part in _role_parts(one, role, own_leader=own_leader)),
+            asked=tuple(part for one in self.asked for part in _role_parts(one, role, own_leader=own_leader)),
         )
 
     @property
     def unused(self) -> tuple[Loss, ...]:
         """Runners of the component itself beside a leader: it and the workers have their own."""
-        if not any(isinstance(one.get(LEADER), dict) for one in (*self.template, *self.asked)):
+        if not self._has_leader:
             return ()
         runtime = Origin(Author.RUNTIME, self.runtime)
         told = [(runtime, one) for one in self.template] + [(SERVICE, one) for one in self.asked]
@@ -64,6 +66,10 @@ class Authors:
             for origin, document in told
             if as_object(document.get("runner"))
         )
+
+    @property
+    def _has_leader(self) -> bool:
+        return any(isinstance(one.get(LEADER), dict) for one in (*self.template, *self.asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,11 @@ def stated(asked: Sequence[JsonObject], name: str, *path: str) -> list[JsonValue
     return [one for one in found if one is not None]
 
 
+def has_own_script(asked: Sequence[JsonObject], name: str) -> bool:
+    """Whether the service's own arguments are a script: that is the user's text, and nothing is written into it."""
+    return any(lines_of(word) for words in stated(asked, name, "args") for word in as_texts(words)[:1])
+
+
 def _over(base: JsonObject, patches: Sequence[JsonObject]) -> JsonObject:
     document = dict(base)
     for patch in patches:
@@ -131,7 +142,7 @@ def _over(base: JsonObject, patches: Sequence[JsonObject]) -> JsonObject:
     return document
 
 
-def _role_parts(document: JsonObject, role: str) -> tuple[JsonObject, ...]:
+def _role_parts(document: JsonObject, role: str, *, own_leader: bool) -> tuple[JsonObject, ...]:
     """What one author says about the leader or the workers: the component's pod fields, and those of the role.
 
     The component's own runner is neither the leader's nor the workers', unless there is no leader: then it leads.
@@ -140,7 +151,7 @@ def _role_parts(document: JsonObject, role: str) -> tuple[JsonObject, ...]:
     own = document.get(role)
     if isinstance(own, dict):
         return (shared, own)
-    if role == LEADER and "runner" in document:
+    if role == LEADER and not own_leader and "runner" in document:
         return ({**shared, "runner": document["runner"]},)
     return (shared,)
 
@@ -185,6 +196,8 @@ def _override_args(
     origin = Origin(Author.CLASS, use.name)
     if any(stated(asked, name, "command")):
         return (), _lost(changes, LossCode.OWN_COMMAND, origin, SERVICE)
+    if has_own_script(asked, name):
+        return (), _lost(changes, LossCode.SHELL_TEXT, origin, SERVICE)
     own = stated_keys((), [word for words in stated(asked, name, "args") for word in as_texts(words)], table)
     found = override(command, args, changes.without(own))
     if found.command != tuple(command):

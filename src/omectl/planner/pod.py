@@ -146,7 +146,7 @@ def _finish_engine(component: Component, container: JsonObject, model: ModelView
     users = [variable for said in component.stated("env") for variable in as_objects(said)]
     if gpus and all(variable.get("name") != PARALLELISM_SIZE for variable in users):
         env = [variable for variable in env if variable.get("name") != PARALLELISM_SIZE]
-        env.append({"name": PARALLELISM_SIZE, "value": str(gpus)})
+        env.append({"name": PARALLELISM_SIZE, "value": str(gpus * component.pods)})
     container["env"] = list[JsonValue](env)
     return accelerated
 
@@ -168,13 +168,12 @@ def _fill_resources(component: Component, container: JsonObject) -> None:
     stated = [one for part in ("requests", "limits", "claims") for one in component.stated("resources", part)]
     if template is None or any(stated):
         return
-    resources = dict(as_object(container.get("resources")))
-    for part in ("requests", "limits"):
-        filled = {**as_object(at(template, "resources", part)), **as_object(resources.get(part))}
-        if filled:
-            resources[part] = filled
-    if resources:
-        container["resources"] = resources
+    amounts: JsonObject = {
+        part: at(template, "resources", part) for part in ("requests", "limits") if at(template, "resources", part)
+    }
+    filled = merge_container({"resources": amounts}, {"resources": as_object(container.get("resources"))})
+    if filled["resources"]:
+        container["resources"] = filled["resources"]
 
 
 def _node_selector(component: Component, model: ModelView) -> JsonObject:

@@ -193,7 +193,11 @@ class _Reading:
             there = [
                 Said(one.origin, one.value[key]) for one in said if isinstance(one.value, dict) and key in one.value
             ]
-            self.words(words, there, f"{path}.{key}", table)
+            value = container.get(key)
+            if value is None or value == words != []:
+                self.words(words, there, f"{path}.{key}", table)
+            else:
+                self.any(key, value, there, f"{path}.{key}")
 
     def words(self, words: list[str], said: Sequence[Said], path: str, table: FlagTable) -> None:
         """Arguments, flag by flag."""
@@ -226,7 +230,7 @@ class _Reading:
             author = whole or next((one for one in reversed(spoken) if self.same(one.value, item)), None)
             if author is not None:
                 self.all(item, author.origin, place)
-            elif isinstance(item, dict):
+            elif isinstance(item, dict) and item:
                 self.parts(item, spoken, place)
             else:
                 self.all(item, CONTROLLER, place)

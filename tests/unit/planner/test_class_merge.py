@@ -180,6 +180,14 @@ def test_d_21_arguments_for_a_shells_text_are_reported() -> None:
     assert ("ShellText", "class h100", "--tp-size 8") in lost(found)
 
 
+@pytest.mark.parametrize("config", [ARGS, {"tensorParallelismOverride": {"tensorParallelSize": 8}}])
+def test_d_21_a_script_of_the_user_is_not_written_into(config: Json) -> None:
+    script = "python3 -m sglang.launch_server \\\n --x 1"
+    found = with_class({"runner": {"args": [script]}}, sglang(command=["bash", "-c"]), config)
+    assert container_of(found)["args"] == [script]
+    assert {(code, origin) for code, origin, _ in lost(found) if code == "ShellText"} == {("ShellText", "class h100")}
+
+
 def override(**sizes: int) -> Json:
     return {"tensorParallelismOverride": sizes}
 
