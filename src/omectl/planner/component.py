@@ -27,8 +27,8 @@ _RUNTIME_ONLY_DROPPED = ("acceleratorOverride",)
 class Component:
     """A component as it is to be deployed. `asked` is the service's own part of `document`, the later winning.
 
-    `pods` is how many pods one replica has, all with such a container. `use` is its accelerator class. `layers` tell who
-    said what, `losses` what of that is not in the document.
+    `pods` is how many pods one replica has, each with such a container. `use` is its accelerator class. `layers` tell
+    who said what, `losses` what of that is not in the document.
     """
 
     name: str
