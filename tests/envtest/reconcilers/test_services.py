@@ -18,6 +18,7 @@ from tests.envtest.reconcilers.services import (
 
 from omectl.api.json import JsonObject
 from omectl.api.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
+from omectl.api.labels import DESIRED_HASH
 from omectl.kube.errors import NotFound
 from omectl.kube.resources import (
     CONFIG_MAPS,
@@ -189,7 +190,12 @@ async def test_the_number_that_someone_scales_to_stays(scene: Scene) -> None:
     model, runtime = await make_model(scene), await make_runtime(scene)
     name = await make_service(scene, model.name, runtime)
     async with scene.manager():
-        await deployment_of(scene, name)
+
+        async def created() -> bool:
+            # The hash comes with the last write of a creation: until then the number is still passed on.
+            return DESIRED_HASH in (await deployment_of(scene, name))["metadata"].get("annotations", {})
+
+        await eventually(created)
         await scene.admin.merge_patch(DEPLOYMENTS, f"{name}-engine", {"spec": {"replicas": 5}}, scene.namespace)
         await scene.admin.merge_patch(
             SERVING_RUNTIMES, runtime, {"spec": runtime_spec(image="example.org/vllm:2")}, scene.namespace
