@@ -101,7 +101,7 @@ def merge_authors(authors: Authors) -> Merged:
         base["nodeSelector"] = merge_map(as_object(base.get("nodeSelector")), use.node_selector)
     document = _over(base, (*_own_containers(base, authors.asked), *authors.asked))
     losses: tuple[Loss, ...] = ()
-    if use is not None and use.args and has_runner:
+    if use is not None and use.args and as_object(document.get("runner")):
         written, losses = _override_args(document, use, authors.asked)
         if written:
             spoken["runner"] = {**as_object(spoken.get("runner")), "args": list[JsonValue](written)}

@@ -1,7 +1,9 @@
 """Who wrote a value of a rendered object."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from omectl.api.json import JsonObject
 
@@ -56,6 +58,16 @@ class LossCode(StrEnum):
     """A component of several nodes has a leader and workers, each with a runner of its own."""
 
 
+_WORDS: Final[Mapping[LossCode, str]] = {
+    LossCode.OVERRULED: "the {} says something else",
+    LossCode.REMOVED: "the {} removed it",
+    LossCode.SHELL_TEXT: "it would have to go into a shell's text",
+    LossCode.OWN_COMMAND: "the service states a command of its own",
+    LossCode.NO_DIALECT: "how the program spells it as a flag is not known",
+    LossCode.SEVERAL_NODES: "the leader and the workers have runners of their own",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
     """Something that an author wrote and that is not in the pod.
@@ -69,3 +81,6 @@ class Loss:
     origin: Origin
     value: str
     winner: Origin
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.value} of the {self.origin} does not count: {_WORDS[self.code].format(self.winner)}"

@@ -80,7 +80,7 @@ def _rendered(
         rendered = render_pod(part, model)
         pod = rendered.spec
         provenance["Deployment", part.object_name] = provenance_of(part, rendered)
-        explanation = replace(explanation, warnings=(*explanation.warnings, *part.warnings, *rendered.warnings))
+        explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings))
         if part.name == ENGINE:
             fit = _fit(part, pod, resource, model)
         objects += router_access(part, metadata, pod)

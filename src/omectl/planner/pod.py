@@ -64,7 +64,8 @@ def render_pod(component: Component, model: ModelView) -> RenderedPod:
         container.setdefault("imagePullPolicy", "IfNotPresent")
     _check(component, containers)
     _default_probe(containers)
-    return RenderedPod(_without_duplicates(pod), accelerated, unknown)
+    warnings = (*component.warnings, *map(str, (*component.losses, *accelerated.losses)), *unknown)
+    return RenderedPod(_without_duplicates(pod), accelerated, warnings)
 
 
 def main_container(component: Component, pod: JsonObject) -> JsonObject:

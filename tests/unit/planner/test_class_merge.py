@@ -1,5 +1,6 @@
 """What an accelerator class changes in a pod, between the runtime and the service: D 5, D 19, D 20, and C.9."""
 
+from math import prod
 from typing import Any
 
 import pytest
@@ -178,6 +179,16 @@ def test_d_21_arguments_for_a_shells_text_are_reported() -> None:
     assert container["command"] == template["runner"]["command"]
     assert "args" not in container
     assert ("ShellText", "class h100", "--tp-size 8") in lost(found)
+    assert (
+        "runner.args: --tp-size 8 of the class h100 does not count: it would have to go into a shell's text"
+        in found.explanation.warnings
+    )
+
+
+def test_a_class_gives_no_runner_to_a_service_that_removed_it() -> None:
+    asked = {"runner": None, "containers": [{"name": "own", "image": "own:1"}]}
+    found = with_class(asked, sglang("--x"), {**ARGS, "environmentOverride": {"A": "1"}})
+    assert [one["name"] for one in pod_of(found)["containers"]] == ["own"]
 
 
 @pytest.mark.parametrize("config", [ARGS, {"tensorParallelismOverride": {"tensorParallelSize": 8}}])
@@ -206,6 +217,19 @@ def test_d_20_the_users_parallelism_beats_the_classes() -> None:
     assert container["args"] == ["--tp-size", "2"]
     assert container["resources"]["limits"] == {GPUS: "2"}
     assert ("Overruled", "class h100", "tensorParallelSize=8") in lost(found)
+
+
+@pytest.mark.parametrize("sizes", [(8, None, None), (2, 4, None), (2, None, 4), (None, 2, 3), (1, 1, 1)])
+@pytest.mark.parametrize("requested", [None, 1])
+def test_d2_6_managed_parallelism_is_the_gpus_that_are_asked_for(
+    sizes: tuple[int | None, ...], requested: int | None
+) -> None:
+    names = ("tensorParallelSize", "pipelineParallelSize", "dataParallelSize")
+    stated = {name: size for name, size in zip(names, sizes, strict=True) if size is not None}
+    template = sglang("--tp-size", "1", **(gpus(requested) if requested else {}))
+    container = container_of(with_class(None, template, override(**stated)))
+    assert int(container["resources"]["limits"][GPUS]) == prod(stated.values())
+    assert values(container)["PARALLELISM_SIZE"] == str(prod(stated.values()))
 
 
 def test_q46_parallelism_for_an_unknown_program_is_reported() -> None:
