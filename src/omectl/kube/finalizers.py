@@ -64,7 +64,8 @@ def _put(obj: JsonObject, finalizers: list[str]) -> bool:
 async def hold(client: Client, kind: ResourceKind, obj: JsonObject, *finalizers: str) -> JsonObject:
     """The object with these finalizers on it, written only when one is missing.
 
-    Raises: Conflict when it changed since it was read, ValueError for a finalizer that is not domain/name.
+    Raises: Conflict when it changed since it was read, ValueError for a finalizer that is not domain/name and for an
+    object that was never read.
     """
     held = _with_own_metadata(obj)
     added = [finalizer for finalizer in finalizers if add_finalizer(held, finalizer)]
@@ -72,7 +73,7 @@ async def hold(client: Client, kind: ResourceKind, obj: JsonObject, *finalizers:
 
 
 async def release(client: Client, kind: ResourceKind, obj: JsonObject, *finalizers: str) -> JsonObject:
-    """The object without these finalizers, written only when one is there. Raises: Conflict when it changed."""
+    """The object without these finalizers, written only when one is there. Raises: as `hold` does."""
     released = _with_own_metadata(obj)
     removed = [finalizer for finalizer in finalizers if remove_finalizer(released, finalizer)]
     return await _write(client, kind, released) if removed else obj
@@ -125,11 +126,9 @@ def _with_own_metadata(obj: JsonObject) -> JsonObject:
 
 
 async def _write(client: Client, kind: ResourceKind, obj: JsonObject) -> JsonObject:
-    key = key_of(obj)
-    patch: JsonObject = {
-        "metadata": {
-            "resourceVersion": metadata_of(obj).get("resourceVersion"),
-            "finalizers": list[JsonValue](finalizers_of(obj)) or None,
-        }
-    }
+    key, version = key_of(obj), metadata_of(obj).get("resourceVersion")
+    if not version:
+        raise ValueError(f"wanted {kind.kind} {key} with a resourceVersion, found none; read it from the server first")
+    finalizers = list[JsonValue](finalizers_of(obj)) or None
+    patch: JsonObject = {"metadata": {"resourceVersion": version, "finalizers": finalizers}}
     return await client.merge_patch(kind, key.name, patch, key.namespace)

@@ -123,7 +123,7 @@ async def test_bytes_that_are_no_http_are_no_api_server() -> None:
 
 
 async def test_tls_towards_a_plain_server_is_told_as_tls() -> None:
-    async with speaking(b"") as server, client_of(server.replace("http://", "https://")) as client:
+    async with speaking(b"") as server, client_of(server.replace("http://", "https://"), IMPATIENT) as client:
         with pytest.raises(ConnectionFailed, match="no answer from https"):
             await client.get(NODES, "n")
 

@@ -138,6 +138,14 @@ async def test_an_object_that_changed_since_it_was_read_is_a_conflict(wired: Cli
         await hold(wired, CONFIG_MAPS, obj(), ONE)
 
 
+@pytest.mark.parametrize("change", [hold, release])
+async def test_an_object_that_was_never_read_is_not_written(change, wired: Client, wire: Wire) -> None:
+    tree: JsonObject = {"metadata": {"name": "a", "namespace": "ns", "finalizers": [ONE] if change is release else []}}
+    with pytest.raises(ValueError, match="wanted ConfigMap ns/a with a resourceVersion, found none; read it"):
+        await change(wired, CONFIG_MAPS, tree, ONE)
+    assert wire.sent == []
+
+
 class CleanUps:
     """Registers clean-ups that note their run; those in `failing` raise."""
 
