@@ -23,7 +23,7 @@ from omectl.local.child import Child, ChildExited
 from omectl.local.control_plane import ControlPlane, ControlPlaneOptions, Profile, StartTimeout
 
 pytestmark = pytest.mark.usefixtures("binaries")
-STOP_LIMIT_S = 5.0
+STOP_LIMIT_S = 15.0
 
 
 def config_map(name: str, namespace: str) -> JsonObject:
