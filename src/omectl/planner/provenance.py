@@ -22,6 +22,7 @@ from omectl.planner.flag_tables import FlagTable, flag_table
 from omectl.planner.merge import MERGE_KEYS, identity
 from omectl.planner.names import ROUTER
 from omectl.planner.origin import CONTROLLER, Author, Layer, Loss, LossCode, Origin
+from omectl.planner.parallelism import Problem
 from omectl.planner.placeholders import Placeholders
 from omectl.planner.pod import RenderedPod, placeholders_of
 from omectl.planner.script import lines_of
@@ -42,7 +43,8 @@ class Said:
 class Provenance:
     """The origins of one pod. `layers` speak of the pod and `main` of its main container, each winning over the former.
 
-    `prefix` is the path of the pod's spec in its object, `told` what was lost before there was a pod.
+    `prefix` is the path of the pod's spec in its object, `told` what was lost before there was a pod. `problems` are
+    what disagrees about accelerators while a class's parallelism is written.
     """
 
     pod: JsonObject
@@ -52,6 +54,7 @@ class Provenance:
     placeholders: Placeholders
     prefix: str = "spec.template.spec"
     told: tuple[Loss, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @cached_property
     def origins(self) -> Mapping[str, Origin]:
@@ -87,6 +90,7 @@ def provenance_of(component: Component, rendered: RenderedPod) -> Provenance:
         main_name=name,
         placeholders=placeholders_of(component),
         told=(*component.losses, *accelerated.losses),
+        problems=accelerated.problems,
     )
 
 

@@ -232,6 +232,21 @@ def test_d2_6_managed_parallelism_is_the_gpus_that_are_asked_for(
     assert values(container)["PARALLELISM_SIZE"] == str(prod(stated.values()))
 
 
+@pytest.mark.parametrize(
+    ("own", "requested", "code", "wanted", "found"),
+    [(2, 1, "CountTooSmall", "4", "2"), (None, 8, "CountRaised", "8", "4")],
+    ids=["the service asks for too few", "the runtime asks for more"],
+)
+def test_d_5_a_count_that_disagrees_with_the_classes_parallelism_is_told(
+    own: int | None, requested: int, code: str, wanted: str, found: str
+) -> None:
+    asked = {"runner": gpus(own)} if own else None
+    plan = with_class(asked, sglang(**gpus(requested)), override(tensorParallelSize=4))
+    (problem,) = plan.provenance["Deployment", "svc-engine"].problems
+    assert (problem.code.value, problem.wanted, problem.found) == (code, wanted, found)
+    assert container_of(plan)["resources"]["limits"] == {GPUS: own or requested}
+
+
 def test_q46_parallelism_for_an_unknown_program_is_reported() -> None:
     found = with_class(None, {"runner": {**RUNNER, "args": ["--x"]}}, override(tensorParallelSize=8))
     assert container_of(found)["args"] == ["--x"]
