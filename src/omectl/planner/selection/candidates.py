@@ -130,10 +130,13 @@ def _best_entry(
     if len(known) == 1:
         return 0, _against(known[0], model, rules)
     checked = [_against(entry, model, rules) for entry in known]
-    misses = [_misses(against) for against in checked]
-    nearest = min(misses)
-    closest = [index for index, missed in enumerate(misses) if missed == nearest]
-    best = min(closest, key=lambda index: (rules.merit(known[index]), index)) if len(closest) > 1 else closest[0]
+    fewest = min(map(len, checked))
+    closest = [index for index, against in enumerate(checked) if len(against) == fewest]
+    if fewest and len(closest) > 1:
+        misses = [_of_the_model(checked[index]) for index in closest]
+        nearest = min(misses)
+        closest = [index for index, missed in zip(closest, misses, strict=True) if missed == nearest]
+    best = min(closest, key=lambda index: rules.merit(known[index])) if len(closest) > 1 else closest[0]
     against = checked[best]
     if against:
         last = against[-1]
@@ -141,9 +144,9 @@ def _best_entry(
     return best, against
 
 
-def _misses(against: list[Difference]) -> tuple[int, int]:
-    """How far an entry is from being chosen; one that takes the model is nearer than one that only may be chosen."""
-    return len(against), sum(difference.code in OF_THE_MODEL for difference in against)
+def _of_the_model(against: list[Difference]) -> int:
+    """How many say that the entry does not take the model: nearer is one that only may not be chosen unasked."""
+    return sum([difference.code in OF_THE_MODEL for difference in against])
 
 
 def _against(entry: SupportedModelFormat, model: ModelView, rules: EntryRules) -> list[Difference]:

@@ -26,6 +26,8 @@ class Code(StrEnum):
     COMPONENT = "ComponentMissing"
     NEEDS_DECODER = "NeedsDecoder"
 
+    __hash__ = str.__hash__  # an enumeration's own is a Python function, and codes are looked up thousands of times
+
 
 OF_THE_MODEL = frozenset(
     {

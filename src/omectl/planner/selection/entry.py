@@ -1,13 +1,28 @@
-"""Whether one supported format of a runtime takes a model: every difference, as wanted and found."""
+"""Whether one supported format of a runtime takes a model: every difference, as wanted and found.
 
-from omectl.api.model_spec import ModelFormat, ModelFrameworkSpec
+Hundreds of runtimes state the same few things, and each is held against every service's model: what one statement
+says of one attribute is worked out once and remembered.
+"""
+
+from functools import lru_cache
+from typing import Final
+
 from omectl.api.serving_runtime import SupportedModelFormat
-from omectl.planner.model import ModelView, NamedVersion
+from omectl.planner.model import ModelView
 from omectl.planner.selection.difference import Code, Difference
 from omectl.planner.selection.patterns import NONE, takes
 from omectl.planner.selection.pipeline import pipeline_difference
 from omectl.planner.selection.specifiers import parse_specifiers
-from omectl.planner.selection.versions import exact, specifier_problem, version_problem
+from omectl.planner.selection.versions import specifier_problem, version_problem
+
+_REMEMBERED: Final = 16384
+_WORDS: Final = {
+    Code.ARCHITECTURE: "architecture",
+    Code.QUANTIZATION: "quantization",
+    Code.FORMAT: "format",
+    Code.FRAMEWORK: "framework",
+}
+_OF_THE_VERSION: Final = {Code.FORMAT: Code.FORMAT_VERSION, Code.FRAMEWORK: Code.FRAMEWORK_VERSION}
 
 
 def differences(entry: SupportedModelFormat, model: ModelView) -> list[Difference]:
@@ -15,23 +30,36 @@ def differences(entry: SupportedModelFormat, model: ModelView) -> list[Differenc
     found: list[Difference] = []
     if entry.diffusion_pipeline is not None and (text := pipeline_difference(entry.diffusion_pipeline, model.pipeline)):
         found.append(Difference(Code.PIPELINE, text))
-    listed, single, stated = entry.model_architectures, entry.model_architecture, model.architecture
-    if not _takes(listed, single, stated):
-        found.append(Difference(Code.ARCHITECTURE, _attribute("architecture", listed, single, stated)))
-    listed, single, stated = entry.quantizations, entry.quantization, model.quantization
-    if not _takes(listed, single, stated):
-        found.append(Difference(Code.QUANTIZATION, _attribute("quantization", listed, single, stated)))
-    named = entry.model_format if entry.model_format.name else None
-    if (difference := _versioned("format", named, entry.model_format_versions, model.format)) is not None:
+    if (
+        difference := _attribute(
+            Code.ARCHITECTURE, entry.model_architectures, entry.model_architecture, model.architecture
+        )
+    ) is not None:
+        found.append(difference)
+    if (
+        difference := _attribute(Code.QUANTIZATION, entry.quantizations, entry.quantization, model.quantization)
+    ) is not None:
+        found.append(difference)
+    named, known = entry.model_format, model.format
+    name, version = (known.name, known.version) if known is not None else (None, None)
+    if (
+        difference := _versioned(
+            Code.FORMAT, named.name or None, named.version, named.operator, entry.model_format_versions, name, version
+        )
+    ) is not None:
         found.append(difference)
     framework, known = entry.model_framework, model.framework
     if framework is not None or known is not None:
-        difference = _versioned("framework", framework, entry.model_framework_versions, known)
+        name, version = (known.name, known.version) if known is not None else (None, None)
+        wanted = (framework.name, framework.version, framework.operator) if framework is not None else (None, None, "")
+        difference = _versioned(Code.FRAMEWORK, *wanted, entry.model_framework_versions, name, version)
         if difference is not None:
             found.append(difference)
-    if entry.required_capabilities and (lacking := _lacking(entry.required_capabilities, model.capabilities)):
-        text = f"capability: wanted {', '.join(lacking)}, found {', '.join(model.capabilities) or 'none'}"
-        found.append(Difference(Code.CAPABILITY, text))
+    if (
+        entry.required_capabilities
+        and (difference := _capability(entry.required_capabilities, model.capabilities)) is not None
+    ):
+        found.append(difference)
     return found
 
 
@@ -46,39 +74,53 @@ def priority(entry: SupportedModelFormat) -> int:
     return 1 if entry.priority is None else entry.priority
 
 
-def _takes(listed: tuple[str, ...] | None, single: str | None, found: str | None) -> bool:
+@lru_cache(maxsize=_REMEMBERED)
+def _attribute(code: Code, listed: tuple[str, ...] | None, single: str | None, found: str | None) -> Difference | None:
     """The list where there is one; else both state nothing or the same. There, absence does not mean "any"."""
-    return takes(listed, found) if listed else (single or None) == found
-
-
-def _attribute(what: str, listed: tuple[str, ...] | None, single: str | None, found: str | None) -> str:
+    if takes(listed, found) if listed else (single or None) == found:
+        return None
     wanted = " or ".join(listed) if listed else single or NONE
-    return f"{what}: wanted {wanted}, " + (f"found {found}" if found is not None else "the model has none")
+    told = f"found {found}" if found is not None else "the model has none"
+    return Difference(code, f"{_WORDS[code]}: wanted {wanted}, {told}")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _versioned(
-    what: str, wanted: ModelFormat | ModelFrameworkSpec | None, specifiers: str | None, found: NamedVersion | None
+    code: Code,
+    wanted: str | None,
+    version: str | None,
+    operator: str,
+    specifiers: str | None,
+    found: str | None,
+    found_version: str | None,
 ) -> Difference | None:
-    code = Code.FORMAT if what == "format" else Code.FRAMEWORK
+    """A format or framework with its version; names are None where the runtime or the model states none."""
+    what = _WORDS[code]
     if wanted is None:
-        return Difference(code, f"{what}: the runtime states none" + (f", found {found.name}" if found else ""))
+        return Difference(code, f"{what}: the runtime states none" + (f", found {found}" if found else ""))
     if found is None:
-        return Difference(code, f"{what}: wanted {wanted.name}, the model has none")
-    if wanted.name != found.name:
-        return Difference(code, f"{what}: wanted {wanted.name}, found {found.name}")
-    if not specifiers and wanted.version == found.version and exact(wanted.operator):
-        return None  # the same text, which is most of them
+        return Difference(code, f"{what}: wanted {wanted}, the model has none")
+    if wanted != found:
+        return Difference(code, f"{what}: wanted {wanted}, found {found}")
     if not specifiers:
-        problem = version_problem(wanted.version, wanted.operator, found.version)
+        problem = version_problem(version, operator, found_version)
     elif parse_specifiers(specifiers) is None:
-        field = "modelFormatVersions" if what == "format" else "modelFrameworkVersions"
+        field = "modelFormatVersions" if code is Code.FORMAT else "modelFrameworkVersions"
         return Difference(Code.VERSION_UNREADABLE, f"{field}: wanted versions as in >=4.43,<5, found {specifiers!r}")
     else:
-        problem = specifier_problem(specifiers, found.version)
+        problem = specifier_problem(specifiers, found_version)
     if not problem:
         return None
-    code = Code.FORMAT_VERSION if what == "format" else Code.FRAMEWORK_VERSION
-    return Difference(code, f"{what} {wanted.name}: {problem}")
+    return Difference(_OF_THE_VERSION[code], f"{what} {wanted}: {problem}")
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _capability(wanted: tuple[str, ...], found: tuple[str, ...]) -> Difference | None:
+    missing = _lacking(wanted, found)
+    if not missing:
+        return None
+    text = f"capability: wanted {', '.join(missing)}, found {', '.join(found) or 'none'}"
+    return Difference(Code.CAPABILITY, text)
 
 
 def _lacking(wanted: tuple[str, ...], found: tuple[str, ...]) -> list[str]:

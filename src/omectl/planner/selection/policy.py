@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, TypeAlias
 
+from omectl.api.serving_runtime import SupportedModelFormat
 from omectl.planner.selection.candidates import NAMESPACE, Assessment, EntryMerit
 from omectl.planner.selection.entry import priority, score
 from omectl.planner.selection.specificity import specificity
@@ -45,9 +46,14 @@ def _several_nodes(one: Assessment, size: int | None) -> Measure:
     return engine is not None and (engine.leader is not None or engine.worker is not None)
 
 
+def _by_priority(entry: SupportedModelFormat) -> tuple[int, ...]:
+    pinned, narrowed = specificity(entry)
+    return -priority(entry), -pinned, -narrowed
+
+
 DEFAULT: Final = Policy(
     name="default",
-    merit=lambda entry: (-priority(entry), *(-count for count in specificity(entry))),
+    merit=_by_priority,
     criteria=(
         _NAMESPACE,
         Criterion("the higher priority", lambda one, size: -priority(one.supported)),

@@ -1,5 +1,6 @@
 """How closely an entry describes the models that it takes."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from omectl.api.serving_runtime import SupportedModelFormat
@@ -18,23 +19,35 @@ class Specificity(NamedTuple):
 
 def specificity(entry: SupportedModelFormat) -> Specificity:
     """How many attributes of a model the entry pins to one value, and how many it narrows."""
-    pinned = 0 if entry.diffusion_pipeline is None else pinned_parts(entry.diffusion_pipeline)
-    narrowed = len(set(entry.required_capabilities or ()))
-    for listed in (entry.model_architectures, entry.quantizations):
-        pinned += not listed or pins(listed)  # the older field means one value, or none when it is absent
-        narrowed += not listed or narrows(listed)
-    framework = entry.model_framework
-    for named, specifiers in (
-        (entry.model_format, entry.model_format_versions),
-        (framework, entry.model_framework_versions),
-    ):
-        if named is None:
-            continue
-        if specifiers:
-            known = parse_specifiers(specifiers)
-            pinned += known is not None and known.exact
-            narrowed += known is not None
-        elif named.version is not None:
-            pinned += exact(named.operator)
-            narrowed += 1
+    pinned, narrowed = _listed(entry.model_architectures)
+    more_pinned, more_narrowed = _listed(entry.quantizations)
+    format_, framework = entry.model_format, entry.model_framework
+    version_pinned, version_narrowed = _versioned(format_.version, format_.operator, entry.model_format_versions)
+    pinned += more_pinned + version_pinned
+    narrowed += more_narrowed + version_narrowed
+    if framework is not None:
+        version_pinned, version_narrowed = _versioned(
+            framework.version, framework.operator, entry.model_framework_versions
+        )
+        pinned += version_pinned
+        narrowed += version_narrowed
+    if entry.diffusion_pipeline is not None:
+        pinned += pinned_parts(entry.diffusion_pipeline)
+    if entry.required_capabilities:
+        narrowed += len(set(entry.required_capabilities))
     return Specificity(pinned, narrowed)
+
+
+@lru_cache(maxsize=4096)
+def _listed(patterns: tuple[str, ...] | None) -> Specificity:
+    """Of a list; without one the older field counts, which means one value, or none when it is absent."""
+    return Specificity(int(pins(patterns)), int(narrows(patterns))) if patterns else Specificity(1, 1)
+
+
+@lru_cache(maxsize=4096)
+def _versioned(version: str | None, operator: str, specifiers: str | None) -> Specificity:
+    """Of a format or framework: its specifiers, or else the older fields."""
+    if specifiers:
+        known = parse_specifiers(specifiers)
+        return Specificity(int(known is not None and known.exact), int(known is not None))
+    return Specificity(int(exact(operator)), 1) if version is not None else Specificity(0, 0)
