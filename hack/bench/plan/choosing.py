@@ -1,8 +1,12 @@
-"""Choosing among 500 runtimes and 50 classes, and the whole plan of the service that asks for it."""
+"""Choosing among 500 runtimes and 50 classes, and the whole plan of the service that asks for it.
+
+Every repetition is for another model, as in a controller that goes from service to service.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from statistics import median
 
 from hack.bench.plan.timing import in_turns, milliseconds, told
@@ -24,6 +28,7 @@ from omectl.planner.model import view_model
 from omectl.planner.selection.choice import select_runtime
 
 _Runtime = ServingRuntime | ClusterServingRuntime
+_MODELS_OF_A_FAMILY = 2
 _Result = dict[str, str | float | int]
 
 
@@ -39,10 +44,10 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scene:
-    """One world, decoded: `inputs` for a model that runtimes take, and the same for one that none takes."""
+    """One world, decoded: plans of models that runtimes take, and the same for ones that none takes."""
 
-    inputs: PlanInputs
-    unserved: PlanInputs
+    served: list[PlanInputs]
+    unserved: list[PlanInputs]
     decoding_ms: float
     first_ms: float
 
@@ -73,32 +78,35 @@ def _calls(scene: _Scene) -> dict[str, Callable[[], object]]:
 
 
 def _named_calls(scene: _Scene) -> Iterator[tuple[str, Callable[[], object]]]:
-    settings = scene.inputs.settings
-    kinds = (("", scene.inputs), (", which none takes", scene.unserved))
-    for what, inputs in kinds:
-        assert inputs.model is not None
-        model = view_model(inputs.model, settings)
+    kinds = (("", scene.served), (" that none takes", scene.unserved))
+    for what, models in kinds:
         for ranking in ("default", "ome"):
             wanted = SelectionSettings.model_validate({"ranking": ranking})
-            yield (
-                f"runtime of a model{what}, ranking {ranking}",
-                partial(select_runtime, inputs.service, model, inputs.runtimes, wanted),
-            )
-    chosen = _chosen(scene.inputs)
+            yield f"runtime of a model{what}, ranking {ranking}", _in_turn(partial(_select, wanted), models)
+    first = scene.served[0]
+    chosen = _chosen(first)
     for policy in POLICIES:
-        service = _asking(scene.inputs.service, policy)
+        service = _asking(first.service, policy)
         yield (
             f"class by {policy}",
-            partial(choose_class, service, chosen, "engine", scene.inputs.accelerator_classes, accelerators=2),
+            partial(choose_class, service, chosen, "engine", first.accelerator_classes, accelerators=2),
         )
-    for what, inputs in kinds:
-        yield f"plan of a service{what and ' whose model none takes'}", partial(plan, inputs)
+    for what, models in kinds:
+        yield f"plan of a service{what and ' of a model that none takes'}", _in_turn(plan, models)
+
+
+def _in_turn(call: Callable[[PlanInputs], object], inputs: list[PlanInputs]) -> Callable[[], object]:
+    turns = cycle(inputs)
+    return lambda: call(next(turns))
+
+
+def _select(wanted: SelectionSettings, inputs: PlanInputs) -> object:
+    assert inputs.model is not None
+    return select_runtime(inputs.service, view_model(inputs.model, inputs.settings), inputs.runtimes, wanted)
 
 
 def _scene(world: World, count: int) -> _Scene:
     raw_runtimes, raw_classes = world.runtimes(count), world.accelerator_classes()
-    raw_models = [world.model("served", FAMILIES[0], "8B"), world.model("unserved", "Unheard", "8B")]
-    raw_services = [world.service(f"of-{one['metadata']['name']}", one["metadata"]["name"]) for one in raw_models]
     runtimes: list[_Runtime] = []
     classes: list[AcceleratorClass] = []
 
@@ -107,17 +115,23 @@ def _scene(world: World, count: int) -> _Scene:
         classes.extend(decode_as(AcceleratorClass, raw) for raw in raw_classes)
 
     decoding = milliseconds(decode_all)
-    both = [
-        PlanInputs(
-            service=decode_as(InferenceService, service),
-            model=decode_as(ClusterBaseModel, model),
+
+    def inputs(name: str, family: str) -> PlanInputs:
+        return PlanInputs(
+            service=decode_as(InferenceService, world.service(f"of-{name}", name)),
+            model=decode_as(ClusterBaseModel, world.model(name, family)),
             runtimes=tuple(runtimes),
             accelerator_classes=tuple(classes),
             settings=Settings.defaults(),
         )
-        for service, model in zip(raw_services, raw_models, strict=True)
-    ]
-    return _Scene(inputs=both[0], unserved=both[1], decoding_ms=decoding, first_ms=milliseconds(lambda: plan(both[0])))
+
+    made = [inputs(f"model-{number}", family) for number, family in enumerate(FAMILIES * _MODELS_OF_A_FAMILY)]
+    first = milliseconds(lambda: plan(made[0]))
+    served = [one for one in made if plan(one).problem is None]
+    if len(served) < len(made) // 2:
+        raise SystemExit(f"bench-plan: wanted plans for most of {len(made)} models, found {len(served)}")
+    unserved = [inputs(f"unserved-{number}", f"Unheard{number}") for number in range(len(made))]
+    return _Scene(served=served, unserved=unserved, decoding_ms=decoding, first_ms=first)
 
 
 def _runtime(raw: JsonObject) -> _Runtime:
@@ -125,11 +139,8 @@ def _runtime(raw: JsonObject) -> _Runtime:
 
 
 def _chosen(inputs: PlanInputs) -> _Runtime:
-    """The runtime of the plan, which has to come out whole: a refused one would be measured as a quick one."""
-    made = plan(inputs)
-    if made.problem is not None:
-        raise SystemExit(f"bench-plan: wanted a plan of the made-up service, found: {made.problem}")
-    return next(one for one in inputs.runtimes if one.name == made.explanation.runtime)
+    name = plan(inputs).explanation.runtime
+    return next(one for one in inputs.runtimes if one.name == name)
 
 
 def _asking(service: InferenceService, policy: str) -> InferenceService:

@@ -16,6 +16,8 @@ from hack.bench.report import Bar
 
 _PLAN = "omectl plan -f, start to exit"
 _RUNTIMES, _CLASSES = 5, 3
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""An installed package has its bytecode."""
 
 
 def measure(repetitions: int) -> tuple[list[dict[str, str | float | int]], list[Bar]]:
@@ -51,7 +53,7 @@ def _in_turns(commands: Mapping[str, Sequence[str]], repetitions: int) -> dict[s
 
 def _run(command: Sequence[str]) -> tuple[float, float]:
     started = time.perf_counter_ns()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=_ENVIRONMENT, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     ended = time.perf_counter_ns()
     process.returncode = os.waitstatus_to_exitcode(status)

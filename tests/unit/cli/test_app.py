@@ -1,8 +1,15 @@
-"""How errors leave the command line: those that explain themselves as one line, defects with their traceback."""
+"""How the command line begins, and how errors leave it: those that explain themselves as one line, defects with their
+traceback."""
+
+import gc
+import os
+import sys
+from collections.abc import Callable
 
 import pytest
 
-from omectl.cli.app import explained
+from omectl.cli import app
+from omectl.cli.app import begin_at_once, explained
 from omectl.cli.failure import CliFailure
 from omectl.kube.credentials import ConfigError
 from omectl.local.errors import LocalError
@@ -56,3 +63,39 @@ def test_a_runnable_that_failed_by_a_defect_is_named() -> None:
 @pytest.mark.parametrize("error", [KeyError("x"), ExceptionGroup("", [LocalError("known"), KeyError("x")])])
 def test_a_defect_keeps_its_traceback(error: Exception) -> None:
     assert explained(error) is None
+
+
+def test_what_begins_at_once_neither_collects_garbage_nor_looks_for_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "")
+    monkeypatch.delenv("PYDANTIC_DISABLE_PLUGINS")
+    try:
+        begin_at_once()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == "__all__"
+
+
+def test_plugins_that_the_user_asks_for_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "some")
+    try:
+        begin_at_once()
+    finally:
+        gc.enable()
+    assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == "some"
+
+
+@pytest.mark.parametrize(("command", "times"), [("plan", 1), ("crds", 1), ("version", 1), ("get", 0), ("manager", 0)])
+def test_only_commands_that_end_soon_begin_at_once(command: str, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(sys, "argv", ["omectl", command])
+    monkeypatch.setattr(app, "begin_at_once", lambda: begun.append("begun"))
+
+    def build_app(only: str) -> Callable[[], None]:
+        return lambda: begun.append(only)
+
+    monkeypatch.setattr(app, "build_app", build_app)
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert ended.value.code == 0
+    assert begun == [*["begun"] * times, command]
