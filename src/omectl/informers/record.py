@@ -23,8 +23,7 @@ Transform: TypeAlias = Callable[[JsonObject], JsonObject]
 """Changes an object before it is cached; idempotent, and leaves the metadata's identity, labels and owners alone."""
 
 _log = structlog.stdlib.get_logger(__name__)
-_MARKER: Final = b'"managedFields":['
-_MARKER_KEY: Final = len(b'"managedFields":')
+_MANAGED: Final = b'"managedFields"'
 _CHANGES: Final = frozenset(("ADDED", "MODIFIED", "DELETED"))
 _ABSENT: Final = Raw()
 _INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
@@ -246,9 +245,11 @@ class RecordReader:
 
 def _without_managed_fields(body: bytes, value: bytes) -> bytes:
     """The body less `metadata.managedFields`, whose bytes are `value`."""
-    at = body.find(_MARKER)
-    end = at + _MARKER_KEY + len(value)
-    if body.count(_MARKER) == 1 and body.startswith(value, at + _MARKER_KEY):
+    at = body.find(_MANAGED)
+    colon = at + len(_MANAGED)
+    end = colon + 1 + len(value)
+    # One that stands there once is metadata's; another field of that name, or one with blanks, takes the long way.
+    if body.count(_MANAGED) == 1 and body.startswith(b":" + value, colon):
         if body.startswith(b",", end):
             return body[:at] + body[end + 1 :]
         if body.endswith(b",", 0, at):

@@ -70,13 +70,23 @@ def test_a_record_is_the_object_without_managed_fields_in_any_layout(
 
 
 @pytest.mark.parametrize("event_type", ["ADDED", "MODIFIED", "DELETED"])
-def test_what_an_api_server_sends_is_decoded_once(monkeypatch: pytest.MonkeyPatch, event_type: str) -> None:
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        b'"managedFields":[{"x":1}],"name":"a","resourceVersion":"7"',
+        b'"name":"a","managedFields":[{"x":1}],"resourceVersion":"7"',
+        b'"name":"a","resourceVersion":"7","managedFields":[{"x":1}]',
+    ],
+)
+def test_what_an_api_server_sends_is_decoded_once(
+    monkeypatch: pytest.MonkeyPatch, event_type: str, metadata: bytes
+) -> None:
     def unwanted(_: bytes) -> NoReturn:
         raise AssertionError("decoded again")
 
     monkeypatch.setattr(record_module, "_decode_raw_event", unwanted)
     monkeypatch.setattr(record_module, "_decode_parts", unwanted)
-    obj = b'{"kind":"ConfigMap","metadata":{"name":"a","managedFields":[{"x":1}],"resourceVersion":"7"}}'
+    obj = b'{"kind":"ConfigMap","metadata":{%s}}' % metadata
     event = READER.event(b'{"type":"%s","object":%s}' % (event_type.encode(), obj))
     assert event.record is not None
     assert (event.type, event.resource_version) == (event_type, "7")
@@ -155,6 +165,23 @@ def test_managed_fields_are_cut_out_wherever_they_stand(metadata: bytes, left: b
     record = READER.item(msgspec.Raw(b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{%s}}' % metadata))
     assert record is not None
     assert record.body == b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{%s}}' % left
+
+
+@pytest.mark.parametrize(
+    ("data", "managed"),
+    [
+        (b'"managedFields":[{}],"x":"y"', b"[{}]"),
+        (b'"managedFields":[{}],"x":"y"', b" [{}]"),
+        (b'"x":"managedFields"', b"[{}]"),
+        (b"", b" [{}]"),
+        (b"", b"null"),
+    ],
+)
+def test_a_field_of_that_name_elsewhere_stays(data: bytes, managed: bytes) -> None:
+    body = b'{"data":{%s},"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","managedFields":%s}}'
+    record = READER.item(msgspec.Raw(body % (data, managed)))
+    assert record is not None
+    assert record.body == b'{"data":{%s},"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"}}' % data
 
 
 def test_the_header_has_what_decisions_need() -> None:
