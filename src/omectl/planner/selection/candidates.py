@@ -1,19 +1,16 @@
 """Looking at one runtime: every check, and the supported format that takes the model."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
-from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime, SupportedModelFormat
+from omectl.api.serving_runtime import ServingRuntime, SupportedModelFormat
 from omectl.planner.model import ModelView
 from omectl.planner.result import Candidate
 from omectl.planner.selection.difference import OF_THE_MODEL, Code, Difference
-from omectl.planner.selection.entry import differences, priority, score
+from omectl.planner.selection.entry import Statement, Told, held_against, priority, score
+from omectl.planner.selection.formats import EntryMerit, Formats, Runtime, formats_of
 from omectl.planner.selection.request import Request, missing_components, template_field
 from omectl.planner.selection.size import SizeRange
-
-Runtime: TypeAlias = ServingRuntime | ClusterServingRuntime
-EntryMerit: TypeAlias = Callable[[SupportedModelFormat], tuple[int, ...]]
 
 NAMESPACE: Final = "namespace"
 CLUSTER: Final = "cluster"
@@ -89,8 +86,10 @@ def entries(runtime: Runtime) -> tuple[SupportedModelFormat, ...]:
     return runtime.spec.supported_model_formats or ()
 
 
-def assess(runtime: Runtime, model: ModelView, request: Request, rules: EntryRules) -> Assessment:
-    """Every check of a runtime."""
+def assess(
+    runtime: Runtime, model: ModelView, request: Request, rules: EntryRules, told: Told | None = None
+) -> Assessment:
+    """Every check of a runtime. `told` is one for all runtimes that are assessed for the same model: it spares work."""
     spec = runtime.spec
     found: list[Difference] = []
     notes: list[str] = []
@@ -102,7 +101,7 @@ def assess(runtime: Runtime, model: ModelView, request: Request, rules: EntryRul
         if missing := sorted(request.accelerator_classes.difference(offered)):
             text = f"accelerator class: wanted {', '.join(missing)}, the runtime lists {', '.join(offered) or 'none'}"
             found.append(Difference(Code.ACCELERATOR, text))
-    index, against = _best_entry(entries(runtime), model, rules)
+    index, against = _best_entry(formats_of(runtime), model, rules, {} if told is None else told)
     found += against
     sizes = SizeRange.of(spec.model_size_range)
     if (size := sizes.difference(model)) is not None:
@@ -122,21 +121,22 @@ def assess(runtime: Runtime, model: ModelView, request: Request, rules: EntryRul
 
 
 def _best_entry(
-    known: tuple[SupportedModelFormat, ...], model: ModelView, rules: EntryRules
+    formats: Formats, model: ModelView, rules: EntryRules, told: Told
 ) -> tuple[int | None, list[Difference]]:
     """The entry that takes the model (of several the best), else what the nearest one lacks."""
+    known, statements = formats.entries, formats.statements
     if not known:
         return None, [Difference(Code.NO_FORMATS, "the runtime supports no formats (supportedModelFormats is empty)")]
     if len(known) == 1:
-        return 0, _against(known[0], model, rules)
-    checked = [_against(entry, model, rules) for entry in known]
+        return 0, _against(known[0], statements[0], model, rules, told)
+    checked = [_against(entry, stated, model, rules, told) for entry, stated in zip(known, statements, strict=True)]
     fewest = min(map(len, checked))
     closest = [index for index, against in enumerate(checked) if len(against) == fewest]
     if fewest and len(closest) > 1:
         misses = [_of_the_model(checked[index]) for index in closest]
         nearest = min(misses)
         closest = [index for index, missed in zip(closest, misses, strict=True) if missed == nearest]
-    best = min(closest, key=lambda index: rules.merit(known[index])) if len(closest) > 1 else closest[0]
+    best = min(closest, key=formats.merits(rules.merit).__getitem__) if len(closest) > 1 else closest[0]
     against = checked[best]
     if against:
         last = against[-1]
@@ -149,9 +149,11 @@ def _of_the_model(against: list[Difference]) -> int:
     return sum([difference.code in OF_THE_MODEL for difference in against])
 
 
-def _against(entry: SupportedModelFormat, model: ModelView, rules: EntryRules) -> list[Difference]:
+def _against(
+    entry: SupportedModelFormat, statements: tuple[Statement, ...], model: ModelView, rules: EntryRules, told: Told
+) -> list[Difference]:
     """All that speaks against one entry."""
-    against = differences(entry, model)
+    against = held_against(statements, model, told)
     if not rules.automatic:
         return against
     if not entry.auto_select:

@@ -13,6 +13,7 @@ from omectl.planner.result import Candidate, Problem
 from omectl.planner.selection import problems
 from omectl.planner.selection.candidates import Assessment, EntryRules, Runtime, assess
 from omectl.planner.selection.difference import OF_THE_MODEL
+from omectl.planner.selection.entry import Told
 from omectl.planner.selection.policy import POLICIES, Policy
 from omectl.planner.selection.ranking import Ranked, deciding, ranked
 from omectl.planner.selection.request import has_complete_runner, request_of
@@ -123,7 +124,8 @@ def _automatic(
     policy = POLICIES[settings.ranking]
     request = request_of(service)
     rules = EntryRules(merit=policy.merit, automatic=True, needs_score=policy.needs_score)
-    assessments = [assess(runtime, model, request, rules) for runtime in runtimes]
+    told: Told = {}
+    assessments = [assess(runtime, model, request, rules, told) for runtime in runtimes]
     refused = sorted((one for one in assessments if not one.accepted), key=_distance)
     rejected = tuple(one.candidate() for one in refused)
     order = ranked(assessments, model.size, policy)

@@ -1,21 +1,28 @@
 """Whether one supported format of a runtime takes a model: every difference, as wanted and found.
 
-Hundreds of runtimes state the same few things, and each is held against every service's model: what one statement
-says of one attribute is worked out once and remembered.
+Hundreds of runtimes state the same few things, and each is held against every service's model. So an entry is taken
+apart into statements: one that several entries make is one object, and what it says of a model is worked out once.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
+from omectl.api.model_spec import DiffusionPipelineSpec
 from omectl.api.serving_runtime import SupportedModelFormat
-from omectl.planner.model import ModelView
+from omectl.planner.model import ModelView, NamedVersion
 from omectl.planner.selection.difference import Code, Difference
 from omectl.planner.selection.patterns import NONE, takes
 from omectl.planner.selection.pipeline import pipeline_difference
 from omectl.planner.selection.specifiers import parse_specifiers
 from omectl.planner.selection.versions import specifier_problem, version_problem
 
-_REMEMBERED: Final = 16384
+Statement: TypeAlias = Callable[[ModelView], Difference | None]
+"""Holds one thing that an entry states against a model: the difference, None when the model is as stated."""
+Told: TypeAlias = dict[Statement, Difference | None]
+"""What statements said of one model."""
+
+_REMEMBERED: Final = 8192
 _WORDS: Final = {
     Code.ARCHITECTURE: "architecture",
     Code.QUANTIZATION: "quantization",
@@ -25,42 +32,39 @@ _WORDS: Final = {
 _OF_THE_VERSION: Final = {Code.FORMAT: Code.FORMAT_VERSION, Code.FRAMEWORK: Code.FRAMEWORK_VERSION}
 
 
-def differences(entry: SupportedModelFormat, model: ModelView) -> list[Difference]:
-    """What of the model the entry does not take, all of it; nothing when it matches."""
+def statements_of(entry: SupportedModelFormat) -> tuple[Statement, ...]:
+    """Everything that an entry states, in the order in which differences are told."""
+    named, framework = entry.model_format, entry.model_framework
+    wanted = (framework.name, framework.version, framework.operator) if framework is not None else (None, None, "")
+    found = [
+        _architecture(entry.model_architectures, entry.model_architecture),
+        _quantization(entry.quantizations, entry.quantization),
+        _format(named.name or None, named.version, named.operator, entry.model_format_versions),
+        _framework(*wanted, entry.model_framework_versions),
+    ]
+    if entry.diffusion_pipeline is not None:
+        found.insert(0, _pipeline(entry.diffusion_pipeline))
+    if entry.required_capabilities:
+        found.append(_capabilities(entry.required_capabilities))
+    return tuple(found)
+
+
+def held_against(statements: tuple[Statement, ...], model: ModelView, told: Told) -> list[Difference]:
+    """What of the model is not as stated; `told` is read and filled."""
     found: list[Difference] = []
-    if entry.diffusion_pipeline is not None and (text := pipeline_difference(entry.diffusion_pipeline, model.pipeline)):
-        found.append(Difference(Code.PIPELINE, text))
-    if (
-        difference := _attribute(
-            Code.ARCHITECTURE, entry.model_architectures, entry.model_architecture, model.architecture
-        )
-    ) is not None:
-        found.append(difference)
-    if (
-        difference := _attribute(Code.QUANTIZATION, entry.quantizations, entry.quantization, model.quantization)
-    ) is not None:
-        found.append(difference)
-    named, known = entry.model_format, model.format
-    name, version = (known.name, known.version) if known is not None else (None, None)
-    if (
-        difference := _versioned(
-            Code.FORMAT, named.name or None, named.version, named.operator, entry.model_format_versions, name, version
-        )
-    ) is not None:
-        found.append(difference)
-    framework, known = entry.model_framework, model.framework
-    if framework is not None or known is not None:
-        name, version = (known.name, known.version) if known is not None else (None, None)
-        wanted = (framework.name, framework.version, framework.operator) if framework is not None else (None, None, "")
-        difference = _versioned(Code.FRAMEWORK, *wanted, entry.model_framework_versions, name, version)
+    for statement in statements:
+        if statement in told:
+            difference = told[statement]
+        else:
+            difference = told[statement] = statement(model)
         if difference is not None:
             found.append(difference)
-    if (
-        entry.required_capabilities
-        and (difference := _capability(entry.required_capabilities, model.capabilities)) is not None
-    ):
-        found.append(difference)
     return found
+
+
+def differences(entry: SupportedModelFormat, model: ModelView) -> list[Difference]:
+    """What of the model the entry does not take, all of it; nothing when it matches."""
+    return held_against(statements_of(entry), model, {})
 
 
 def score(entry: SupportedModelFormat) -> int:
@@ -74,7 +78,57 @@ def priority(entry: SupportedModelFormat) -> int:
     return 1 if entry.priority is None else entry.priority
 
 
+def lacking(wanted: tuple[str, ...], found: tuple[str, ...]) -> list[str]:
+    """The wanted capabilities that are not there, told apart by letters alone: `text-to-image` is `TEXT_TO_IMAGE`."""
+    known = {_plain(one) for one in found}
+    return [one for one in wanted if _plain(one) not in known]
+
+
 @lru_cache(maxsize=_REMEMBERED)
+def _architecture(listed: tuple[str, ...] | None, single: str | None) -> Statement:
+    return lambda model: _attribute(Code.ARCHITECTURE, listed, single, model.architecture)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _quantization(listed: tuple[str, ...] | None, single: str | None) -> Statement:
+    return lambda model: _attribute(Code.QUANTIZATION, listed, single, model.quantization)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _format(name: str | None, version: str | None, operator: str, specifiers: str | None) -> Statement:
+    return lambda model: _versioned(Code.FORMAT, name, version, operator, specifiers, model.format)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _framework(name: str | None, version: str | None, operator: str, specifiers: str | None) -> Statement:
+    def statement(model: ModelView) -> Difference | None:
+        if name is None and model.framework is None:
+            return None
+        return _versioned(Code.FRAMEWORK, name, version, operator, specifiers, model.framework)
+
+    return statement
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _capabilities(wanted: tuple[str, ...]) -> Statement:
+    def statement(model: ModelView) -> Difference | None:
+        missing = lacking(wanted, model.capabilities)
+        if not missing:
+            return None
+        text = f"capability: wanted {', '.join(missing)}, found {', '.join(model.capabilities) or 'none'}"
+        return Difference(Code.CAPABILITY, text)
+
+    return statement
+
+
+def _pipeline(wanted: DiffusionPipelineSpec) -> Statement:
+    def statement(model: ModelView) -> Difference | None:
+        text = pipeline_difference(wanted, model.pipeline)
+        return Difference(Code.PIPELINE, text) if text else None
+
+    return statement
+
+
 def _attribute(code: Code, listed: tuple[str, ...] | None, single: str | None, found: str | None) -> Difference | None:
     """The list where there is one; else both state nothing or the same. There, absence does not mean "any"."""
     if takes(listed, found) if listed else (single or None) == found:
@@ -84,49 +138,32 @@ def _attribute(code: Code, listed: tuple[str, ...] | None, single: str | None, f
     return Difference(code, f"{_WORDS[code]}: wanted {wanted}, {told}")
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _versioned(
     code: Code,
     wanted: str | None,
     version: str | None,
     operator: str,
     specifiers: str | None,
-    found: str | None,
-    found_version: str | None,
+    found: NamedVersion | None,
 ) -> Difference | None:
-    """A format or framework with its version; names are None where the runtime or the model states none."""
+    """A format or framework with its version; None where the runtime or the model states none."""
     what = _WORDS[code]
     if wanted is None:
-        return Difference(code, f"{what}: the runtime states none" + (f", found {found}" if found else ""))
+        return Difference(code, f"{what}: the runtime states none" + (f", found {found.name}" if found else ""))
     if found is None:
         return Difference(code, f"{what}: wanted {wanted}, the model has none")
-    if wanted != found:
-        return Difference(code, f"{what}: wanted {wanted}, found {found}")
+    if wanted != found.name:
+        return Difference(code, f"{what}: wanted {wanted}, found {found.name}")
     if not specifiers:
-        problem = version_problem(version, operator, found_version)
+        problem = version_problem(version, operator, found.version)
     elif parse_specifiers(specifiers) is None:
         field = "modelFormatVersions" if code is Code.FORMAT else "modelFrameworkVersions"
         return Difference(Code.VERSION_UNREADABLE, f"{field}: wanted versions as in >=4.43,<5, found {specifiers!r}")
     else:
-        problem = specifier_problem(specifiers, found_version)
+        problem = specifier_problem(specifiers, found.version)
     if not problem:
         return None
     return Difference(_OF_THE_VERSION[code], f"{what} {wanted}: {problem}")
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _capability(wanted: tuple[str, ...], found: tuple[str, ...]) -> Difference | None:
-    missing = _lacking(wanted, found)
-    if not missing:
-        return None
-    text = f"capability: wanted {', '.join(missing)}, found {', '.join(found) or 'none'}"
-    return Difference(Code.CAPABILITY, text)
-
-
-def _lacking(wanted: tuple[str, ...], found: tuple[str, ...]) -> list[str]:
-    """Capabilities are told apart by their letters alone: `text-to-image` is `TEXT_TO_IMAGE`."""
-    known = {_plain(one) for one in found}
-    return [one for one in wanted if _plain(one) not in known]
 
 
 def _plain(capability: str) -> str:

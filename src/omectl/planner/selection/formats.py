@@ -1,0 +1,47 @@
+"""The supported formats of a runtime, taken apart once for each version of it."""
+
+import weakref
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime, SupportedModelFormat
+from omectl.planner.selection.entry import Statement, statements_of
+
+Runtime: TypeAlias = ServingRuntime | ClusterServingRuntime
+EntryMerit: TypeAlias = Callable[[SupportedModelFormat], tuple[int, ...]]
+
+
+class Formats(NamedTuple):
+    """The formats, what each states, and how good each is in the eyes of those who asked."""
+
+    entries: tuple[SupportedModelFormat, ...]
+    statements: tuple[tuple[Statement, ...], ...]
+    known_merits: dict[EntryMerit, tuple[tuple[int, ...], ...]]
+
+    def merits(self, merit: EntryMerit) -> tuple[tuple[int, ...], ...]:
+        """The merit of each format."""
+        known = self.known_merits.get(merit)
+        if known is None:
+            known = self.known_merits[merit] = tuple(merit(entry) for entry in self.entries)
+        return known
+
+
+_KNOWN: dict[int, tuple[weakref.ref[Runtime], Formats]] = {}
+"""By the identity of a decoded runtime: it never changes, and a cache keeps it for as long as it is of that version."""
+
+
+def formats_of(runtime: Runtime) -> Formats:
+    """The formats of a runtime; none when it states none."""
+    number = id(runtime)
+    known = _KNOWN.get(number)
+    if known is not None and known[0]() is runtime:
+        return known[1]
+    entries = runtime.spec.supported_model_formats or ()
+    made = Formats(entries, tuple(statements_of(entry) for entry in entries), {})
+
+    def forget(reference: weakref.ref[Runtime]) -> None:
+        if _KNOWN.get(number, (None,))[0] is reference:
+            del _KNOWN[number]
+
+    _KNOWN[number] = (weakref.ref(runtime, forget), made)
+    return made
