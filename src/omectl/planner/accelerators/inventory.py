@@ -16,7 +16,7 @@ class Inventory:
     """One class's nodes, in alphabetical order, and its accelerators there.
 
     `held_back` are nodes of the class that are not ready or take no pods; `largest_free` is the most that one node has
-    free, which is what one pod can get; `nearest` tells of one node why it is not of the class.
+    free, which is what one pod can get; `nearest` tells, where there is none, why the nearest node is not of the class.
     """
 
     nodes: tuple[str, ...] = ()
@@ -45,12 +45,13 @@ def take_inventory(
     found: list[str] = []
     held_back: list[str] = []
     findings = list(recognition.findings)
-    nearest, looked_at, allocatable, requested, free, largest = "", 0, 0, 0, 0, 0
+    refused: list[tuple[NodeView, str]] = []
+    looked_at, allocatable, requested, free, largest = 0, 0, 0, 0, 0
     for node in sorted(nodes, key=lambda one: one.name):
         looked_at += 1
         against = ask(node)
         if against:
-            nearest = nearest or f"{node.name}: {against}"
+            refused.append((node, against))
             continue
         findings += node.findings
         wrong = recognition.memory_finding(node)
@@ -74,6 +75,13 @@ def take_inventory(
         free=free,
         largest_free=largest,
         looked_at=looked_at,
-        nearest=nearest,
+        nearest="" if found or held_back else _nearest(recognition, refused),
         findings=tuple(dict.fromkeys(findings)),
     )
+
+
+def _nearest(recognition: Recognition, refused: list[tuple[NodeView, str]]) -> str:
+    if not refused:
+        return ""
+    node, against = max(refused, key=lambda one: recognition.closeness(one[0]))  # of equals the first by name
+    return f"{node.name}: {against}"

@@ -65,6 +65,15 @@ class Recognition:
             return f"the node offers no {' or '.join(self.resources)}"
         return self._memory_refusal(node)
 
+    def closeness(self, node: NodeView) -> int:
+        """How much of what recognises the class the node has, for telling which refused node comes nearest."""
+        return (
+            sum(node.labels.get(key) == value for key, value in self.selector.items())
+            + (self.affinity is not None and matches_node_selector(self.affinity, node.facts))
+            + self._pci_matches(node.labels)
+            + any(node.allocatable.get(name) for name in self.resources)
+        )
+
     def accelerators(self, amounts: Mapping[str, int]) -> int:
         """How many accelerators of the class amounts of resources are; with no resource listed, of every known name."""
         if not self.resources:

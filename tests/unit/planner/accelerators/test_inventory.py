@@ -46,11 +46,14 @@ def test_allocatable_requested_and_free_are_counted_over_nodes_that_take_pods() 
     found = counted(nodes, pods)
     assert (found.nodes, found.held_back) == (("a", "b"), ("cordoned", "down"))
     assert (found.allocatable, found.requested, found.free, found.largest_free) == (12, 7, 5, 5)
-    assert (found.looked_at, found.nearest) == (
-        5,
-        "other: discovery.nodeSelector wants gpu=h100, the node has no label gpu",
-    )
+    assert (found.looked_at, found.nearest) == (5, "")
     assert found.findings == ()
+
+
+def test_of_no_node_the_one_is_told_that_comes_nearest() -> None:
+    nodes = [node("bare"), node("c", H100), node("b", H100), node("gpu", nvidia__gpu=8)]
+    assert counted(nodes, []).nearest == "b: the node offers no nvidia.com/gpu"
+    assert counted([], []).nearest == ""
 
 
 def test_the_most_that_one_node_has_free_is_told() -> None:
