@@ -129,6 +129,8 @@ def _explanation(selection: Selection, model: ModelView) -> Explanation:
     return Explanation(
         model=str(model),
         runtime=selection.runtime.name if selection.runtime is not None else "",
+        outcome=selection.outcome.value,
+        entry=selection.entry,
         runtime_reason=selection.reason,
         candidates=selection.candidates,
         ambiguous=selection.ambiguous,

@@ -72,6 +72,8 @@ class Candidate(NamedTuple):
 class Explanation:
     """Every choice with its reason. `ambiguous` says that only the name decided between the best two runtimes.
 
+    `outcome` is how the selection of the runtime ended, "" when it did not come to that; `entry` is the index of the
+    chosen runtime's supported format.
     `accelerators` has a decision for each engine and decoder, also when no class is asked for.
     `fit` is the engine's memory on its accelerators; None when there is no engine or it asks for none.
     """
@@ -79,6 +81,8 @@ class Explanation:
     mode: str = ""
     model: str = ""
     runtime: str = ""
+    outcome: str = ""
+    entry: int | None = None
     runtime_reason: str = ""
     candidates: tuple[Candidate, ...] = ()
     ambiguous: bool = False

@@ -12,7 +12,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from omectl.cli.failure import CliFailure
-from omectl.cli.plan import read_facts, register
+from omectl.cli.model_facts import read_facts
+from omectl.cli.plan import register
 from omectl.local.hub import HubOptions, HubServer
 
 Json = Any

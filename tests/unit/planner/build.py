@@ -65,9 +65,16 @@ def service(name: str = "svc", *, metadata: Json = None, status: Json = None, **
 
 def made(asked: InferenceService | None = None, *runtimes: Runtime, live: Json = None, **inputs: Any) -> Plan:
     """The plan of a service for model M0 and, without others, one runtime that fits it."""
+    return plan(inputs_for(asked, *runtimes, live=live, **inputs))
+
+
+def inputs_for(
+    asked: InferenceService | None = None, *runtimes: Runtime, live: Json = None, **inputs: Any
+) -> PlanInputs:
+    """What that plan is made from."""
     given = {"model": model(), "runtimes": runtimes or (runtime("r", entry()),), **inputs}
     state = LiveState({(obj["kind"], obj["metadata"]["name"]): obj for obj in live or []})
-    return plan(PlanInputs(service=asked or service(), live=state, **given))
+    return PlanInputs(service=asked or service(), live=state, **given)
 
 
 def child(found: Plan, kind: str, name: str = "") -> Json:

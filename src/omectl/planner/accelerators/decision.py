@@ -55,7 +55,8 @@ class ClassCandidate:
 
     `rank` counts from 1 among the eligible, None for the others. `score` is the policy's own number, larger being
     better but for Cheapest, where it is the price; None when nothing was scored. `free` and `nodes` are None while
-    nobody has counted. `codes` and `reasons` belong together, one by one.
+    nobody has counted. `codes`, `reasons` and `remedies` belong together, one by one; a remedy is what would have to
+    change, "" where there is nothing to mend.
     """
 
     name: str
@@ -65,6 +66,7 @@ class ClassCandidate:
     free: int | None = None
     codes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,7 @@ class Ranked:
             free=made.free,
             codes=made.codes,
             reasons=made.reasons,
+            remedies=made.remedies,
         )
 
 
@@ -65,6 +66,7 @@ def candidate_of(traits: Traits, against: Sequence[Objection]) -> ClassCandidate
         free=traits.capacity.free,
         codes=tuple(one.code.value for one in against),
         reasons=tuple(one.text for one in against),
+        remedies=tuple(one.remedy for one in against),
     )
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tests.unit.planner.accelerators.classes import WORLD, accelerator_class, counted
-from tests.unit.planner.build import RUNNER, entry, made, pod_of, runtime, service
+from tests.unit.planner.build import RUNNER, entry, inputs_for, made, pod_of, runtime, service
 
-from omectl.api.resource import ObjectKey
-from omectl.planner import Plan
-from omectl.planner.explain import explain
+from omectl.planner import Plan, plan
+from omectl.planner.report import in_words, report_of
 
 Json = Any
 GPUS = {"resources": {"limits": {"nvidia.com/gpu": "8"}}}
@@ -109,9 +108,11 @@ def test_what_a_component_has_is_remembered_while_there_is_a_problem() -> None:
 
 def test_the_plan_is_explained_class_by_class() -> None:
     priced = [accelerator_class(name, cost={"perHour": price}) for name, price in (("H100", "4"), ("A100", "2.5"))]
-    text = explain(ObjectKey("team", "svc"), planned({"policy": "Cheapest"}, *priced))
+    asked = service(acceleratorSelector={"policy": "Cheapest"}, engine={})
+    inputs = inputs_for(asked, offering("H100", "A100", "T4"), accelerator_classes=priced)
+    text = in_words(report_of(inputs, plan(inputs)))
     assert "  class    A100 for the engine (Cheapest (spec.acceleratorSelector.policy): 2.5 dollars an hour" in text
     assert "  accelerator classes looked at for the engine: 3, usable: 2\n" in text
-    assert "    1. A100 (Cheapest 2.5)\n    2. H100 (Cheapest 4)\n         after A100: 4 dollars an hour" in text
-    assert "    - T4\n         AcceleratorClass T4 does not exist\n" in text
+    assert "    1. A100 (Cheapest 2.5)\n    2. H100 (Cheapest 4)\n         RankedLower: after A100: 4 dollars an hour" in text
+    assert "    - T4\n         ClassNotFound: AcceleratorClass T4 does not exist\n" in text
     assert "    costs 20 dollars an hour for a pod\n" in text

@@ -1,0 +1,115 @@
+"""`omectl explain`: why a service gets its runtime and accelerators, or what would have to change."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omectl.api.installation import OPERATOR_NAMESPACE
+from omectl.cli.model_facts import PUBLIC_HUB, FactsOption, HubEndpoint
+from omectl.cli.options import Context, Kubeconfig, cluster_config
+
+if TYPE_CHECKING:
+    from omectl.cli.manifests import Manifests
+    from omectl.kube.credentials import ClientConfig
+    from omectl.planner.report import SelectionReport
+
+_SHOWN = 5
+
+
+class Output(StrEnum):
+    """The form of the report."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain")(explain)
+
+
+def explain(
+    name: Annotated[
+        str | None, typer.Argument(metavar="ISVC", help="The service; else every one that the files hold.")
+    ] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option("--filename", "-f", help="File or folder of manifests instead of a cluster, or -; repeatable."),
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="The form of the report.")] = Output.TABLE,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"Runtimes to tell of; else {_SHOWN} in a table and all in the other forms."),
+    ] = None,
+    facts: FactsOption = None,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="The service's.")] = "default",
+    operator_namespace: Annotated[
+        str, typer.Option("--operator-namespace", help="Where the cluster's settings are.")
+    ] = OPERATOR_NAMESPACE,
+    hub_endpoint: HubEndpoint = PUBLIC_HUB,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Explain what is chosen for a service: every runtime and accelerator class, and what speaks against it.
+
+    Runtimes that fit come first, by rank; then the nearest misses, each with what would have to change. Nothing is
+    written anywhere. Ends with code 0 when the service has a plan, 1 when it has none, 2 when the command line or a
+    file is wrong.
+    """
+    import asyncio
+
+    from omectl.cli.failure import CliFailure
+    from omectl.cli.manifests import inputs_of, read_manifests
+    from omectl.cli.model_facts import read_facts
+    from omectl.planner import plan
+    from omectl.planner.report import report_of
+
+    if files:
+        where, manifests = ", ".join(files), read_manifests(files, namespace)
+    elif name is None:
+        raise CliFailure("wanted the name of a service, or files (-f), found neither", 2)
+    else:
+        config = cluster_config(kubeconfig, context)
+        where, manifests = config.server, asyncio.run(_live(config, namespace, operator_namespace))
+    if name is not None:
+        manifests = manifests.only(name, namespace)
+    if not manifests.services:
+        wanted = f"InferenceService {namespace}/{name}" if name is not None else "an InferenceService"
+        raise CliFailure(f"wanted {wanted} in {where}, found none; correct the name, --namespace or the files", 2)
+    known = read_facts(facts, hub_endpoint) if facts is not None else None
+    reports: list[SelectionReport] = []
+    for service in manifests.services:
+        inputs = inputs_of(service, manifests, known)
+        reports.append(report_of(inputs, plan(inputs)))
+    most = limit if limit is not None else _SHOWN if output is Output.TABLE else None
+    typer.echo(rendered(reports if most is None else [one.shortened(most) for one in reports], output), nl=False)
+    refused = [f"{one.service}: no plan: {one.problem.reason}" for one in reports if one.problem is not None]
+    if refused:
+        raise CliFailure("\n".join(refused))
+
+
+async def _live(config: "ClientConfig", namespace: str, operator_namespace: str) -> "Manifests":
+    from omectl.cli.manifests import read_cluster
+    from omectl.kube.client import Client
+
+    async with Client(config) as client:
+        return await read_cluster(client, namespace, operator_namespace)
+
+
+def rendered(reports: "list[SelectionReport]", output: Output) -> str:
+    """The reports: words, a stream of YAML documents, or one JSON object (a list of several)."""
+    from omectl.planner.report import as_json, in_words
+
+    if output is Output.TABLE:
+        return "\n".join(in_words(one) for one in reports)
+    told = [as_json(one) for one in reports]
+    if output is Output.JSON:
+        import msgspec
+
+        whole = told[0] if len(told) == 1 else {"apiVersion": "v1", "kind": "List", "items": told}
+        return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
+    from omectl.cli.documents import rendered as as_yaml
+
+    return as_yaml(told, as_json=False)

@@ -1,0 +1,174 @@
+"""What commands plan from: the objects of files, of a cluster, or of both."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omectl.api.facts import ModelFacts
+    from omectl.api.inference_service import InferenceService
+    from omectl.api.json import JsonObject
+    from omectl.api.object import Resource
+    from omectl.api.resource import ObjectKey
+    from omectl.api.settings import Settings
+    from omectl.kube.client import Client
+    from omectl.planner import PlanInputs
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """Services, and the objects that a plan reads beside them; `settings` is None when nobody states them."""
+
+    services: "tuple[InferenceService, ...]"
+    others: "tuple[Resource, ...]"
+    settings: "Settings | None" = None
+
+    def over(self, live: "Manifests") -> "Manifests":
+        """These services with the status that they have live, and the others in front of what is live."""
+        statuses = {service.key: service.status for service in live.services}
+        services = tuple(one.model_copy(update={"status": statuses.get(one.key)}) for one in self.services)
+        others = {(one.kind, one.key): one for one in (*live.others, *self.others)}
+        return Manifests(services, tuple(others.values()), self.settings or live.settings)
+
+    def only(self, name: str, namespace: str) -> "Manifests":
+        """With the services of that name in that namespace."""
+        named = tuple(one for one in self.services if (one.name, one.namespace) == (name, namespace))
+        return replace(self, services=named)
+
+
+def read_manifests(files: Iterable[str], namespace: str) -> Manifests:
+    """The objects in these files and folders. A later object replaces an earlier one of the same kind and name.
+
+    Raises: `CliFailure` naming the file and the document in it.
+    """
+    from omectl.api.codec import DecodeError
+    from omectl.api.settings import SettingsError
+    from omectl.cli.documents import documents
+    from omectl.cli.failure import CliFailure
+
+    reading = _Reading()
+    for source, raw in documents(files):
+        try:
+            reading.add(raw, namespace)
+        except (DecodeError, SettingsError, NamelessObject) as error:
+            raise CliFailure(f"{source}: {error}", 2) from error
+    return reading.manifests()
+
+
+async def read_cluster(client: "Client", namespace: str, operator_namespace: str) -> Manifests:
+    """What a plan for a service of the namespace reads of a cluster.
+
+    An object that cannot be read is told and left out.
+
+    Raises: `CliFailure` when the cluster does not serve our kinds; what the client raises.
+    """
+    import asyncio
+
+    from omectl.api.codec import DecodeError
+    from omectl.api.installation import SETTINGS_CONFIG_MAP
+    from omectl.api.kinds import (
+        ACCELERATOR_CLASSES,
+        BASE_MODELS,
+        CLUSTER_BASE_MODELS,
+        CLUSTER_SERVING_RUNTIMES,
+        FINE_TUNED_WEIGHTS,
+        INFERENCE_SERVICES,
+        SERVING_RUNTIMES,
+    )
+    from omectl.api.settings import SettingsError
+    from omectl.cli.failure import CliFailure
+    from omectl.kube.errors import NotFound
+    from omectl.kube.resources import CONFIG_MAPS
+
+    try:
+        listed = await asyncio.gather(
+            *(client.list(kind, namespace) for kind in (INFERENCE_SERVICES, BASE_MODELS, SERVING_RUNTIMES)),
+            *(
+                client.list(kind)
+                for kind in (CLUSTER_BASE_MODELS, CLUSTER_SERVING_RUNTIMES, FINE_TUNED_WEIGHTS, ACCELERATOR_CLASSES)
+            ),
+            client.list(CONFIG_MAPS, operator_namespace, field_selector=f"metadata.name={SETTINGS_CONFIG_MAP}"),
+        )
+    except NotFound as error:
+        raise CliFailure(
+            f"{client.config.server} does not serve omectl's kinds ({error.message});"
+            " install them with `omectl crds | kubectl apply --server-side -f -`"
+        ) from error
+    reading = _Reading()
+    for raw in (obj for one in listed for obj in one.items):
+        try:
+            reading.add(raw, namespace)
+        except (DecodeError, SettingsError) as error:
+            sys.stderr.write(f"omectl: left out: {error}\n")
+    return reading.manifests()
+
+
+def inputs_of(service: "InferenceService", manifests: Manifests, known: "ModelFacts | None" = None) -> "PlanInputs":
+    """What the plan of one service among the manifests is made from; `known` are facts of its model."""
+    from omectl.api.accelerator_class import AcceleratorClass
+    from omectl.api.base_model import BaseModel, ClusterBaseModel
+    from omectl.api.fine_tuned_weight import FineTunedWeight
+    from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
+    from omectl.api.settings import Settings
+    from omectl.cli.model_facts import with_facts
+    from omectl.planner import PlanInputs, resolve_model
+
+    others = manifests.others
+    models = {one.key: one for one in others if isinstance(one, BaseModel | ClusterBaseModel)}
+    model = resolve_model(service, models.get)
+    return PlanInputs(
+        service=service,
+        model=with_facts(model, known) if model is not None and known is not None else model,
+        weights=tuple(one for one in others if isinstance(one, FineTunedWeight)),
+        runtimes=tuple(one for one in others if isinstance(one, ServingRuntime | ClusterServingRuntime)),
+        accelerator_classes=tuple(one for one in others if isinstance(one, AcceleratorClass)),
+        settings=manifests.settings or Settings.defaults(),
+    )
+
+
+class NamelessObject(ValueError):
+    """An object without a name."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"{kind}: metadata.name: wanted a name, found none; give it one")
+
+
+class _Reading:
+    """Collects typed objects, the last of each kind and name."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, ObjectKey], Resource] = {}
+        self._settings: Settings | None = None
+
+    def add(self, raw: "JsonObject", namespace: str) -> None:
+        """Take one object; of kinds that a plan does not read, nothing. Raises for one that is broken."""
+        from omectl.api.codec import decode
+        from omectl.api.document import text_values
+        from omectl.api.installation import SETTINGS_CONFIG_MAP
+        from omectl.api.kinds import GROUP
+        from omectl.api.resource import key_of
+        from omectl.api.settings import parse_settings
+
+        if raw.get("kind") == "ConfigMap" and key_of(raw).name == SETTINGS_CONFIG_MAP:
+            self._settings = parse_settings(text_values(raw.get("data")))
+        elif str(raw.get("apiVersion", "")).startswith(f"{GROUP}/"):
+            obj = _placed(decode(raw), namespace)
+            if not obj.key.name:
+                raise NamelessObject(obj.kind)
+            self._found[obj.kind, obj.key] = obj
+
+    def manifests(self) -> Manifests:
+        """What was taken."""
+        from omectl.api.inference_service import InferenceService
+
+        services = tuple(obj for obj in self._found.values() if isinstance(obj, InferenceService))
+        others = tuple(obj for obj in self._found.values() if not isinstance(obj, InferenceService))
+        return Manifests(services, others, self._settings)
+
+
+def _placed(obj: "Resource", namespace: str) -> "Resource":
+    """The object in its namespace, when it belongs into one and names none."""
+    if obj.namespace or not obj.resource_kind.namespaced:
+        return obj
+    return obj.model_copy(update={"metadata": obj.metadata.model_copy(update={"namespace": namespace})})
