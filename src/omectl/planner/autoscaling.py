@@ -7,7 +7,7 @@ from omectl.api.labels import AUTOSCALER_CLASS, TARGET_UTILIZATION
 from omectl.planner.component import Component
 from omectl.planner.metadata import Metadata
 from omectl.planner.names import ROUTER
-from omectl.planner.result import PlanRefused, Reason
+from omectl.planner.result import PlanRefused, Reason, Scale
 from omectl.planner.workloads.raw import object_metadata
 
 _DEFAULT_UTILIZATION = 80
@@ -29,9 +29,16 @@ def replicas(component: Component) -> Replicas:
     return Replicas(least, max(most, least))
 
 
+def scale(component: Component) -> Scale:
+    """The bounds as they hold: what something else scales has no upper one that is known here."""
+    bounds = replicas(component)
+    most = None if _scaled_by_others(component) else bounds.most
+    return Scale(component=component.name, pods=component.pods, least=bounds.least, most=most)
+
+
 def autoscaler(component: Component, metadata: Metadata) -> JsonObject | None:
     """The HorizontalPodAutoscaler; None when something else scales the component. Raises `PlanRefused`."""
-    if component.annotations.get(AUTOSCALER_CLASS) == "external":
+    if _scaled_by_others(component):
         return None
     bounds = replicas(component)
     target: JsonObject = {"type": "Utilization", "averageUtilization": _utilization(component)}
@@ -69,6 +76,10 @@ def disruption_budget(component: Component, metadata: Metadata) -> JsonObject:
         "metadata": object_metadata(component, component.object_name, metadata.labels, metadata.annotations),
         "spec": {"selector": {"matchLabels": {"app": component.app}}, **bound},
     }
+
+
+def _scaled_by_others(component: Component) -> bool:
+    return component.annotations.get(AUTOSCALER_CLASS) == "external"
 
 
 def _utilization(component: Component) -> int:

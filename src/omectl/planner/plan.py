@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
-from omectl.api.document import as_text, at
+from omectl.api.document import as_objects, as_text, at
 from omectl.api.facts import RecordedFacts
 from omectl.api.inference_service import InferenceService
 from omectl.api.installation import SETTINGS_CONFIG_MAP
@@ -12,9 +12,10 @@ from omectl.api.json import JsonObject
 from omectl.api.labels import MODEL_REVISION
 from omectl.api.settings import Settings
 from omectl.planner.accelerated import accelerator_names
+from omectl.planner.accelerators.choice import priced
 from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.assembly import assemble
-from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas
+from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas, scale
 from omectl.planner.component import Component
 from omectl.planner.document import sorted_keys
 from omectl.planner.fit import EngineFit, Hardware, engine_fit
@@ -79,6 +80,10 @@ def _rendered(
         metadata = component_metadata(part, model, resource, revision)
         rendered = render_pod(part, model)
         pod = rendered.spec
+        if part.use is not None:
+            # The class may have raised what the runtime asks for, and a pod costs what it gets.
+            count = _accelerators(part, pod)
+            decisions[part.name] = priced(decisions[part.name], part.use.accelerator_class, count)
         provenance["Deployment", part.object_name] = provenance_of(part, rendered)
         explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings))
         if part.name == ENGINE:
@@ -95,11 +100,23 @@ def _rendered(
     runtime = selection.runtime.name if selection.runtime is not None else ""
     return Plan(
         objects=tuple(sorted_keys(obj) for obj in objects),
-        explanation=replace(explanation, mode=RAW, fit=fit),
+        explanation=replace(
+            explanation,
+            mode=RAW,
+            fit=fit,
+            accelerators=tuple(decisions.values()),
+            scales=tuple(scale(part) for part in parts),
+        ),
         status=sorted_keys(planned_status(service, model, runtime, parts, where, inputs.live, decisions)),
         initial_replicas={("Deployment", part.object_name): replicas(part).least for part in parts},
         provenance=provenance,
     )
+
+
+def _accelerators(part: Component, pod: JsonObject) -> int:
+    """How many accelerators one of the component's pods gets."""
+    names = accelerator_names(part)
+    return sum(accelerators_asked(container, names) for container in as_objects(pod.get("containers")))
 
 
 def _fit(

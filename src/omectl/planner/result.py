@@ -69,12 +69,23 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How many replicas a component may have, and of how many pods each is. `most` is None where others scale it."""
+
+    component: str
+    pods: int
+    least: int
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Every choice with its reason. `ambiguous` says that only the name decided between the best two runtimes.
 
     `outcome` is how the selection of the runtime ended, "" when it did not come to that; `entry` is the index of the
     chosen runtime's supported format.
-    `accelerators` has a decision for each engine and decoder, also when no class is asked for.
+    `accelerators` has a decision for each engine and decoder, also when no class is asked for. `scales` are the
+    components' replicas.
     `fit` is the engine's memory on its accelerators; None when there is no engine or it asks for none.
     """
 
@@ -89,6 +100,7 @@ class Explanation:
     accelerators: tuple[ClassDecision, ...] = ()
     warnings: tuple[str, ...] = ()
     fit: EngineFit | None = None
+    scales: tuple[Scale, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -185,15 +185,23 @@ def _refused(decision: ClassDecision, message: str, step: str) -> ClassChoice:
 
 
 def _chosen(one: AcceleratorClass, decision: ClassDecision, traits: Traits) -> ClassChoice:
-    """The choice with its price: that of a pod's accelerators."""
+    """The choice with its price."""
+    return ClassChoice(decision=_priced(replace(decision, class_name=one.name), traits), chosen=one)
+
+
+def priced(decision: ClassDecision, one: AcceleratorClass, accelerators: int) -> ClassDecision:
+    """The decision for that class once it is known how many accelerators a pod really gets."""
+    return _priced(replace(decision, accelerators=accelerators), traits_of(one))
+
+
+def _priced(decision: ClassDecision, traits: Traits) -> ClassDecision:
+    """With the price of a pod's accelerators."""
     count = decision.accelerators
-    made = replace(
+    return replace(
         decision,
-        class_name=one.name,
         cost_per_hour=traits.per_hour * count if traits.per_hour is not None and count else None,
         spot_cost_per_hour=traits.spot_per_hour * count if traits.spot_per_hour is not None and count else None,
     )
-    return ClassChoice(decision=made, chosen=one)
 
 
 def _missing(name: str, remedy: str) -> Objection:

@@ -73,10 +73,10 @@ class ClassCandidate:
 class ClassDecision:
     """What one component gets. `class_name` is "" without a class.
 
-    `accelerators` are those of one pod; prices are dollars an hour of that pod, None when unknown. `better` names the
-    class that the policy would choose afresh when the one that the component has was kept; `tied` are classes that only
-    the name put behind the one chosen. `ask` is the mark of what
-    was asked: a class is kept as long as it stays the same.
+    `accelerators` are those of one pod as it is rendered; prices are dollars an hour of it, None when unknown. `better`
+    names the class that the policy would choose afresh when the one that the component has was kept; `tied` are classes
+    that only the name put behind the one chosen. `ask` is the mark of what was asked: a class is kept as long as it
+    stays the same.
     """
 
     component: str

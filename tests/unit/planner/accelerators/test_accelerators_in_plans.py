@@ -113,6 +113,45 @@ def test_the_plan_is_explained_class_by_class() -> None:
     text = in_words(report_of(inputs, plan(inputs)))
     assert "  class    A100 for the engine (Cheapest (spec.acceleratorSelector.policy): 2.5 dollars an hour" in text
     assert "  accelerator classes looked at for the engine: 3, usable: 2\n" in text
-    assert "    1. A100 (Cheapest 2.5)\n    2. H100 (Cheapest 4)\n         RankedLower: after A100: 4 dollars an hour" in text
+    assert (
+        "    1. A100 (Cheapest 2.5)\n    2. H100 (Cheapest 4)\n         RankedLower: after A100: 4 dollars an hour"
+        in text
+    )
     assert "    - T4\n         ClassNotFound: AcceleratorClass T4 does not exist\n" in text
     assert "    costs 20 dollars an hour for a pod\n" in text
+
+
+def test_a_pod_costs_the_accelerators_that_it_gets_not_those_that_the_runtime_asks_for() -> None:
+    """D 5, D 15: the class raises the count to what the parallelism needs, and the price follows."""
+    one = accelerator_class("H100", cost={"perHour": "3", "spotPerHour": "1.5"})
+    asking = {"runner": {**RUNNER, "image": "sglang:1", "args": ["--tp-size=4"], **_gpus("2")}}
+    (raised,) = planned(
+        {"acceleratorClass": "H100"}, one, offered=offering("H100", pod=asking)
+    ).explanation.accelerators
+    assert (raised.accelerators, raised.cost_per_hour, raised.spot_cost_per_hour) == (4, 12, 6)
+    asking["runner"] |= _gpus("8")
+    (kept,) = _decisions(one, asking)
+    assert (kept.accelerators, kept.cost_per_hour, kept.spot_cost_per_hour) == (8, 24, 12)
+
+
+def test_accelerators_are_counted_by_the_classs_own_resource() -> None:
+    one = accelerator_class("H100", cost={"perHour": "3"}, resources=[{"name": "example.com/npu"}])
+    asking = {"runner": {**RUNNER, "resources": {"requests": {"example.com/npu": 2}}}}
+    (found,) = _decisions(one, asking)
+    assert (found.accelerators, found.cost_per_hour, found.spot_cost_per_hour) == (2, 6, None)
+
+
+def test_a_plan_tells_how_far_each_component_scales() -> None:
+    (found,) = planned(None, engine={"minReplicas": 2, "maxReplicas": 5}).explanation.scales
+    assert (found.component, found.pods, found.least, found.most) == ("engine", 1, 2, 5)
+    metadata = {"annotations": {"ome.io/autoscalerClass": "external"}}
+    (by_others,) = planned(None, engine={"maxReplicas": 5}, metadata=metadata).explanation.scales
+    assert (by_others.least, by_others.most) == (1, None)
+
+
+def _gpus(count: str) -> Json:
+    return {"resources": {"requests": {"nvidia.com/gpu": count}, "limits": {"nvidia.com/gpu": count}}}
+
+
+def _decisions(one: Any, asking: Json) -> Any:
+    return planned({"acceleratorClass": "H100"}, one, offered=offering("H100", pod=asking)).explanation.accelerators
