@@ -1,28 +1,44 @@
 """One field of one object, and the value that would mend it."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
 from omectl.api.json import JsonValue
 
-_LONGEST = 120
+_LONGEST: Final = 120
+_TO_FILL: Final = re.compile(r'"(<[a-z ]+>)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`field` of `object` (kind and name) set to `value`; None takes the field out. Fields begin at `spec`."""
+    """`field` of `object` (kind and name) set to `value`; None takes the field out. Fields begin at the object's root.
+
+    A text such as `<image>` in the value stands for what nobody but the user knows.
+    """
 
     object: str
     field: str
     value: JsonValue = None
 
+    @property
+    def to_fill(self) -> tuple[str, ...]:
+        """What the user has to put in, as it stands in the value: `<image>`."""
+        return tuple(dict.fromkeys(_TO_FILL.findall(self._text)))
+
     def __str__(self) -> str:
         if self.value is None:
             return f"remove {self.field} from {self.object}"
-        text = msgspec.json.encode(self.value).decode()
+        text = self._text
         shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-        return f"set {self.field} of {self.object} to {shown}"
+        filled = f" (put in your own {', '.join(self.to_fill)})" if self.to_fill else ""
+        return f"set {self.field} of {self.object} to {shown}{filled}"
+
+    @property
+    def _text(self) -> str:
+        return msgspec.json.encode(self.value).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,12 @@ from omectl.planner.selection.candidates import Assessment, Runtime, entries
 from omectl.planner.selection.difference import Code, Difference
 from omectl.planner.selection.entry import lacking, priority
 from omectl.planner.selection.patterns import ANY, NONE
-from omectl.planner.selection.request import missing_components, request_of, template_field
+from omectl.planner.selection.request import request_of, template_field
 from omectl.planner.selection.size import SizeRange
-from omectl.planner.selection.specifiers import parse_specifiers
 from omectl.planner.selection.versions import exact, specifier_problem
 
-_SOME_SIZE: Final = "7B"
 _IMAGE: Final = "<image>"
+_SIZE: Final = "<size>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,8 @@ class Parties:
 def remedy_of(difference: Difference, service: InferenceService, model: ModelView, found: Assessment) -> Remedy:
     """What would end that reason against the runtime. Total: nothing to change where nobody can say."""
     parties = Parties(service, model, found.runtime, found.entry)
+    if difference.code is Code.COMPONENT:
+        return _component(parties, difference.subject)
     whole = _OF_THE_RUNTIME.get(difference.code)
     if whole is not None:
         return whole(parties)
@@ -71,7 +72,7 @@ def remedy_of(difference: Difference, service: InferenceService, model: ModelVie
     if entry is None:
         return Remedy()
     if difference.code is Code.VERSION_UNREADABLE:
-        return _unreadable(parties, entry, difference)
+        return _unreadable(parties, entry, difference.subject)
     return _OF_THE_ENTRY[difference.code](parties, entry)
 
 
@@ -128,8 +129,14 @@ def _size(parties: Parties) -> Remedy:
     if stated is None:
         return Remedy()
     if size is None:
-        within = next((text for text in (stated.max, stated.min) if read_size(text) is not None), _SOME_SIZE)
-        return Remedy((parties.in_model("modelParameterSize", within),))
+        # Nobody but the user knows it; without one, the model's files tell it, and until then every range takes it.
+        field, bounds = "modelParameterSize", (("min", stated.min, sizes.low), ("max", stated.max, sizes.high))
+        odd = [
+            parties.in_runtime(f"modelSizeRange.{end}")
+            for end, told, read in bounds
+            if told is not None and read is None
+        ]
+        return Remedy((parties.in_model(field, _SIZE), *odd), (parties.in_model(field), *odd))
     text = parties.model.size_text if read_size(parties.model.size_text) == size else str(size)
     changes: list[Change] = []
     if stated.min is not None and (sizes.low is None or size < sizes.low):
@@ -139,12 +146,11 @@ def _size(parties: Parties) -> Remedy:
     return Remedy(tuple(changes))
 
 
-def _components(parties: Parties) -> Remedy:
-    runner: JsonObject = {"runner": {"name": MAIN_CONTAINER, "image": _IMAGE}}
-    missing = missing_components(request_of(parties.service), parties.runtime.spec)
+def _component(parties: Parties, component: str) -> Remedy:
+    runner: JsonObject = {"name": MAIN_CONTAINER, "image": _IMAGE}
     return Remedy(
-        tuple(parties.in_runtime(template_field(name), runner) for name in missing),
-        tuple(parties.in_service(f"spec.{name}.runner", runner["runner"]) for name in missing),
+        (parties.in_runtime(template_field(component), {"runner": runner}),),
+        (parties.in_service(f"spec.{component}.runner", runner),),
     )
 
 
@@ -214,13 +220,9 @@ def _named(
     return Remedy(tuple(changes), instead)
 
 
-def _unreadable(parties: Parties, entry: SupportedModelFormat, difference: Difference) -> Remedy:
-    """A set of versions that is none: the one that the difference is about."""
-    of_format = difference.text.startswith("modelFormatVersions")
-    specifiers = entry.model_format_versions if of_format else entry.model_framework_versions
-    if not specifiers or parse_specifiers(specifiers) is not None:
-        return Remedy()
-    return _format(parties, entry) if of_format else _framework(parties, entry)
+def _unreadable(parties: Parties, entry: SupportedModelFormat, field: str) -> Remedy:
+    """A set of versions that is none."""
+    return (_format if field == "modelFormatVersions" else _framework)(parties, entry)
 
 
 def _capability(parties: Parties, entry: SupportedModelFormat) -> Remedy:
@@ -261,7 +263,6 @@ _OF_THE_RUNTIME: Final[Mapping[Code, Callable[[Parties], Remedy]]] = {
     Code.NO_FORMATS: _no_formats,
     Code.SIZE: _size,
     Code.SIZE_UNREADABLE: _size,
-    Code.COMPONENT: _components,
     Code.NEEDS_DECODER: _prefills,
 }
 _OF_THE_ENTRY: Final[Mapping[Code, Callable[[Parties, SupportedModelFormat], Remedy]]] = {

@@ -108,7 +108,7 @@ def assess(
         found.append(size)
     for component in missing_components(request, spec):
         text = f"{component}: wanted by the service without an image, the runtime has no {template_field(component)}"
-        found.append(Difference(Code.COMPONENT, text))
+        found.append(Difference(Code.COMPONENT, text, component))
     if spec.decoder_config is not None and not request.wants_decoder:
         text = "the runtime's engine only prefills (it has a decoderConfig) and the service has no decoder"
         if rules.automatic:
@@ -140,7 +140,7 @@ def _best_entry(
     against = checked[best]
     if against:
         last = against[-1]
-        against[-1] = Difference(last.code, f"{last.text} (nearest of {len(known)} supported formats)")
+        against[-1] = last._replace(text=f"{last.text} (nearest of {len(known)} supported formats)")
     return best, against
 
 
@@ -159,7 +159,7 @@ def _against(
     if not entry.auto_select:
         text = "it may only be chosen by name (autoSelect is not true on the format)"
         against.append(Difference(Code.NOT_AUTO_SELECTABLE, text))
-    elif rules.needs_score and not against and (points := score(entry)) <= 0:
+    if rules.needs_score and (points := score(entry)) <= 0:
         text = f"score: wanted more than 0, found {points} (priority {priority(entry)} times the weights)"
         against.append(Difference(Code.NO_SCORE, text))
     return against

@@ -49,7 +49,8 @@ OF_THE_MODEL = frozenset(
 
 
 class Difference(NamedTuple):
-    """One reason against, for machines and in words."""
+    """One reason against, for machines and in words. `subject` is the component or field, where a code has several."""
 
     code: Code
     text: str
+    subject: str = ""

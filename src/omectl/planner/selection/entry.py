@@ -158,7 +158,8 @@ def _versioned(
         problem = version_problem(version, operator, found.version)
     elif parse_specifiers(specifiers) is None:
         field = "modelFormatVersions" if code is Code.FORMAT else "modelFrameworkVersions"
-        return Difference(Code.VERSION_UNREADABLE, f"{field}: wanted versions as in >=4.43,<5, found {specifiers!r}")
+        text = f"{field}: wanted versions as in >=4.43,<5, found {specifiers!r}"
+        return Difference(Code.VERSION_UNREADABLE, text, field)
     else:
         problem = specifier_problem(specifiers, found.version)
     if not problem:

@@ -45,6 +45,7 @@ class World:
     """
 
     service: InferenceService
+    resource: ClusterBaseModel
     model: ModelView
     runtimes: tuple[Runtime, ...]
     twins: tuple[Runtime, ...]
@@ -75,9 +76,11 @@ class Pools:
     def world(self, draw: random.Random) -> World:
         """Another world; most have something that fits."""
         runtimes = draw.sample(self._runtimes, draw.randint(1, 6))
+        asked, (resource, model) = draw.choice(self._services), draw.choice(self._models)
         return World(
-            service=draw.choice(self._services),
-            model=draw.choice(self._models),
+            service=asked,
+            resource=resource,
+            model=model,
             runtimes=tuple(one for one, _, _ in runtimes),
             twins=tuple(twin for _, twin, _ in runtimes),
             reversals=tuple(reversal for _, _, reversal in runtimes),
@@ -109,7 +112,7 @@ def shuffled(value: Json, generator: random.Random) -> Json:
     return [shuffled(item, generator) for item in value] if isinstance(value, list) else value
 
 
-def _model(draw: random.Random) -> ModelView:
+def _model(draw: random.Random) -> tuple[ClusterBaseModel, ModelView]:
     plain = draw.random() < 0.7
     raw = {
         "metadata": {"name": "m"},
@@ -124,7 +127,8 @@ def _model(draw: random.Random) -> ModelView:
             "modelCapabilities": draw.choice(_CAPABILITIES),
         },
     }
-    return view_model(decode_as(ClusterBaseModel, raw), Settings.defaults())
+    resource = decode_as(ClusterBaseModel, raw)
+    return resource, view_model(resource, Settings.defaults())
 
 
 def _runtime(draw: random.Random, name: str) -> tuple[Runtime, Runtime, Runtime]:
@@ -175,7 +179,7 @@ def _entry(draw: random.Random, *, odd: bool) -> Json:
         "modelArchitectures": draw.choice(_LISTED),
         "quantization": draw.choice(_QUANTIZATIONS),
         "quantizations": draw.choice(_LISTED),
-        "modelFormatVersions": draw.choice([None, ">=1", ""]),
+        "modelFormatVersions": draw.choice([None, ">=1", "", None, ">=1", "first"]),
         "modelFrameworkVersions": draw.choice(_SPECIFIERS),
         "diffusionPipeline": draw.choice(_PIPELINES),
         "requiredCapabilities": draw.choice(_CAPABILITIES),
