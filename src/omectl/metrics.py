@@ -78,6 +78,9 @@ READ_YOUR_WRITES_PARKED = "omectl_read_your_writes_parked_total"
 READ_YOUR_WRITES_OVERDUE = "omectl_read_your_writes_overdue_total"
 SOURCE_ERRORS = "omectl_source_errors_total"
 
+SELECTIONS = "omectl_selections_total"
+SELECTION_MISSES = "omectl_selection_misses_total"
+
 RECONCILE_TIME_BUCKETS: tuple[float, ...] = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9),
     *(1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0),

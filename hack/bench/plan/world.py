@@ -6,7 +6,6 @@ from typing import Final
 
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.kinds import API_VERSION
-from omectl.api.labels import CHOSEN_RUNTIME
 from omectl.planner.result import Reason
 
 NAMESPACE: Final = "team"
@@ -82,7 +81,11 @@ class World:
         if runtime:
             spec["runtime"] = {"name": runtime}
         made = _object("InferenceService", {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}"}, spec)
-        status: JsonObject = {"annotations": {CHOSEN_RUNTIME: has}} if has else {}
+        status: JsonObject = (
+            {"selection": {"reason": "Chosen", "runtime": {"kind": "ClusterServingRuntime", "name": has}}}
+            if has
+            else {}
+        )
         if waits:
             status["conditions"] = [{"type": "Ready", "status": "False", "reason": Reason.RUNTIME_SELECTION.value}]
         return made | {"status": status}

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from omectl.api.conditions import KnativeCondition
+from omectl.api.selection_status import SelectionStatus
 from omectl.api.wire import (
     ATOMIC,
     EMPTY_IS_ABSENT,
@@ -123,9 +124,10 @@ class ModelStatus(WireType):
 
 
 class InferenceServiceStatus(KnativeStatus):
-    """Addresses, components and the model's state."""
+    """Addresses, components and the model's state, as OME has them; `selection` is ours."""
 
     address: Addressable | None = None
     url: str | None = None
     components: dict[str, ComponentStatusSpec] | None = None
     model_status: Annotated[ModelStatus | None, EMPTY_IS_ABSENT] = None
+    selection: SelectionStatus | None = None

@@ -31,7 +31,9 @@ from omectl.planner.provenance import Provenance, provenance_of
 from omectl.planner.references import model_namespaces, model_reference
 from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason
 from omectl.planner.routing import route
+from omectl.planner.selection.candidates import scope_of
 from omectl.planner.selection.choice import Selection, select_runtime
+from omectl.planner.selection.sticky import picked_before
 from omectl.planner.status import planned_status, problem_status
 from omectl.planner.workloads.raw import component_service, deployment, router_access, service_ports
 
@@ -45,7 +47,8 @@ def plan(inputs: PlanInputs) -> Plan:
         resource = _model(service, inputs.model)
         model = view_model(resource, inputs.settings)
         _check_path(model, inputs.settings)
-        selection = select_runtime(service, model, inputs.runtimes, inputs.settings.omectl.selection)
+        settings = inputs.settings.omectl.selection
+        selection = select_runtime(service, model, inputs.runtimes, settings, picked_before(service))
         explanation = _explanation(selection, model)
         if service is not inputs.service:
             explanation = replace(explanation, warnings=(OLD_FORM, *explanation.warnings))
@@ -97,17 +100,18 @@ def _rendered(
         objects.append(disruption_budget(part, metadata))
     where = route(service, entry, ports, parts, inputs.settings.ingress)
     objects += where.objects
-    runtime = selection.runtime.name if selection.runtime is not None else ""
+    explanation = replace(
+        explanation,
+        mode=RAW,
+        fit=fit,
+        accelerators=tuple(decisions.values()),
+        scales=tuple(scale(part) for part in parts),
+    )
+    ranking = inputs.settings.omectl.selection.ranking
     return Plan(
         objects=tuple(sorted_keys(obj) for obj in objects),
-        explanation=replace(
-            explanation,
-            mode=RAW,
-            fit=fit,
-            accelerators=tuple(decisions.values()),
-            scales=tuple(scale(part) for part in parts),
-        ),
-        status=sorted_keys(planned_status(service, model, runtime, parts, where, inputs.live, decisions)),
+        explanation=explanation,
+        status=sorted_keys(planned_status(service, model, parts, where, inputs.live, explanation, ranking)),
         initial_replicas={("Deployment", part.object_name): replicas(part).least for part in parts},
         provenance=provenance,
     )
@@ -135,22 +139,28 @@ def _fit(
 
 
 def _refused(inputs: PlanInputs, problem: Problem, explanation: Explanation) -> Plan:
+    ranking = inputs.settings.omectl.selection.ranking
     return Plan(
         explanation=explanation,
-        status=sorted_keys(problem_status(inputs.service, problem, inputs.live)),
+        status=sorted_keys(problem_status(inputs.service, problem, inputs.live, explanation, ranking)),
         problem=problem,
     )
 
 
 def _explanation(selection: Selection, model: ModelView) -> Explanation:
+    runtime, turn = selection.runtime, selection.turn
     return Explanation(
         model=str(model),
-        runtime=selection.runtime.name if selection.runtime is not None else "",
+        runtime=runtime.name if runtime is not None else "",
+        scope=scope_of(runtime) if runtime is not None else "",
+        better=turn.better if turn is not None else None,
+        turn=turn.code.value if turn is not None else "",
+        inputs=selection.inputs,
         outcome=selection.outcome.value,
         entry=selection.entry,
         runtime_reason=selection.reason,
         candidates=selection.candidates,
-        ambiguous=selection.ambiguous,
+        tied=selection.tied,
         warnings=selection.warnings,
     )
 

@@ -80,10 +80,12 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Every choice with its reason. `ambiguous` says that only the name decided between the best two runtimes.
+    """Every choice with its reason. `tied` are the best runtimes when only the name decided between them.
 
     `outcome` is how the selection of the runtime ended, "" when it did not come to that; `entry` is the index of the
-    chosen runtime's supported format.
+    chosen runtime's supported format, and `scope` where it lives. `better` is the runtime, by scope and name, that
+    would be chosen today instead of one that is kept. `turn` is the code of why one was picked or kept, and `inputs`
+    the mark of what it was picked by; both are "" when the service names its runtime.
     `accelerators` has a decision for each engine and decoder, also when no class is asked for. `scales` are the
     components' replicas.
     `fit` is the engine's memory on its accelerators; None when there is no engine or it asks for none.
@@ -93,14 +95,23 @@ class Explanation:
     model: str = ""
     runtime: str = ""
     outcome: str = ""
+    scope: str = ""
     entry: int | None = None
     runtime_reason: str = ""
+    better: tuple[str, str] | None = None
+    turn: str = ""
+    inputs: str = ""
     candidates: tuple[Candidate, ...] = ()
-    ambiguous: bool = False
+    tied: tuple[str, ...] = ()
     accelerators: tuple[ClassDecision, ...] = ()
     warnings: tuple[str, ...] = ()
     fit: EngineFit | None = None
     scales: tuple[Scale, ...] = ()
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether only the name decided between the best runtimes."""
+        return bool(self.tied)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

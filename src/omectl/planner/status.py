@@ -4,7 +4,7 @@
 what to do next.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,30 +12,24 @@ from omectl.api.conditions import FALSE, TRUE, UNKNOWN
 from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import CHOSEN_CLASS_PREFIX, CHOSEN_MODE, CHOSEN_RUNTIME, CLASS_ASK_PREFIX
+from omectl.api.labels import CHOSEN_MODE
 from omectl.planner.accelerators.decision import ClassDecision
 from omectl.planner.component import Component
 from omectl.planner.inputs import LiveState
 from omectl.planner.model import ModelView
 from omectl.planner.modes import RAW
 from omectl.planner.names import ENGINE, ROUTER, component_name, label_value
-from omectl.planner.result import Problem
+from omectl.planner.result import Explanation, Problem
 from omectl.planner.routing import Route
+from omectl.planner.selection_conditions import selection_verdicts
+from omectl.planner.selection_status import refused_selection, selection_status
+from omectl.planner.verdict import Verdict
 from omectl.planner.workloads.pods import UNSCHEDULABLE, Trouble, first_trouble, pod_ready, pods_of
 
 _REVISION: Final = "deployment.kubernetes.io/revision"
 _CONDITIONS: Final = {ENGINE: "EngineReady", ROUTER: "RouterReady"}
 _INGRESS: Final = "IngressReady"
 _READY: Final = "Ready"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A condition's status with its reason and message."""
-
-    status: str
-    reason: str = ""
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +63,21 @@ def observe(live: LiveState, service: InferenceService, component: str) -> Obser
 def planned_status(
     service: InferenceService,
     model: ModelView,
-    runtime: str,
     parts: tuple[Component, ...],
     where: Route,
     live: LiveState,
-    classes: Mapping[str, ClassDecision],
+    told: Explanation,
+    ranking: str,
 ) -> JsonObject:
-    """The status of a service that has a plan. `classes` are the components' accelerator classes, by component."""
+    """The status of a service that has a plan. `told` are the choices, and `ranking` by what runtimes were compared."""
+    classes = {one.component: one for one in told.accelerators}
     observed = {part.name: observe(live, service, part.name) for part in parts}
     verdicts = {_CONDITIONS[name]: _component_verdict(name, service, seen, model) for name, seen in observed.items()}
     entry = ROUTER if ROUTER in observed else ENGINE
     verdicts[_INGRESS] = _route_verdict(where, verdicts[_CONDITIONS[entry]], entry)
-    annotations: JsonObject = {CHOSEN_MODE: RAW}
-    if runtime:
-        annotations[CHOSEN_RUNTIME] = runtime
-    for name, decision in classes.items():
-        if decision.class_name:
-            annotations[f"{CHOSEN_CLASS_PREFIX}{name}"] = decision.class_name
-        if decision.ask:
-            annotations[f"{CLASS_ASK_PREFIX}{name}"] = decision.ask
     return {
-        **_common(service, verdicts, annotations),
+        **_common(service, verdicts, selection_verdicts(told), {CHOSEN_MODE: RAW}),
+        "selection": selection_status(service, told, ranking),
         "url": where.url,
         "address": {"url": where.address},
         "components": {
@@ -99,7 +87,9 @@ def planned_status(
     }
 
 
-def problem_status(service: InferenceService, problem: Problem, live: LiveState) -> JsonObject:
+def problem_status(
+    service: InferenceService, problem: Problem, live: LiveState, told: Explanation, ranking: str
+) -> JsonObject:
     """The status of a service that cannot be planned. What already runs goes on and keeps its address."""
     parts = [ENGINE, *([ROUTER] if service.spec.router is not None else [])]
     stuck = Verdict(FALSE, problem.reason, f"{problem.message}; next: {problem.next_step}")
@@ -107,7 +97,9 @@ def problem_status(service: InferenceService, problem: Problem, live: LiveState)
     verdicts = {_CONDITIONS[name]: _running_verdict(seen) or stuck for name, seen in observed.items()}
     previous = service.status
     annotations: JsonObject = dict(previous.annotations or {}) if previous is not None else {}
-    status = _common(service, verdicts, annotations, stuck)
+    status = _common(service, verdicts, selection_verdicts(told, problem), annotations, stuck)
+    if selection := refused_selection(service, told, problem, ranking):
+        status["selection"] = selection
     if previous is not None and previous.url and observed[ENGINE].deployment is not None:
         status["url"] = previous.url
         status["address"] = {"url": (previous.address.url if previous.address is not None else None) or previous.url}
@@ -126,23 +118,18 @@ def problem_status(service: InferenceService, problem: Problem, live: LiveState)
 
 
 def _common(
-    service: InferenceService, verdicts: dict[str, Verdict], annotations: JsonObject, ready: Verdict | None = None
+    service: InferenceService,
+    verdicts: dict[str, Verdict],
+    choices: dict[str, Verdict],
+    annotations: JsonObject,
+    ready: Verdict | None = None,
 ) -> JsonObject:
-    verdicts = {**verdicts, _READY: ready or _overall(verdicts)}
-    conditions: list[JsonValue] = [_written(kind, verdicts[kind]) for kind in sorted(verdicts)]
+    verdicts = {**verdicts, **choices, _READY: ready or _overall(verdicts)}
+    conditions: list[JsonValue] = [verdicts[kind].as_condition(kind) for kind in sorted(verdicts)]
     status: JsonObject = {"observedGeneration": service.metadata.generation, "conditions": conditions}
     if annotations:
         status["annotations"] = annotations
     return status
-
-
-def _written(kind: str, verdict: Verdict) -> JsonObject:
-    written: JsonObject = {"type": kind, "status": verdict.status}
-    if verdict.reason:
-        written["reason"] = verdict.reason
-    if verdict.message:
-        written["message"] = verdict.message
-    return written
 
 
 def _overall(verdicts: dict[str, Verdict]) -> Verdict:
@@ -211,7 +198,7 @@ def _component_status(
 ) -> JsonObject:
     found: JsonObject = {}
     if accelerator is not None and accelerator.class_name:
-        reason = accelerator.outcome.value
+        reason = accelerator.came_by.value
         found["selectedAccelerator"] = {"acceleratorClass": accelerator.class_name, "reason": reason}
     revision = as_text(at(seen.deployment or {}, "metadata", "annotations", _REVISION))
     if revision:

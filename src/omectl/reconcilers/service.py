@@ -31,6 +31,8 @@ from omectl.planner.plan import plan
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
 from omectl.reconcilers.pruning import Child, component_of, describe, may_go
+from omectl.reconcilers.selection_events import selection_tales
+from omectl.reconcilers.selection_metrics import count_selection
 from omectl.reconcilers.service_events import event_reason, transitions
 from omectl.reconcilers.service_inputs import InputCaches, gather
 from omectl.reconcilers.service_status import (
@@ -189,14 +191,19 @@ class ServiceReconciler:
         )
         if await put_status(self._client, INFERENCE_SERVICES, raw, status) is None:
             return
-        after = decode_as(InferenceService, {**raw, "status": status}).status
-        for tale in transitions(
+        before, after = service.status, decode_as(InferenceService, {**raw, "status": status}).status
+        told = made.explanation
+        count_selection(
+            before.selection if before is not None else None, after.selection if after is not None else None, told.turn
+        )
+        tales = transitions(
             str(service.key),
-            ready_condition(service.status),
+            ready_condition(before),
             ready_condition(after),
             problem_event=event_reason(made.problem),
             failures=tuple(failures),
-        ):
+        )
+        for tale in (*selection_tales(f"InferenceService {service.key}", before, after, told.runtime_reason), *tales):
             self._recorder.event(raw, tale.type, tale.reason, tale.message)
 
 

@@ -6,7 +6,7 @@ exists. So both are indexed: the one that appears, changes or goes wakes the ser
 
 from omectl.api.document import as_objects, as_text, as_texts, at
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import ACCELERATOR_CLASS, CHOSEN_RUNTIME
+from omectl.api.labels import ACCELERATOR_CLASS
 from omectl.api.resource import ObjectKey, key_of
 from omectl.planner.result import Reason
 
@@ -38,7 +38,7 @@ def runtime_values(service: JsonObject) -> list[str]:
 
 def pick_values(service: JsonObject) -> list[str]:
     """Index values of the runtime that the service has, by its status, and the mark of one that waits for another."""
-    has = at(service, "status", "annotations", CHOSEN_RUNTIME)
+    has = at(service, "status", "selection", "runtime", "name")
     conditions = as_objects(at(service, "status", "conditions"))
     waits = any((one.get("type"), one.get("reason")) == _WAITS for one in conditions)
     return [*([has] if isinstance(has, str) and has else []), *([WAITING] if waits else [])]

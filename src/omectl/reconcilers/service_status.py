@@ -59,6 +59,9 @@ def service_status(
         conditions[READY] = _false(READY, failures[0])
     merged = merge_conditions(previous.conditions if previous else None, conditions.values(), now)
     written = given.model_copy(update={"conditions": merged, "observed_generation": generation})
+    if given.selection is None and previous is not None and previous.selection is not None:
+        # What a service has is remembered there, also while nothing can be planned.
+        written = written.model_copy(update={"selection": previous.selection})
     return _without_nulls(written.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 

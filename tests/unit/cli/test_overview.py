@@ -34,11 +34,12 @@ def model(state: str, **condition: str) -> JsonObject:
 
 def service(status: str, **more: str) -> JsonObject:
     condition = {"type": "Ready", "status": status, **more}
-    annotations = {"omectl.io/runtime": "vllm", "omectl.io/mode": "RawDeployment"}
+    annotations = {"omectl.io/mode": "RawDeployment"}
+    picked = {"reason": "Chosen", "runtime": {"kind": "ClusterServingRuntime", "name": "vllm"}}
     return {
         "metadata": {"namespace": "demo", "name": "s"},
         "spec": {"model": {"name": "tiny"}},
-        "status": {"conditions": [condition], "url": "http://s", "annotations": annotations},
+        "status": {"conditions": [condition], "url": "http://s", "annotations": annotations, "selection": picked},
     }
 
 

@@ -63,7 +63,7 @@ def test_a_service_whose_engine_is_available_is_ready() -> None:
         "engine": {"latestCreatedRevision": "3", "url": "http://svc-engine.team.svc.cluster.local"}
     }
     assert found.status["url"] == "http://svc.team.svc.cluster.local:8080"
-    assert found.status["annotations"] == {"omectl.io/mode": "RawDeployment", "omectl.io/runtime": "r"}
+    assert found.status["annotations"] == {"omectl.io/mode": "RawDeployment"}
 
 
 def test_a_router_that_is_not_ready_keeps_the_service_from_it() -> None:
@@ -145,7 +145,7 @@ def test_pods_of_other_services_and_pods_on_their_way_out_do_not_count() -> None
 
 
 def test_a_problem_is_told_while_what_runs_goes_on() -> None:
-    previous = {"url": "http://before", "address": {"url": "http://before"}, "annotations": {"omectl.io/runtime": "r"}}
+    previous = {"url": "http://before", "address": {"url": "http://before"}, "annotations": {"omectl.io/mode": "M"}}
     found = made(service(status=previous), model=None, live=[live_deployment(Available=UP), live_pod(**READY)])
     assert condition(found, "Ready")["status"] == "False"
     assert condition(found, "Ready")["reason"] == "ModelReconcileError"
@@ -159,7 +159,7 @@ def test_a_problem_is_told_while_what_runs_goes_on() -> None:
 def test_a_problem_of_a_service_that_does_not_run_is_every_components() -> None:
     found = made(service(router={}), model=None)
     assert {one["type"]: one["status"] for one in found.status["conditions"]} == {
-        "EngineReady": "False", "Ready": "False", "RouterReady": "False",
+        "EngineReady": "False", "Ready": "False", "RouterReady": "False", "RuntimeSelected": "Unknown",
     }  # fmt: skip
     assert "url" not in found.status
 

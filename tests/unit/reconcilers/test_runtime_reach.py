@@ -35,7 +35,8 @@ def service(name: str, model_name: str, *, runtime: str = "", has: str = "", rea
     spec: JsonObject = {"model": {"name": model_name}, "engine": {}}
     if runtime:
         spec["runtime"] = {"name": runtime}
-    status: JsonObject = {"annotations": {"omectl.io/runtime": has}} if has else {}
+    picked: JsonObject = {"reason": "Chosen", "runtime": {"kind": "ClusterServingRuntime", "name": has}}
+    status: JsonObject = {"selection": picked} if has else {}
     status["conditions"] = [{"type": "Ready", "status": "False", "reason": ready}] if ready else []
     return {"metadata": {"namespace": "team", "name": name, "uid": name}, "spec": spec, "status": status}
 

@@ -19,7 +19,7 @@ PLANNED: JsonObject = {
         {"type": "IngressReady", "status": "True"},
     ],
     "url": "http://a.example.org",
-    "annotations": {"omectl.io/runtime": "r"},
+    "annotations": {"omectl.io/mode": "RawDeployment"},
     "components": {"engine": {"url": "http://e.example.org"}},
 }
 
@@ -158,3 +158,13 @@ def test_no_problem_has_no_event() -> None:
 def test_a_service_that_cannot_be_planned_still_has_a_status() -> None:
     status = conditions(written(unplannable("ModelReconcileError", "the model cannot be read")))
     assert status["Ready"]["message"] == "the model cannot be read"
+
+
+def test_what_was_picked_is_remembered_also_when_nothing_can_be_planned() -> None:
+    """D 16: a model that cannot be read for a while costs no service its runtime."""
+    picked: JsonObject = {"reason": "Chosen", "runtime": {"kind": "ServingRuntime", "name": "r"}, "inputs": "1"}
+    status = written(unplannable("ModelReconcileError", "m"), previous={"selection": picked})
+    assert status["selection"] == picked
+    other: JsonObject = {"reason": "OwnRunner"}
+    assert written({**PLANNED, "selection": other}, previous={"selection": picked})["selection"] == other
+    assert "selection" not in written(PLANNED, previous={"url": "http://x"})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from omectl.api.document import as_list, as_object, as_objects, as_text, at, text_values
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import CHOSEN_MODE, CHOSEN_RUNTIME, parse_entry_key
+from omectl.api.labels import CHOSEN_MODE, parse_entry_key
 from omectl.api.node_entry import NodeEntry, NodeEntryError
 
 
@@ -154,7 +154,7 @@ def _service_row(service: JsonObject) -> ServiceRow:
     return ServiceRow(
         key=_key(service),
         model=_text(service, "spec", "model", "name"),
-        runtime=_text(service, "status", "annotations", CHOSEN_RUNTIME) or _text(service, "spec", "runtime", "name"),
+        runtime=_text(service, "status", "selection", "runtime", "name") or _text(service, "spec", "runtime", "name"),
         mode=_text(service, "status", "annotations", CHOSEN_MODE),
         ready=str(ready.get("status", "Unknown")),
         url=_text(service, "status", "url"),

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from omectl.api.component import AcceleratorSelector
 from omectl.api.inference_service import InferenceService
-from omectl.api.labels import ACCELERATOR_CLASS, RESELECT
+from omectl.api.labels import ACCELERATOR_CLASS
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
 from omectl.planner.accelerators.constraints import Constraints, of_runtime, of_selector
 from omectl.planner.accelerators.decision import Outcome
@@ -27,7 +27,7 @@ class Ask:
 
     `name` or else `policy` is what was stated, each with the field that states it; `listed` are the runtime's classes
     in its order of preference, `layers` the constraints from the outermost to the innermost. `other_names` are names
-    that another field states and that do not count; `reselect` is what a user changes to have a class chosen afresh.
+    that another field states and that do not count.
     """
 
     component: str
@@ -39,13 +39,12 @@ class Ask:
     policy_field: str = ""
     listed: tuple[str, ...] = ()
     layers: tuple[Constraints, ...] = ()
-    reselect: str = ""
     other_names: tuple[tuple[str, str], ...] = ()
 
     @property
     def mark(self) -> str:
         """A short text that changes with what a policy is asked, and with nothing else."""
-        stated = repr((self.runtime, self.policy, self.listed, self.layers, self.reselect))
+        stated = repr((self.runtime, self.policy, self.listed, self.layers))
         return hashlib.sha256(stated.encode()).hexdigest()[:16]
 
 
@@ -90,7 +89,6 @@ def ask_of(service: InferenceService, runtime: Runtime | None, component: str) -
         policy_field=policy_field,
         listed=tuple(dict.fromkeys((requirements.accelerator_classes or ()) if requirements is not None else ())),
         layers=tuple(layers),
-        reselect=service.metadata.annotations.get(RESELECT, ""),
         other_names=tuple((field, other) for _, field, other in stated[1:] if other != name),
     )
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.document import as_objects
-from omectl.api.labels import CHOSEN_CLASS_PREFIX, CLASS_ASK_PREFIX
 from omectl.planner.accelerators.choice import ClassChoice, CurrentClass, choose_class
 from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.component import Component
+from omectl.planner.selection.sticky import asks_anew
 
 
 def accelerator_of(component: Component, classes: Sequence[AcceleratorClass]) -> ClassChoice:
@@ -34,7 +34,8 @@ def _accelerators(component: Component) -> int:
 
 def _current(component: Component) -> CurrentClass | None:
     status = component.service.status
-    told = (status.annotations if status is not None else None) or {}
-    name = told.get(f"{CHOSEN_CLASS_PREFIX}{component.name}", "")
-    ask = told.get(f"{CLASS_ASK_PREFIX}{component.name}", "")
-    return CurrentClass(name=name, ask=ask) if name and ask else None
+    told = status.selection if status is not None else None
+    if told is None or asks_anew(component.service):
+        return None
+    one = (told.accelerators or {}).get(component.name)
+    return CurrentClass(name=one.accelerator_class, ask=one.ask) if one is not None and one.ask else None

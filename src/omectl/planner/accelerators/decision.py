@@ -92,3 +92,8 @@ class ClassDecision:
     tied: tuple[str, ...] = ()
     ask: str = ""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def came_by(self) -> Outcome:
+        """How the component came to its class, whether or not another would be chosen by now."""
+        return Outcome.CHOSEN_BY_POLICY if self.outcome is Outcome.KEPT else self.outcome

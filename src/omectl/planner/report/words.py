@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from omectl.planner.accelerators.decision import ClassDecision, Outcome
 from omectl.planner.fit import EngineFit
+from omectl.planner.fit.words import need_in_words, terms_in_words
 from omectl.planner.report.report import Check, RuntimeTold, SelectionReport
-
-_GIB = 1 << 30
 
 
 def in_words(report: SelectionReport) -> str:
@@ -46,12 +45,9 @@ def _lines(report: SelectionReport) -> Iterator[str]:
 
 def _fit(fit: EngineFit) -> Iterator[str]:
     found, spread = fit.report, fit.report.parallelism
-    of = f" of {_gib(found.memory_bytes)}" if found.memory_bytes is not None else ", of an unknown memory"
-    needs = f"each accelerator needs {_gib(found.required_bytes)}{of}" if found.terms else "the model's size is unknown"
-    yield f"  fit      {found.verdict.value.replace('_', ' ')}: {needs}"
+    yield f"  fit      {found.verdict.value.replace('_', ' ')}: {need_in_words(found)}"
     if found.terms:
-        terms = ", ".join(f"{term.name.value} {_gib(term.bytes)}" for term in found.terms)
-        yield f"           {terms}, for {found.concurrency} at once of {found.context} tokens"
+        yield f"           {terms_in_words(found)}"
     if found.largest_context is not None or found.largest_concurrency is not None:
         largest = [] if found.largest_context is None else [f"{found.largest_context} tokens"]
         largest += [] if found.largest_concurrency is None else [f"{found.largest_concurrency} at once"]
@@ -107,7 +103,3 @@ def _classes(decision: ClassDecision) -> Iterator[str]:
         yield f"    costs {float(decision.cost_per_hour):g} dollars an hour for a pod"
     if decision.spot_cost_per_hour is not None:
         yield f"    costs {float(decision.spot_cost_per_hour):g} dollars an hour for a pod on spot"
-
-
-def _gib(count: int) -> str:
-    return f"{count / _GIB:.1f} GiB"

@@ -30,18 +30,22 @@ class EntryRules:
 
 
 class Assessment(NamedTuple):
-    """One runtime with what speaks against it, and the entry that takes the model (or comes nearest to it)."""
+    """One runtime with what speaks against it, and the entry that takes the model (or comes nearest to it).
+
+    `hindrance` is why its accelerators would not do, of a runtime that fits otherwise; None also while nobody looked.
+    """
 
     runtime: Runtime
     differences: tuple[Difference, ...]
     entry: int | None
     notes: tuple[str, ...]
     sizes: SizeRange
+    hindrance: Difference | None = None
 
     @property
     def scope(self) -> str:
         """Where the runtime lives."""
-        return NAMESPACE if isinstance(self.runtime, ServingRuntime) else CLUSTER
+        return scope_of(self.runtime)
 
     @property
     def accepted(self) -> bool:
@@ -69,16 +73,22 @@ class Assessment(NamedTuple):
                 self.runtime.name, self.scope, 0, accepted=False, reasons=(*reasons, *self.notes), codes=codes
             )
         entry = self.supported
+        told = (standing, self.hindrance.text if self.hindrance is not None else "", *self.notes)
         return Candidate(
             name=self.runtime.name,
             scope=self.scope,
             score=score(entry),
             accepted=True,
-            reasons=(standing, *self.notes) if standing else self.notes,
+            reasons=tuple([text for text in told if text]),
             rank=rank,
             entry=self.entry,
             priority=priority(entry),
         )
+
+
+def scope_of(runtime: Runtime) -> str:
+    """Where a runtime lives."""
+    return NAMESPACE if isinstance(runtime, ServingRuntime) else CLUSTER
 
 
 def entries(runtime: Runtime) -> tuple[SupportedModelFormat, ...]:

@@ -1,8 +1,9 @@
 """The runtime of a service: the one that it names, or the best of those that fit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeAlias
 
 from omectl.api.inference_service import InferenceService
 from omectl.api.references import ServingRuntimeRef
@@ -12,12 +13,15 @@ from omectl.planner.model import ModelView
 from omectl.planner.result import Candidate, Problem
 from omectl.planner.selection import problems
 from omectl.planner.selection.candidates import Assessment, EntryRules, Runtime, assess
-from omectl.planner.selection.difference import OF_THE_MODEL
+from omectl.planner.selection.difference import OF_THE_MODEL, Difference
 from omectl.planner.selection.entry import Told
 from omectl.planner.selection.policy import POLICIES, Policy
 from omectl.planner.selection.ranking import Ranked, deciding, ranked
 from omectl.planner.selection.request import has_complete_runner, request_of
-from omectl.planner.selection.sticky import Pick, Turn, input_hash, turn
+from omectl.planner.selection.sticky import Pick, Turn, input_hash, reselect_asked, turn
+
+Hindrance: TypeAlias = Callable[[Runtime, int | None], Difference | None]
+"""Why the accelerators of a runtime that takes the model by this entry would not do; None when they do."""
 
 
 class Outcome(StrEnum):
@@ -40,7 +44,9 @@ class Selection:
     """The outcome. Without a problem, `runtime` is None when the service's own runner is all that there is.
 
     `entry` is the index of the supported format that won, and the only one whose accelerator overrides apply; it is
-    None for a named runtime that lists no model like this one. `turn` says whether an earlier pick was kept, and why.
+    None for a named runtime that lists no model like this one. `turn` says whether an earlier pick was kept, and why;
+    `inputs` is the mark of what it was made from. Both are there only when the choice was left to us. `tied` are the
+    names of the runtimes that fit as well as the best one, that one first.
     """
 
     outcome: Outcome
@@ -48,10 +54,16 @@ class Selection:
     reason: str = ""
     entry: int | None = None
     candidates: tuple[Candidate, ...] = ()
-    ambiguous: bool = False
+    tied: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     problem: Problem | None = None
     turn: Turn | None = None
+    inputs: str = ""
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether only the name tells the best runtime from another one."""
+        return bool(self.tied)
 
 
 def select_runtime(
@@ -60,10 +72,13 @@ def select_runtime(
     runtimes: Sequence[Runtime],
     settings: SelectionSettings | None = None,
     previous: Pick | None = None,
+    hindrance: Hindrance | None = None,
 ) -> Selection:
     """The runtime that serves the model, or why there is none. The order of `runtimes` has no influence.
 
     `previous` is what was picked before: among all that fit it stays, until the service or the model changes.
+    `hindrance` is asked of those that could be chosen, the best first, until one has none; with strict settings the
+    others are refused, else they come last.
     """
     wanted = settings or SelectionSettings()
     usable = [one for one in runtimes if one.namespace in ("", service.namespace)]
@@ -77,7 +92,7 @@ def select_runtime(
         return Selection(Outcome.MODEL_UNKNOWN, problem=problem)
     if runtime is not None:
         return _named(service, runtime, model, wanted)
-    return _automatic(service, model, usable, wanted, previous)
+    return _automatic(service, model, usable, wanted, previous, hindrance)
 
 
 def find_runtime(reference: ServingRuntimeRef, runtimes: Sequence[Runtime]) -> Runtime | None:
@@ -120,25 +135,33 @@ def _automatic(
     runtimes: Sequence[Runtime],
     settings: SelectionSettings,
     previous: Pick | None,
+    hindrance: Hindrance | None,
 ) -> Selection:
     policy = POLICIES[settings.ranking]
     request = request_of(service)
     rules = EntryRules(merit=policy.merit, automatic=True, needs_score=policy.needs_score)
     told: Told = {}
     assessments = [assess(runtime, model, request, rules, told) for runtime in runtimes]
+    order = ranked(assessments, model.size, policy)
+    inputs, own_runner = input_hash(service, model), has_complete_runner(service)
+    before = previous if previous is not None and (previous.runtime or own_runner) else None
+    reselect = reselect_asked(service)
+    if order and hindrance is not None and (settings.strict or policy.heeds_accelerators):
+        kept = turn(before, inputs, order, reselect)
+        assessments = _hindered(assessments, order, kept, hindrance, strict=settings.strict)
+        order = ranked(assessments, model.size, policy)
     refused = sorted((one for one in assessments if not one.accepted), key=_distance)
     rejected = tuple(one.candidate() for one in refused)
-    order = ranked(assessments, model.size, policy)
     if order:
-        taken = turn(previous, input_hash(service, model), order)
-        chosen = _chosen(order, rejected, policy, taken)
-        if chosen.ambiguous and settings.strict:
-            problem = problems.ambiguous(model, [one.name for one in order if one.ties(order[0])])
+        taken = turn(before, inputs, order, reselect)
+        chosen = replace(_chosen(order, rejected, policy, taken), inputs=inputs)
+        if chosen.ambiguous and settings.strict and not taken.kept:
+            problem = problems.ambiguous(model, chosen.tied)
             return replace(chosen, outcome=Outcome.AMBIGUOUS, runtime=None, entry=None, reason="", problem=problem)
         return chosen
-    if has_complete_runner(service):
+    if own_runner:
         reason = "no runtime fits, and the engine's own runner is complete"
-        return Selection(Outcome.OWN_RUNNER, reason=reason, candidates=rejected)
+        return Selection(Outcome.OWN_RUNNER, reason=reason, candidates=rejected, inputs=inputs)
     if model.facts_missing:
         problem = problems.model_unknown(model, f"no runtime is known to serve model {model.name}")
         return Selection(Outcome.MODEL_UNKNOWN, candidates=rejected, problem=problem)
@@ -146,10 +169,44 @@ def _automatic(
     return Selection(Outcome.NONE_FITS, candidates=rejected, problem=problem)
 
 
+def _hindered(
+    assessments: list[Assessment], order: list[Ranked], kept: Turn, hindrance: Hindrance, *, strict: bool
+) -> list[Assessment]:
+    """The assessments, knowing of the best ones whether their accelerators would do.
+
+    As many are asked as it takes to find one, and those that do as well; what was picked before is not asked again.
+    """
+    against: dict[tuple[str, str], Difference] = {}
+    best: Ranked | None = None
+    for one in order:
+        if best is not None and not one.ties(best):
+            break
+        stays = kept.kept and one.key == kept.key
+        found = None if stays else hindrance(one.assessment.runtime, one.assessment.entry)
+        if found is not None:
+            against[one.key] = found
+        else:
+            best = best or one
+    if not against:
+        return assessments
+    return [_with(one, against.get((one.scope, one.runtime.name)), strict=strict) for one in assessments]
+
+
+def _with(one: Assessment, hindrance: Difference | None, *, strict: bool) -> Assessment:
+    if hindrance is None:
+        return one
+    return one._replace(differences=(hindrance,)) if strict else one._replace(hindrance=hindrance)
+
+
 def _chosen(order: list[Ranked], rejected: tuple[Candidate, ...], policy: Policy, taken: Turn) -> Selection:
+    order = sorted(order, key=lambda one: taken.first and one.key != taken.key)
     first, others = order[0], order[1:]
-    chosen = next(one for one in order if one.key == taken.key)
+    chosen = next((one for one in order if one.key == taken.key), None)
+    equals = [one.name for one in others if one.ties(first)] if taken.first else []
+    tied = (first.name, *equals) if equals else ()
     reason = deciding(first, others[0], policy) if others else "the only one that fits"
+    if tied and taken.kept:
+        reason = taken.text
     accepted: list[Candidate] = []
     for rank, one in enumerate(order, start=1):
         if one is first:
@@ -159,20 +216,23 @@ def _chosen(order: list[Ranked], rejected: tuple[Candidate, ...], policy: Policy
         if one is chosen and not taken.first:
             standing = f"kept: {taken.text}; {standing}"
         accepted.append(one.assessment.candidate(rank, standing))
-    equals = [one.name for one in others if one.ties(first)]
-    warnings = list(chosen.assessment.notes)
-    if equals and taken.first:
-        warnings.append(problems.only_the_name([first.name, *equals]))
-    if not taken.first:
-        warnings.append(f"runtime {first.name} would be chosen today, {chosen.name} is kept: {taken.text}")
+    candidates = (*accepted, *rejected)
+    name = chosen.name if chosen is not None else "the service's own runner"
+    warnings = [] if taken.first else [f"runtime {first.name} would be chosen today, {name} is kept: {taken.text}"]
+    if chosen is None:
+        return Selection(Outcome.OWN_RUNNER, None, taken.text, None, candidates, warnings=tuple(warnings), turn=taken)
+    if tied:
+        warnings.insert(0, problems.only_the_name(tied))
+    if chosen.assessment.hindrance is not None:
+        warnings.insert(0, f"runtime {name}: {chosen.assessment.hindrance.text}")
     return Selection(
         Outcome.KEPT if taken.kept else Outcome.CHOSEN,
         chosen.assessment.runtime,
         reason if taken.first else taken.text,
         chosen.assessment.entry,
-        (*accepted, *rejected),
-        bool(equals) and taken.first,
-        tuple(warnings),
+        candidates,
+        tied,
+        (*chosen.assessment.notes, *warnings),
         turn=taken,
     )
 

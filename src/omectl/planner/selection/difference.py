@@ -25,6 +25,8 @@ class Code(StrEnum):
     NO_SCORE = "ScoreNotPositive"
     COMPONENT = "ComponentMissing"
     NEEDS_DECODER = "NeedsDecoder"
+    NO_CLASS = "NoUsableClass"
+    DOES_NOT_FIT = "DoesNotFit"
 
     __hash__ = str.__hash__  # an enumeration's own is a Python function, and codes are looked up thousands of times
 

@@ -1,7 +1,8 @@
 """Ranking policies: by what the runtimes that fit are ordered. Data only; one evaluator reads it.
 
-`default` goes by scope, priority, how closely the entry describes the model, nodes and size range. `ome` orders as OME
-does: by scope, by priority times weights, and by the width of the size range, where a runtime without one comes first.
+`default` goes by whether the accelerators do, scope, priority, how closely the entry describes the model, nodes and
+size range. `ome` orders as OME does: by scope, by priority times weights, and by the width of the size range, where a
+runtime without one comes first.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,9 +36,20 @@ class Policy:
     needs_score: bool = False
     """Whether an entry whose score is not above 0 is passed over."""
 
+    @property
+    def heeds_accelerators(self) -> bool:
+        """Whether what a runtime's accelerators hold makes a difference."""
+        return _ACCELERATORS in self.criteria
+
 
 _NAMESPACE: Final = Criterion(
     "a runtime of the namespace comes before one of the cluster", lambda one, size: one.scope != NAMESPACE
+)
+
+
+_ACCELERATORS: Final = Criterion(
+    "a runtime whose accelerators hold the model before one whose do not",
+    lambda one, size: one.hindrance is not None,
 )
 
 
@@ -55,6 +67,7 @@ DEFAULT: Final = Policy(
     name="default",
     merit=_by_priority,
     criteria=(
+        _ACCELERATORS,
         _NAMESPACE,
         Criterion("the higher priority", lambda one, size: -priority(one.supported)),
         Criterion("more attributes of the model pinned", lambda one, size: -specificity(one.supported).pinned),

@@ -88,22 +88,22 @@ def test_the_status_says_which_class_and_the_next_plan_keeps_it() -> None:
     first = planned({"policy": "FirstAvailable"})
     selected = first.status["components"]["engine"]["selectedAccelerator"]
     assert selected == {"acceleratorClass": "H100", "reason": "ChosenByPolicy"}
-    remembered = {"annotations": first.status["annotations"], "conditions": []}
+    remembered = {"selection": first.status["selection"], "conditions": []}
     full = [accelerator_class(name, status=counted(1, 8, free)) for name, free in (("H100", 0), ("A100", 8))]
     kept = planned({"policy": "FirstAvailable"}, *full, status=remembered)
     assert pod_of(kept)["nodeSelector"]["gpu"] == "h100"
     assert kept.explanation.accelerators[0].better == "A100"
-    assert kept.status["annotations"] == first.status["annotations"]
+    assert kept.status["selection"] == first.status["selection"]
     afresh = planned({"policy": "FirstAvailable"}, *full)
     assert pod_of(afresh)["nodeSelector"]["gpu"] == "a100"
 
 
 def test_what_a_component_has_is_remembered_while_there_is_a_problem() -> None:
     first = planned({"policy": "FirstAvailable"})
-    remembered = {"annotations": first.status["annotations"], "conditions": []}
+    remembered = {"selection": first.status["selection"], "conditions": []}
     stuck = planned({"policy": "FirstAvailable"}, accelerator_class("other"), status=remembered)
     assert stuck.problem is not None
-    assert stuck.status["annotations"] == first.status["annotations"]
+    assert stuck.status["selection"]["accelerators"] == first.status["selection"]["accelerators"]
 
 
 def test_the_plan_is_explained_class_by_class() -> None:

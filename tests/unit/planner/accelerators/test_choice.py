@@ -286,13 +286,6 @@ class TestKept:
         assert name_of(chosen("MostCapable", current=self.current(), minMemory=10)) == "H100"
         assert name_of(chosen("BestFit", current=self.current())) == "A100"
 
-    def test_a_user_may_ask_for_a_new_choice(self) -> None:
-        selector: Json = {"policy": "MostCapable"}
-        wanted = service(metadata={"annotations": {"omectl.io/reselect": "1"}}, acceleratorSelector=selector)
-        assert name_of(choose_class(wanted, ALL, "engine", WORLD, current=self.current())) == "H100"
-        same = service(acceleratorSelector=selector)
-        assert name_of(choose_class(same, ALL, "engine", WORLD, current=self.current())) == "T4"
-
     @pytest.mark.parametrize("status", [counted(0), None], ids=["no nodes", "gone"])
     def test_a_class_that_cannot_be_used_any_more_is_left(self, status: Json) -> None:
         world = [*WORLD[:2], *([accelerator_class("T4", status=status)] if status else [])]
