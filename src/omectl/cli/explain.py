@@ -55,8 +55,8 @@ def explain(
     """Explain what is chosen for a service: every runtime and accelerator class, and what speaks against it.
 
     Runtimes that fit come first, by rank; then the nearest misses, each with what would have to change. Nothing is
-    written anywhere. Ends with code 0 when the service has a plan, 1 when it has none, 2 when the command line or a
-    file is wrong.
+    written anywhere. Ends with code 0 when every service has a plan, 1 when one has none or its engine does not fit its
+    accelerators, 2 when nobody can say: the command line or a file is wrong, or the cluster does not answer.
     """
     import asyncio
 
@@ -73,6 +73,8 @@ def explain(
     else:
         config = cluster_config(kubeconfig, context)
         where, manifests = config.server, asyncio.run(_live(config, namespace, operator_namespace))
+        for text in manifests.unread:
+            typer.echo(f"omectl: {text}", err=True)
     if name is not None:
         manifests = manifests.only(name, namespace)
     if not manifests.services:
@@ -82,20 +84,37 @@ def explain(
     reports: list[SelectionReport] = []
     for service in manifests.services:
         inputs = inputs_of(service, manifests, known)
-        reports.append(report_of(inputs, plan(inputs)))
+        reports.append(report_of(inputs, plan(inputs), manifests.models))
     most = limit if limit is not None else _SHOWN if output is Output.TABLE else None
     typer.echo(rendered(reports if most is None else [one.shortened(most) for one in reports], output), nl=False)
-    refused = [f"{one.service}: no plan: {one.problem.reason}" for one in reports if one.problem is not None]
+    refused = [f"{one.service}: {why}" for one in reports if (why := _against(one))]
     if refused:
-        raise CliFailure("\n".join(refused))
+        raise CliFailure("; ".join(refused))
+
+
+def _against(report: "SelectionReport") -> str:
+    """Why the service will not serve, "" when it is to."""
+    from omectl.planner.fit import Verdict
+
+    if report.problem is not None:
+        return f"no plan: {report.problem.reason}"
+    if report.fit is not None and report.fit.report.verdict is Verdict.DOES_NOT_FIT:
+        return "the engine does not fit its accelerators"
+    return ""
 
 
 async def _live(config: "ClientConfig", namespace: str, operator_namespace: str) -> "Manifests":
+    from omectl.cli.failure import CliFailure
     from omectl.cli.manifests import read_cluster
     from omectl.kube.client import Client
+    from omectl.kube.errors import KubeError
 
-    async with Client(config) as client:
-        return await read_cluster(client, namespace, operator_namespace)
+    try:
+        async with Client(config) as client:
+            return await read_cluster(client, namespace, operator_namespace)
+    except KubeError as error:
+        # 1 would say that the service has no plan.
+        raise CliFailure(str(error), 2) from error
 
 
 def rendered(reports: "list[SelectionReport]", output: Output) -> str:

@@ -1,11 +1,11 @@
 """What commands plan from: the objects of files, of a cluster, or of both."""
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from omectl.api.base_model import BaseModel, ClusterBaseModel
     from omectl.api.facts import ModelFacts
     from omectl.api.inference_service import InferenceService
     from omectl.api.json import JsonObject
@@ -18,18 +18,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """Services, and the objects that a plan reads beside them; `settings` is None when nobody states them."""
+    """Services, and the objects that a plan reads beside them; `settings` is None when nobody states them.
+
+    `unread` says in words what of a cluster could not be read.
+    """
 
     services: "tuple[InferenceService, ...]"
     others: "tuple[Resource, ...]"
     settings: "Settings | None" = None
+    unread: tuple[str, ...] = ()
 
     def over(self, live: "Manifests") -> "Manifests":
         """These services with the status that they have live, and the others in front of what is live."""
         statuses = {service.key: service.status for service in live.services}
         services = tuple(one.model_copy(update={"status": statuses.get(one.key)}) for one in self.services)
         others = {(one.kind, one.key): one for one in (*live.others, *self.others)}
-        return Manifests(services, tuple(others.values()), self.settings or live.settings)
+        return Manifests(services, tuple(others.values()), self.settings or live.settings, live.unread)
+
+    @property
+    def models(self) -> "tuple[BaseModel | ClusterBaseModel, ...]":
+        """The models among the others."""
+        from omectl.api.base_model import BaseModel, ClusterBaseModel
+
+        return tuple(one for one in self.others if isinstance(one, BaseModel | ClusterBaseModel))
 
     def only(self, name: str, namespace: str) -> "Manifests":
         """With the services of that name in that namespace."""
@@ -61,53 +72,25 @@ async def read_cluster(client: "Client", namespace: str, operator_namespace: str
 
     An object that cannot be read is told and left out.
 
-    Raises: `CliFailure` when the cluster does not serve our kinds; what the client raises.
+    Raises: `CliFailure` when the cluster does not serve our kinds, or services may not be read; what the client raises.
     """
-    import asyncio
-
     from omectl.api.codec import DecodeError
-    from omectl.api.installation import SETTINGS_CONFIG_MAP
-    from omectl.api.kinds import (
-        ACCELERATOR_CLASSES,
-        BASE_MODELS,
-        CLUSTER_BASE_MODELS,
-        CLUSTER_SERVING_RUNTIMES,
-        FINE_TUNED_WEIGHTS,
-        INFERENCE_SERVICES,
-        SERVING_RUNTIMES,
-    )
     from omectl.api.settings import SettingsError
-    from omectl.cli.failure import CliFailure
-    from omectl.kube.errors import NotFound
-    from omectl.kube.resources import CONFIG_MAPS
+    from omectl.cli.cluster_objects import read_objects
 
-    try:
-        listed = await asyncio.gather(
-            *(client.list(kind, namespace) for kind in (INFERENCE_SERVICES, BASE_MODELS, SERVING_RUNTIMES)),
-            *(
-                client.list(kind)
-                for kind in (CLUSTER_BASE_MODELS, CLUSTER_SERVING_RUNTIMES, FINE_TUNED_WEIGHTS, ACCELERATOR_CLASSES)
-            ),
-            client.list(CONFIG_MAPS, operator_namespace, field_selector=f"metadata.name={SETTINGS_CONFIG_MAP}"),
-        )
-    except NotFound as error:
-        raise CliFailure(
-            f"{client.config.server} does not serve omectl's kinds ({error.message});"
-            " install them with `omectl crds | kubectl apply --server-side -f -`"
-        ) from error
-    reading = _Reading()
-    for raw in (obj for one in listed for obj in one.items):
+    found = await read_objects(client, namespace, operator_namespace)
+    reading, unread = _Reading(), [*found.unread]
+    for raw in found.objects:
         try:
             reading.add(raw, namespace)
         except (DecodeError, SettingsError) as error:
-            sys.stderr.write(f"omectl: left out: {error}\n")
-    return reading.manifests()
+            unread.append(f"left out: {error}")
+    return replace(reading.manifests(), unread=tuple(unread))
 
 
 def inputs_of(service: "InferenceService", manifests: Manifests, known: "ModelFacts | None" = None) -> "PlanInputs":
     """What the plan of one service among the manifests is made from; `known` are facts of its model."""
     from omectl.api.accelerator_class import AcceleratorClass
-    from omectl.api.base_model import BaseModel, ClusterBaseModel
     from omectl.api.fine_tuned_weight import FineTunedWeight
     from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
     from omectl.api.settings import Settings
@@ -115,7 +98,7 @@ def inputs_of(service: "InferenceService", manifests: Manifests, known: "ModelFa
     from omectl.planner import PlanInputs, resolve_model
 
     others = manifests.others
-    models = {one.key: one for one in others if isinstance(one, BaseModel | ClusterBaseModel)}
+    models = {one.key: one for one in manifests.models}
     model = resolve_model(service, models.get)
     return PlanInputs(
         service=service,

@@ -50,7 +50,7 @@ def plan(
     asked = [inputs_of(service, manifests, known) for service in manifests.services]
     plans = [(inputs, make_plan(inputs)) for inputs in asked]
     if output is Output.EXPLAIN:
-        typer.echo("\n".join(in_words(report_of(inputs, made)) for inputs, made in plans), nl=False)
+        typer.echo("\n".join(in_words(report_of(inputs, made, manifests.models)) for inputs, made in plans), nl=False)
     else:
         objects = [obj for _, made in plans for obj in made.objects]
         typer.echo(rendered(objects, as_json=output is Output.JSON), nl=False)

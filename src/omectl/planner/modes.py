@@ -46,7 +46,8 @@ def check_component(component: Component) -> None:
 
 def not_supported(field: str, wish: str, instead: str) -> PlanRefused:
     """The refusal of a request that a later release may serve."""
-    return PlanRefused(Reason.NOT_SUPPORTED_YET, f"{field} asks for {wish}, which is not supported yet", instead)
+    message = f"{field} asks for {wish}, which is not supported yet"
+    return PlanRefused(Reason.NOT_SUPPORTED_YET, message, instead, field=field)
 
 
 def _unsupported(service: InferenceService) -> Iterator[tuple[str, str, str]]:

@@ -29,12 +29,17 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why nothing can be planned and what to do about it. `failure` is the value of OME's `lastFailureInfo.reason`."""
+    """Why nothing can be planned and what to do about it.
+
+    `failure` is the value of OME's `lastFailureInfo.reason`; `field` begins with the field that is in the way, "" when
+    it is no single one.
+    """
 
     reason: str
     message: str
     next_step: str
     failure: str = ""
+    field: str = ""
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}; next: {self.next_step}"
@@ -43,8 +48,8 @@ class Problem:
 class PlanRefused(Exception):
     """Raised inside the planner to end the planning of a service; `plan` turns it into data."""
 
-    def __init__(self, reason: Reason, message: str, next_step: str, *, failure: str = "") -> None:
-        self.problem = Problem(reason.value, message, next_step, failure)
+    def __init__(self, reason: Reason, message: str, next_step: str, *, failure: str = "", field: str = "") -> None:
+        self.problem = Problem(reason.value, message, next_step, failure, field)
         super().__init__(message)
 
 

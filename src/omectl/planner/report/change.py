@@ -1,6 +1,7 @@
 """One field of one object, and the value that would mend it."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +40,15 @@ class Change:
     @property
     def _text(self) -> str:
         return msgspec.json.encode(self.value).decode()
+
+
+def once(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """The changes without repetitions."""
+    found: list[Change] = []
+    for change in changes:
+        if change not in found:
+            found.append(change)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,11 +176,12 @@ def _attribute(
     parties: Parties, field: str, list_field: str, listed: tuple[str, ...] | None, single: str | None, found: str | None
 ) -> Remedy:
     taken = [one for one in listed or (single or "",) if one and one not in (ANY, NONE) and "*" not in one]
-    instead = (parties.in_model(field, taken[0]),) if taken else ()
-    if not listed:
-        return Remedy((parties.in_entry(field, found),), instead)
-    longer: list[JsonValue] = [*listed, found or NONE]
-    return Remedy((parties.in_entry(list_field, longer),), instead)
+    longer: list[JsonValue] = [*(listed or ()), found or NONE]
+    wider = (parties.in_entry(list_field, longer) if listed else parties.in_entry(field, found),)
+    stated = (parties.in_model(field, taken[0]),) if taken else ()
+    if stated and field in parties.model.facts_missing:
+        return Remedy(stated, wider)
+    return Remedy(wider, stated)
 
 
 def _format(parties: Parties, entry: SupportedModelFormat) -> Remedy:
@@ -205,7 +206,7 @@ def _named(
     if wanted is not None and not specifiers and exact(wanted.operator):
         instead = (parties.in_model(field, _written(NamedVersion(wanted.name, wanted.version))),)
     if found is None:
-        return Remedy((parties.in_entry(field),), instead)
+        return _stated(parties, field, wanted, instead)
     if wanted is None or wanted.name != found.name:
         changes = [parties.in_entry(field, _written(found))]
         if specifiers:
@@ -218,6 +219,15 @@ def _named(
     if not exact(wanted.operator):
         changes.append(parties.in_entry(f"{field}.operator", "Equal"))
     return Remedy(tuple(changes), instead)
+
+
+def _stated(
+    parties: Parties, field: str, wanted: ModelFormat | ModelFrameworkSpec | None, exactly: tuple[Change, ...]
+) -> Remedy:
+    """The model states what nobody has told of it yet; only a framework may be left out on both sides."""
+    name = wanted.name if wanted is not None else "<name>"
+    stated = exactly or (parties.in_model(field, {"name": name, "version": "<version>"}),)
+    return Remedy(stated, (parties.in_entry(field),) if field == "modelFramework" else ())
 
 
 def _unreadable(parties: Parties, entry: SupportedModelFormat, field: str) -> Remedy:

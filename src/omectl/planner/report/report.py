@@ -1,97 +1,36 @@
 """What is known of a service's plan, as data: every choice, every candidate, every check."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
 
+from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.document import as_text
 from omectl.api.inference_service import InferenceService
 from omectl.api.resource import key_of
 from omectl.api.serving_runtime import ServingRuntime
-from omectl.planner.accelerators.decision import ClassDecision
 from omectl.planner.fit import EngineFit
 from omectl.planner.inputs import PlanInputs
 from omectl.planner.model import ModelView, view_model
+from omectl.planner.names import ENGINE
 from omectl.planner.predictor import migrated
-from omectl.planner.report.change import Change
-from omectl.planner.report.remedies import remedy_of
+from omectl.planner.report.room import Engine, main_container_of, room_for
+from omectl.planner.report.told import AcceleratorTold, ModelTold, RuntimeTold
+from omectl.planner.report.way import Way
+from omectl.planner.report.ways import Trouble, ways_out
 from omectl.planner.result import Candidate, Plan, PlanRefused, Problem
-from omectl.planner.selection.candidates import CLUSTER, NAMESPACE, EntryRules, assess
+from omectl.planner.selection.candidates import CLUSTER, NAMESPACE, Assessment, EntryRules, Runtime, assess
+from omectl.planner.selection.choice import Outcome, select_runtime
 from omectl.planner.selection.policy import POLICIES
-from omectl.planner.selection.request import Request, request_of
+from omectl.planner.selection.request import request_of
 
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One reason against a runtime, with wanted and found in words.
-
-    Every one of `changes`, or every one of `instead`, would end it; of many runtimes in an answer nobody wants all.
-    """
-
-    code: str
-    text: str
-    changes: tuple[Change, ...] = ()
-    instead: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeTold:
-    """One runtime that was looked at. `standing` says how it did, when it fits; `checks` are what speaks against it."""
-
-    kind: str
-    name: str
-    scope: str
-    fits: bool
-    rank: int | None = None
-    entry: int | None = None
-    priority: int = 0
-    score: int = 0
-    standing: tuple[str, ...] = ()
-    checks: tuple[Check, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelTold:
-    """What selection knows of the model; "" and None where nobody has told."""
-
-    kind: str
-    name: str
-    namespace: str
-    format: str = ""
-    framework: str = ""
-    architecture: str = ""
-    quantization: str = ""
-    size: str = ""
-    parameters: int | None = None
-    capabilities: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    ready: bool = False
-    text: str = ""
-
-    @classmethod
-    def of(cls, model: ModelView) -> Self:
-        """The model as it is told."""
-        return cls(
-            kind=model.key.kind,
-            name=model.name,
-            namespace=model.key.namespace,
-            format=str(model.format or ""),
-            framework=str(model.framework or ""),
-            architecture=model.architecture or "",
-            quantization=model.quantization or "",
-            size=model.size_text,
-            parameters=model.size,
-            capabilities=model.capabilities,
-            missing=model.facts_missing,
-            ready=model.ready,
-            text=str(model),
-        )
+_SETTLED = frozenset(one.value for one in (Outcome.NAMED, Outcome.CHOSEN, Outcome.KEPT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What the service asks of a runtime."""
 
+    model: str = ""
     runtime: str = ""
     accelerator_classes: tuple[str, ...] = ()
     components: tuple[str, ...] = ()
@@ -101,14 +40,18 @@ class Asked:
 class SelectionReport:
     """Everything that decided about a service.
 
-    `outcome` is that of the selection (see docs/selection.md), "" when the plan ended before it. Runtimes that fit come
-    first, by rank, then the nearest misses: those with the fewest reasons. `left_out` counts runtimes that a shorter
-    report does not show. `replicas` are what workloads begin with, by kind and name.
+    `outcome` is that of the selection (see docs/selection.md), "" when the plan ended before it; the runtimes are told
+    then as they would be looked at. Runtimes that fit come first, by rank, then the nearest misses: those with the
+    fewest reasons. `others` are the runtimes for the service without the one that it names, told when that one is not
+    there or does not list the model. `ways` lead out of the problem, or have an engine fit its accelerators.
+    `left_out` counts runtimes that a shorter report does not show. `replicas` are what workloads begin with, by kind
+    and name.
     """
 
     service: str
     outcome: str = ""
     problem: Problem | None = None
+    ways: tuple[Way, ...] = ()
     model: ModelTold | None = None
     asked: Asked = field(default_factory=Asked)
     ranking: str = ""
@@ -121,32 +64,81 @@ class SelectionReport:
     looked_at: int = 0
     fitting: int = 0
     runtimes: tuple[RuntimeTold, ...] = ()
+    others: tuple[RuntimeTold, ...] = ()
     left_out: int = 0
-    accelerators: tuple[ClassDecision, ...] = ()
+    accelerators: tuple[AcceleratorTold, ...] = ()
     fit: EngineFit | None = None
     warnings: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
     replicas: tuple[tuple[str, int], ...] = ()
 
+    @property
+    def nearest(self) -> RuntimeTold | None:
+        """The runtime that misses by the fewest reasons, when none fits."""
+        missed = (*self.runtimes, *self.others)
+        return missed[0] if missed and not any(one.fits for one in missed) else None
+
     def shortened(self, most: int) -> "SelectionReport":
-        """The report with at most that many runtimes, the best and nearest."""
+        """The report with at most that many runtimes, and classes of each component, the best and nearest."""
         shown = self.runtimes[:most]
-        return replace(self, runtimes=shown, left_out=self.left_out + len(self.runtimes) - len(shown))
+        others = self.others[: most - len(shown)]
+        left_out = len(self.runtimes) - len(shown) + len(self.others) - len(others)
+        accelerators = tuple(one.shortened(most) for one in self.accelerators)
+        left_out += self.left_out
+        return replace(self, runtimes=shown, others=others, left_out=left_out, accelerators=accelerators)
 
 
-def report_of(inputs: PlanInputs, made: Plan) -> SelectionReport:
-    """The report on a plan that was made from these inputs. Never raises."""
+def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | ClusterBaseModel] = ()) -> SelectionReport:
+    """The report on a plan that was made from these inputs. Never raises.
+
+    `models` are all that somebody knows of: those that the service may have meant.
+    """
     told = made.explanation
     service = _as_planned(inputs.service)
     model = view_model(inputs.model, inputs.settings) if inputs.model is not None else None
     request, selection = request_of(service), inputs.settings.omectl.selection
-    runtimes = tuple(_runtimes(inputs, service, model, request, told.candidates)) if model is not None else ()
+    looking = _Looking(inputs, model)
+    if model is None:
+        runtimes, others = (), ()
+    else:
+        runtimes = looking.told(service, told.candidates) if told.candidates else looking.as_would_be(service)
+        unnamed = service.spec.runtime is not None and told.outcome not in _SETTLED
+        others = looking.told_without_name(service, {one.name for one in runtimes}) if unnamed else ()
+    chosen = _chosen(inputs, runtimes, told.runtime)
+    accelerators = tuple(
+        AcceleratorTold.of(decision, service, chosen, inputs.accelerator_classes) for decision in told.accelerators
+    )
+    if made.problem is not None:
+        ways = ways_out(
+            Trouble(
+                inputs=inputs,
+                service=service,
+                made=made,
+                problem=made.problem,
+                model=model,
+                models=tuple(models),
+                runtimes=runtimes,
+                others=others,
+                accelerators=accelerators,
+            )
+        )
+    else:
+        engine = Engine(
+            inputs=inputs,
+            model=model,
+            runtime=chosen,
+            accelerator=next((one for one in accelerators if one.component == ENGINE), None),
+            container=main_container_of(made.objects),
+        )
+        ways = room_for(told.fit, engine)
     return SelectionReport(
         service=str(inputs.service.key),
         outcome=told.outcome,
         problem=made.problem,
+        ways=ways,
         model=ModelTold.of(model) if model is not None else None,
         asked=Asked(
+            model=service.spec.model.name if service.spec.model is not None else "",
             runtime=service.spec.runtime.name if service.spec.runtime is not None else "",
             accelerator_classes=tuple(sorted(request.accelerator_classes)),
             components=tuple(sorted(request.components)),
@@ -158,10 +150,11 @@ def report_of(inputs: PlanInputs, made: Plan) -> SelectionReport:
         reason=told.runtime_reason,
         ambiguous=told.ambiguous,
         mode=told.mode,
-        looked_at=len(runtimes),
-        fitting=sum(one.fits for one in runtimes),
+        looked_at=len(runtimes) + len(others),
+        fitting=sum(one.fits for one in (*runtimes, *others)),
         runtimes=runtimes,
-        accelerators=told.accelerators,
+        others=others,
+        accelerators=accelerators,
         fit=told.fit,
         warnings=told.warnings,
         objects=tuple(f"{as_text(obj.get('kind'))} {key_of(obj).name}" for obj in made.objects),
@@ -177,34 +170,65 @@ def _as_planned(service: InferenceService) -> InferenceService:
         return service
 
 
-def _runtimes(
-    inputs: PlanInputs, service: InferenceService, model: ModelView, request: Request, candidates: tuple[Candidate, ...]
-) -> Iterator[RuntimeTold]:
-    """Each candidate, looked at again for the reasons one by one: the plan keeps their words only."""
-    policy = POLICIES[inputs.settings.omectl.selection.ranking]
-    automatic = service.spec.runtime is None
-    rules = EntryRules(merit=policy.merit, automatic=automatic, needs_score=automatic and policy.needs_score)
-    known = {
+def _chosen(inputs: PlanInputs, runtimes: Sequence[RuntimeTold], name: str) -> Runtime | None:
+    scope = next((one.scope for one in runtimes if one.name == name), "")
+    return _known(inputs).get((scope, name))
+
+
+def _known(inputs: PlanInputs) -> dict[tuple[str, str], Runtime]:
+    """Runtimes that the service may use, by scope and name."""
+    return {
         (NAMESPACE if isinstance(one, ServingRuntime) else CLUSTER, one.name): one
         for one in inputs.runtimes
-        if one.namespace in ("", service.namespace)
+        if one.namespace in ("", inputs.service.namespace)
     }
-    for candidate in candidates:
-        runtime = known[candidate.scope, candidate.name]
-        found = assess(runtime, model, request, rules)
-        checks: list[Check] = []
-        for difference in found.differences:
-            remedy = remedy_of(difference, service, model, found)
-            checks.append(Check(difference.code.value, difference.text, remedy.changes, remedy.instead))
-        yield RuntimeTold(
-            kind=runtime.resource_kind.kind,
-            name=candidate.name,
-            scope=candidate.scope,
-            fits=candidate.accepted,
-            rank=candidate.rank,
-            entry=found.entry,
-            priority=candidate.priority,
-            score=candidate.score,
-            standing=candidate.reasons if candidate.accepted else found.notes,
-            checks=tuple(checks),
-        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """Looks at runtimes again: a plan keeps of its reasons the words only."""
+
+    inputs: PlanInputs
+    model: ModelView | None
+
+    def told(self, service: InferenceService, candidates: Sequence[Candidate]) -> tuple[RuntimeTold, ...]:
+        """Each candidate with its checks one by one."""
+        return tuple(self._each(service, candidates))
+
+    def as_would_be(self, service: InferenceService) -> tuple[RuntimeTold, ...]:
+        """The runtimes as selection would see them, had it come to that."""
+        return self.told(service, self._candidates(service))
+
+    def told_without_name(self, service: InferenceService, named: set[str]) -> tuple[RuntimeTold, ...]:
+        """The same for the service without the runtime that it names, less those that are told already."""
+        spec = service.spec.model_copy(update={"runtime": None})
+        open_to_all = service.model_copy(update={"spec": spec})
+        return tuple(one for one in self.as_would_be(open_to_all) if one.name not in named)
+
+    def _each(self, service: InferenceService, candidates: Sequence[Candidate]) -> Iterator[RuntimeTold]:
+        if self.model is None:
+            return
+        request, rules, known = request_of(service), self._rules(service), _known(self.inputs)
+        for candidate in candidates:
+            found = assess(known[candidate.scope, candidate.name], self.model, request, rules)
+            yield RuntimeTold.of(candidate, found, service, self.model)
+
+    def _candidates(self, service: InferenceService) -> tuple[Candidate, ...]:
+        """As the selection tells them, or, where it does not come to that, as each would be refused."""
+        if self.model is None:
+            return ()
+        chosen = select_runtime(service, self.model, self.inputs.runtimes, self.inputs.settings.omectl.selection)
+        if chosen.candidates or self.model.format is not None:
+            return chosen.candidates
+        request, rules = request_of(service), self._rules(service)
+        refused = [assess(one, self.model, request, rules) for one in _known(self.inputs).values()]
+        return tuple(one.candidate() for one in sorted(refused, key=_distance))
+
+    def _rules(self, service: InferenceService) -> EntryRules:
+        policy = POLICIES[self.inputs.settings.omectl.selection.ranking]
+        automatic = service.spec.runtime is None
+        return EntryRules(merit=policy.merit, automatic=automatic, needs_score=automatic and policy.needs_score)
+
+
+def _distance(one: Assessment) -> tuple[int, str, str]:
+    return (len(one.differences), one.runtime.name, one.scope)

@@ -1,16 +1,39 @@
 """A report in words, for people: what was chosen and why, what was not, and what would have to change."""
 
-from collections.abc import Iterator
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from omectl.planner.accelerators.decision import ClassDecision, Outcome
+from omectl.planner.accelerators.decision import Outcome
 from omectl.planner.fit import EngineFit
 from omectl.planner.fit.words import need_in_words, terms_in_words
-from omectl.planner.report.report import Check, RuntimeTold, SelectionReport
+from omectl.planner.report.checks import Check
+from omectl.planner.report.report import SelectionReport
+from omectl.planner.report.told import AcceleratorTold, RuntimeTold
+from omectl.planner.report.way import Way
+from omectl.planner.selection.choice import Outcome as Selected
+from omectl.planner.selection.problems import NEAREST
+
+WIDTH: Final = 100
+"""Columns of a line; a word that is longer, a path for instance, stays whole."""
+_LABEL: Final = re.compile(r"  [a-z]+ {2,}|    (?:[0-9]+\.|-) ")
 
 
 def in_words(report: SelectionReport) -> str:
-    """The report line by line, ending with a newline."""
-    return "\n".join(_lines(report)) + "\n"
+    """The report line by line, each within a terminal's width, ending with a newline."""
+    return "".join(f"{line}\n" for whole in _lines(report) for line in _within(whole))
+
+
+def _within(line: str) -> list[str]:
+    """The line broken at spaces, with what follows under its text."""
+    if len(line) <= WIDTH:
+        return [line]
+    label = _LABEL.match(line)
+    hang = label.end() if label is not None else len(line) - len(line.lstrip()) + 2
+    return textwrap.wrap(
+        line, WIDTH, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
 
 
 def _lines(report: SelectionReport) -> Iterator[str]:
@@ -19,28 +42,48 @@ def _lines(report: SelectionReport) -> Iterator[str]:
         yield f"  model    {report.model.text}"
     if report.runtime or report.reason:
         yield f"  runtime  {report.runtime or 'none'} ({report.reason})"
-    for decision in report.accelerators:
-        if decision.outcome is not Outcome.NOT_ASKED:
-            yield f"  class    {decision.class_name or 'none'} for the {decision.component} ({decision.text})"
+    for one in report.accelerators:
+        if one.outcome != Outcome.NOT_ASKED:
+            yield f"  class    {one.class_name or 'none'} for the {one.component} ({one.text})"
     if report.problem is not None:
-        yield f"  problem  {report.problem.reason}: {report.problem.message}"
+        # What comes nearest is told below, with what would have to change.
+        message = report.problem.message.partition(NEAREST)[0]
+        yield f"  problem  {report.problem.reason}: {message}"
+        if report.nearest is not None and report.outcome != Selected.MODEL_UNKNOWN:
+            yield f"  nearest  {_nearest(report.nearest)}"
         yield f"  next     {report.problem.next_step}"
     else:
         yield f"  mode     {report.mode}"
-    for warning in (*report.warnings, *(text for decision in report.accelerators for text in decision.warnings)):
+    for warning in (*report.warnings, *(text for one in report.accelerators for text in one.warnings)):
         yield f"  warning  {warning}"
     if report.fit is not None:
         yield from _fit(report.fit)
-    if report.runtimes:
+    if report.ways:
+        yield from _ways(report.ways)
+    if report.runtimes or report.others:
         yield from _runtimes(report)
-    for decision in report.accelerators:
-        yield from _classes(decision)
+    for one in report.accelerators:
+        yield from _classes(one)
+    yield from _costs(report)
     if report.objects:
         yield f"  objects ({len(report.objects)})"
         for name in report.objects:
             yield f"    {name}"
         for name, count in report.replicas:
             yield f"    {name} starts with {count} replica{'' if count == 1 else 's'}"
+
+
+def _nearest(one: RuntimeTold) -> str:
+    count, texts = len(one.checks), "; ".join(check.text for check in one.checks)
+    return f"runtime {one.name}, {count} reason{'' if count == 1 else 's'}: {texts}"
+
+
+def _ways(ways: Sequence[Way]) -> Iterator[str]:
+    yield "  to mend it, one of:" if len(ways) > 1 else "  to mend it:"
+    for number, way in enumerate(ways, 1):
+        yield f"    {number}. {way.text}"
+        for change in way.changes:
+            yield f"         {change}"
 
 
 def _fit(fit: EngineFit) -> Iterator[str]:
@@ -61,45 +104,63 @@ def _fit(fit: EngineFit) -> Iterator[str]:
 
 def _runtimes(report: SelectionReport) -> Iterator[str]:
     yield f"  runtimes looked at: {report.looked_at}, fitting: {report.fitting}"
+    # Of a model that nobody has read yet, no runtime has to take anything.
+    with_changes = report.outcome != Selected.MODEL_UNKNOWN
     for one in report.runtimes:
-        yield from _runtime(one)
+        yield from _runtime(one, with_changes=with_changes)
+    if report.others:
+        yield "    without spec.runtime:"
+    for one in report.others:
+        yield from _runtime(one, with_changes=with_changes)
     if report.left_out:
         yield f"    ... and {report.left_out} more that fit less"
 
 
-def _runtime(one: RuntimeTold) -> Iterator[str]:
+def _runtime(one: RuntimeTold, *, with_changes: bool) -> Iterator[str]:
     mark = f"{one.rank}." if one.rank is not None else "-"
     score = f", priority {one.priority}, score {one.score}" if one.fits else ""
     yield f"    {mark} {one.name} ({one.scope}{score})"
     for check in one.checks:
-        yield from _check(check)
+        yield from _check(check if with_changes else Check(check.code, check.text))
     for text in one.standing:
         yield f"         {text}"
 
 
 def _check(check: Check) -> Iterator[str]:
     yield f"         {check.code}: {check.text}"
-    if check.changes:
-        yield f"           to change: {' and '.join(str(change) for change in check.changes)}"
+    for change in check.changes:
+        yield f"           {change}"
     if check.instead:
-        yield f"                  or: {' and '.join(str(change) for change in check.instead)}"
+        yield f"           or {' and '.join(str(change) for change in check.instead)}"
+    if check.advice and not check.changes:
+        yield f"           {check.advice}"
 
 
-def _classes(decision: ClassDecision) -> Iterator[str]:
-    if not decision.candidates:
+def _classes(one: AcceleratorTold) -> Iterator[str]:
+    if not one.classes:
         return
-    usable = sum(candidate.rank is not None for candidate in decision.candidates)
-    yield f"  accelerator classes looked at for the {decision.component}: {len(decision.candidates)}, usable: {usable}"
-    for candidate in decision.candidates:
-        mark = f"{candidate.rank}." if candidate.rank is not None else "-"
-        known = [] if candidate.free is None else [f"{candidate.free} free on {candidate.nodes} nodes"]
-        known += [] if candidate.score is None else [f"{decision.policy} {candidate.score:g}"]
-        yield f"    {mark} {candidate.name}" + (f" ({', '.join(known)})" if known else "")
-        for code, reason, remedy in zip(candidate.codes, candidate.reasons, candidate.remedies, strict=True):
-            yield f"         {code}: {reason}"
-            if remedy:
-                yield f"           to change: {remedy}"
-    if decision.cost_per_hour is not None:
-        yield f"    costs {float(decision.cost_per_hour):g} dollars an hour for a pod"
-    if decision.spot_cost_per_hour is not None:
-        yield f"    costs {float(decision.spot_cost_per_hour):g} dollars an hour for a pod on spot"
+    usable = sum(told.rank is not None for told in one.classes)
+    count = len(one.classes) + one.left_out
+    yield f"  accelerator classes looked at for the {one.component}: {count}, usable: {usable}"
+    for told in one.classes:
+        mark = f"{told.rank}." if told.rank is not None else "-"
+        known = [] if told.free is None else [f"{told.free} free on {told.nodes} nodes"]
+        known += [] if told.score is None else [f"{one.policy} {told.score:g}"]
+        yield f"    {mark} {told.name}" + (f" ({', '.join(known)})" if known else "")
+        for check in told.checks:
+            yield from _check(check)
+    if one.left_out:
+        yield f"    ... and {one.left_out} more that fit less"
+
+
+def _costs(report: SelectionReport) -> Iterator[str]:
+    """What the accelerators cost, of a pod and of all pods that workloads begin with."""
+    begun = dict(report.replicas)
+    name = report.service.rpartition("/")[2]
+    for one in report.accelerators:
+        pods = next((count for of, count in begun.items() if of.endswith(f" {name}-{one.component}")), 1)
+        for price, on in ((one.cost_per_hour, ""), (one.spot_cost_per_hour, " on spot")):
+            if price is None:
+                continue
+            every = f", {float(price * pods):g} for its {pods} pods" if pods > 1 else ""
+            yield f"  cost     {float(price):g} dollars an hour for a pod of the {one.component}{on}{every}"

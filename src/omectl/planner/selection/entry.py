@@ -23,6 +23,8 @@ Told: TypeAlias = dict[Statement, Difference | None]
 """What statements said of one model."""
 
 _REMEMBERED: Final = 8192
+_LISTED: Final = 8
+"""So many names of a list are told."""
 _WORDS: Final = {
     Code.ARCHITECTURE: "architecture",
     Code.QUANTIZATION: "quantization",
@@ -133,7 +135,8 @@ def _attribute(code: Code, listed: tuple[str, ...] | None, single: str | None, f
     """The list where there is one; else both state nothing or the same. There, absence does not mean "any"."""
     if takes(listed, found) if listed else (single or None) == found:
         return None
-    wanted = " or ".join(listed) if listed else single or NONE
+    more = f" or {len(listed) - _LISTED} others" if listed and len(listed) > _LISTED else ""
+    wanted = " or ".join(listed[:_LISTED]) + more if listed else single or NONE
     told = f"found {found}" if found is not None else "the model has none"
     return Difference(code, f"{_WORDS[code]}: wanted {wanted}, {told}")
 

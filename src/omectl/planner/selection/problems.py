@@ -10,6 +10,8 @@ from omectl.planner.result import Problem, Reason
 from omectl.planner.selection.candidates import Assessment, Runtime
 from omectl.planner.selection.difference import Code
 
+NEAREST = ", nearest: "
+"""Begins what a message tells of the runtimes that come nearest."""
 _NEAREST = 3
 _NAMES = 8
 _NAMED_KIND = ServingRuntime.resource_kind.kind
@@ -84,7 +86,7 @@ def none_fits(service: InferenceService, model: ModelView, refused: Sequence[Ass
     near += f"; and {len(refused) - _NEAREST} more" if len(refused) > _NEAREST else ""
     return Problem(
         Reason.RUNTIME_SELECTION,
-        f"no runtime serves model {model}; {counts}" + (f", nearest: {near}" if near else ""),
+        f"no runtime serves model {model}; {counts}" + (f"{NEAREST}{near}" if near else ""),
         "create a runtime that supports the model, or name one in spec.runtime",
         "NoSupportingRuntime",
     )

@@ -118,7 +118,7 @@ def test_the_plan_is_explained_class_by_class() -> None:
         in text
     )
     assert "    - T4\n         ClassNotFound: AcceleratorClass T4 does not exist\n" in text
-    assert "    costs 20 dollars an hour for a pod\n" in text
+    assert "  cost     20 dollars an hour for a pod of the engine\n" in text
 
 
 def test_a_pod_costs_the_accelerators_that_it_gets_not_those_that_the_runtime_asks_for() -> None:

@@ -11,7 +11,18 @@ Json = Any
 _STEP = re.compile(r"\.?(?P<name>[A-Za-z][A-Za-z0-9]*)|\[(?P<index>[0-9]+)\]|\[(?P<key>[^\]]+)\]")
 
 
-FILLS = {"<image>": "registry.example/engine:1", "<size>": "8B"}
+FILLS = {
+    "<image>": "registry.example/engine:1",
+    "<size>": "8B",
+    "<format>": "safetensors",
+    "<format version>": "1.0.0",
+    "<framework>": "transformers",
+    "<framework version>": "4.43.0",
+    "<version>": "4.43.0",
+    "<architecture>": "Llama",
+    "<memory>": "80Gi",
+    "<price>": "1",
+}
 """What the user puts in where a change asks for it."""
 
 

@@ -1,0 +1,220 @@
+"""Ways out of the problem that a plan ended with, the nearest first: each alone would do, or leads on to the next."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.inference_service import InferenceService
+from omectl.api.json import JsonObject, JsonValue
+from omectl.api.model_path import default_model_path
+from omectl.planner.accelerators.decision import Outcome as ClassOutcome
+from omectl.planner.accelerators.policies import POLICIES
+from omectl.planner.inputs import PlanInputs
+from omectl.planner.model import ModelView
+from omectl.planner.references import model_namespaces, model_reference
+from omectl.planner.report.change import Change, once
+from omectl.planner.report.checks import ready
+from omectl.planner.report.names import similar
+from omectl.planner.report.told import AcceleratorTold, RuntimeTold
+from omectl.planner.report.way import Way
+from omectl.planner.result import Plan, Problem, Reason
+from omectl.planner.selection.choice import Outcome
+
+_MOST: Final = 5
+_FACTS: Final[JsonObject] = {
+    "modelFormat": {"name": "<format>", "version": "<format version>"},
+    "modelFramework": {"name": "<framework>", "version": "<framework version>"},
+    "modelArchitecture": "<architecture>",
+}
+
+_REFUSED: Final = frozenset(
+    one.value
+    for one in (
+        ClassOutcome.CLASS_NOT_FOUND,
+        ClassOutcome.NONE_ELIGIBLE,
+        ClassOutcome.UNKNOWN_POLICY,
+        ClassOutcome.NO_CLASSES_LISTED,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A plan that ended with a problem, and what is known around it.
+
+    `runtimes` are those that were looked at for the service, `others` those that would be without the runtime that it
+    names; `models` are all that anybody knows of.
+    """
+
+    inputs: PlanInputs
+    service: InferenceService
+    made: Plan
+    problem: Problem
+    model: ModelView | None
+    models: tuple[BaseModel | ClusterBaseModel, ...]
+    runtimes: tuple[RuntimeTold, ...]
+    others: tuple[RuntimeTold, ...]
+    accelerators: tuple[AcceleratorTold, ...]
+
+    def in_service(self, field: str, value: JsonValue = None) -> Change:
+        """A change of the service."""
+        return Change(f"InferenceService {self.service.name}", field, value)
+
+
+def ways_out(trouble: Trouble) -> tuple[Way, ...]:
+    """The ways; none where nobody knows one."""
+    match trouble.made.explanation.outcome:
+        case "":
+            return tuple(_before_selection(trouble))
+        case Outcome.RUNTIME_NOT_FOUND:
+            return tuple(_another_runtime(trouble))
+        case Outcome.RUNTIME_UNSUITABLE:
+            return (*_mended(trouble.runtimes), *_unnamed(trouble))
+        case Outcome.NONE_FITS:
+            return tuple(_mended(trouble.runtimes))
+        case Outcome.MODEL_UNKNOWN:
+            return tuple(_facts(trouble))
+        case Outcome.AMBIGUOUS:
+            return tuple(_named(trouble))
+        case _:
+            return (*_classes(trouble), *_field(trouble))
+
+
+def _before_selection(trouble: Trouble) -> Iterator[Way]:
+    model, problem = trouble.inputs.model, trouble.problem
+    if problem.reason != Reason.MODEL:
+        yield from _field(trouble)
+    elif model is None:
+        yield from _another_model(trouble)
+    elif model.spec.disabled:
+        yield Way("enable the model", (_in_model(model, "disabled", value=False),))
+    elif trouble.model is not None and not model.metadata.deleting:
+        root = trouble.inputs.settings.models_root
+        path = default_model_path(root, model.spec.storage.storage_uri)
+        if path.startswith(f"{root}/"):
+            text = "leave the path out: the model then lies below the models root"
+            yield Way(text, (_in_model(model, "storage.path"),))
+
+
+def _another_model(trouble: Trouble) -> Iterator[Way]:
+    """Models that are spelled like the one that is named, or that stand elsewhere."""
+    service, reference = trouble.service, model_reference(trouble.service)
+    old = trouble.inputs.service.spec.model is None and reference is not None
+    field = "spec.predictor.model.baseModel" if old else "spec.model.name"
+    places = model_namespaces(service, reference) if reference is not None else (service.namespace, "")
+    within = [one for one in trouble.models if one.namespace in places]
+    kinds = {one.name: _kind(one) for one in sorted(within, key=lambda one: not one.namespace)}
+    if reference is not None:
+        for one in _of_name(trouble.models, reference.name):
+            if one.namespace == "":
+                text = f"the cluster has a {_kind(one)} of that name; without a kind it is found"
+                yield Way(text, (trouble.in_service("spec.model.kind"),))
+            else:
+                text = f"namespace {one.namespace} has a {_kind(one)} of that name; move the service there"
+                yield Way(text, (trouble.in_service("metadata.namespace", one.namespace),))
+        near = similar(reference.name, kinds)
+        for name in near:
+            yield Way(f"did you mean {kinds[name]} {name}?", (trouble.in_service(field, name),))
+        if near:
+            return
+    if kinds:
+        names = sorted(kinds)
+        more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+        text = f"models that are there: {', '.join(names[:_MOST])}{more}"
+        yield Way(text, (trouble.in_service(field, names[0]),) if len(names) == 1 else ())
+    elif not trouble.models:
+        yield Way("no model is known at all: create a ClusterBaseModel, or give its file with -f")
+
+
+def _of_name(models: Iterable[BaseModel | ClusterBaseModel], name: str) -> list[BaseModel | ClusterBaseModel]:
+    return sorted((one for one in models if one.name == name), key=lambda one: one.namespace)
+
+
+def _kind(model: BaseModel | ClusterBaseModel) -> str:
+    return model.resource_kind.kind
+
+
+def _in_model(model: BaseModel | ClusterBaseModel, field: str, value: JsonValue = None) -> Change:
+    return Change(f"{_kind(model)} {model.name}", f"spec.{field}", value)
+
+
+def _another_runtime(trouble: Trouble) -> Iterator[Way]:
+    """Runtimes that are spelled like the one that is named; those that fit come first."""
+    reference, others = trouble.service.spec.runtime, trouble.others
+    if reference is None:
+        return
+    if any(one.name == reference.name for one in others):
+        text = "the cluster has a ClusterServingRuntime of that name; without a kind it is found"
+        yield Way(text, (trouble.in_service("spec.runtime.kind"),))
+    fitting = {one.name: one.fits for one in others}
+    near = similar(reference.name, fitting)
+    for name in sorted(near, key=lambda one: not fitting[one]):
+        text = f"did you mean runtime {name}{'' if fitting[name] else ', which does not fit as it is'}?"
+        yield Way(text, (trouble.in_service("spec.runtime.name", name),))
+    yield from _unnamed(trouble)
+
+
+def _unnamed(trouble: Trouble) -> Iterator[Way]:
+    """Have a runtime chosen."""
+    best = next((one for one in trouble.others if one.rank == 1), None)
+    if best is not None:
+        yield Way(f"leave the runtime open: {best.name} would be chosen", (trouble.in_service("spec.runtime"),))
+
+
+def _mended(runtimes: tuple[RuntimeTold, ...]) -> Iterator[Way]:
+    """Have the nearest runtime take the model."""
+    nearest = next((one for one in runtimes if not one.fits), None)
+    if nearest is not None and all(ready(check) for check in nearest.checks):
+        changes = once(change for check in nearest.checks for change in ready(check))
+        yield Way(f"have runtime {nearest.name} take the model", changes)
+
+
+def _named(trouble: Trouble) -> Iterator[Way]:
+    """Name one of the runtimes that are equally good."""
+    for one in trouble.runtimes:
+        if one.rank is not None and one.rank <= 2:
+            yield Way(f"name runtime {one.name}", (trouble.in_service("spec.runtime.name", one.name),))
+
+
+def _facts(trouble: Trouble) -> Iterator[Way]:
+    model, missing = trouble.inputs.model, trouble.model.facts_missing if trouble.model is not None else ()
+    if model is not None and missing:
+        text = f"state in the model what its files would tell, or read them: --facts {model.spec.storage.storage_uri}"
+        yield Way(text, tuple(_in_model(model, name, _FACTS[name]) for name in missing))
+
+
+def _classes(trouble: Trouble) -> Iterator[Way]:
+    """Have an accelerator class be found."""
+    for one in trouble.accelerators:
+        match one.outcome:
+            case ClassOutcome.CLASS_NOT_FOUND | ClassOutcome.NONE_ELIGIBLE:
+                yield from _class_mended(one)
+            case ClassOutcome.UNKNOWN_POLICY:
+                for policy in similar(one.policy, POLICIES) or POLICIES:
+                    change = trouble.in_service(one.asked_by, policy)
+                    yield Way(f"policy {policy}", (change,))
+            case ClassOutcome.NO_CLASSES_LISTED:
+                if one.listing:
+                    yield Way("have the runtime list the classes that are there", one.listing)
+            case _:
+                continue
+        if one.asked_by and one.outcome in _REFUSED:
+            yield Way(f"do without: no class for the {one.component}", (trouble.in_service(one.asked_by),))
+
+
+def _class_mended(one: AcceleratorTold) -> Iterator[Way]:
+    for told in one.classes:
+        if told.rank is None and told.checks and all(check.changes for check in told.checks):
+            changes = once(change for check in told.checks for change in check.changes)
+            yield Way(f"have class {told.name} be used", changes)
+            return
+
+
+def _field(trouble: Trouble) -> Iterator[Way]:
+    """Take the service's own field that is in the way out."""
+    field, *more = trouble.problem.field.split() or [""]
+    if field == "annotation" and len(more) == 1:
+        field = f"metadata.annotations[{more[0]}]"
+    if field.startswith(("spec.", "metadata.")):
+        yield Way("do without", (trouble.in_service(field),))

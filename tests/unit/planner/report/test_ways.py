@@ -1,0 +1,197 @@
+"""Every way out that a report tells leads on: tried by making its changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.planner.build import accelerator, entry, inputs_for, model, runtime, service
+from tests.unit.planner.report.applying import applied
+
+from omectl.api.accelerator_class import AcceleratorClass
+from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.codec import decode, encode
+from omectl.api.inference_service import InferenceService
+from omectl.api.object import Resource
+from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
+from omectl.planner import PlanInputs, plan, resolve_model
+from omectl.planner.report import SelectionReport, Way, report_of
+
+Json = Any
+
+
+class Cluster:
+    """Objects as a user has them in files: one service, and what it may refer to."""
+
+    def __init__(self, *objects: Resource) -> None:
+        self.objects = objects
+
+    @property
+    def models(self) -> tuple[BaseModel | ClusterBaseModel, ...]:
+        return tuple(one for one in self.objects if isinstance(one, BaseModel | ClusterBaseModel))
+
+    def inputs(self) -> PlanInputs:
+        asked = next(one for one in self.objects if isinstance(one, InferenceService))
+        models = {one.key: one for one in self.models}
+        return PlanInputs(
+            service=asked,
+            model=resolve_model(asked, models.get),
+            runtimes=tuple(one for one in self.objects if isinstance(one, ServingRuntime | ClusterServingRuntime)),
+            accelerator_classes=tuple(one for one in self.objects if isinstance(one, AcceleratorClass)),
+        )
+
+    def report(self) -> SelectionReport:
+        inputs = self.inputs()
+        return report_of(inputs, plan(inputs), self.models)
+
+    def after(self, way: Way) -> Cluster:
+        return Cluster(*map(decode, applied(way.changes, map(encode, self.objects))))
+
+
+def texts(report: SelectionReport) -> list[str]:
+    return [way.text for way in report.ways]
+
+
+def each_leads_to_a_plan(cluster: Cluster) -> list[str]:
+    """Asserts it of the ways that consist of changes. Returns: all ways in words."""
+    report = cluster.report()
+    assert report.problem is not None
+    for way in report.ways:
+        if way.changes:
+            assert cluster.after(way).report().problem is None, way
+    return texts(report)
+
+
+R = runtime("r", entry())
+
+
+def test_a_model_that_is_spelled_otherwise_is_proposed() -> None:
+    cluster = Cluster(service(model={"name": "lama-3-8b"}), model("llama-3-8b"), model("bert"), R)
+    assert each_leads_to_a_plan(cluster) == ["did you mean ClusterBaseModel llama-3-8b?"]
+
+
+def test_a_model_of_another_namespace_has_the_service_move() -> None:
+    cluster = Cluster(service(), model(namespace="elsewhere"), R)
+    assert each_leads_to_a_plan(cluster) == ["namespace elsewhere has a BaseModel of that name; move the service there"]
+
+
+def test_a_kind_that_rules_the_model_out_is_told() -> None:
+    cluster = Cluster(service(model={"name": "m", "kind": "BaseModel"}), model(), R)
+    told = each_leads_to_a_plan(cluster)
+    assert told == ["the cluster has a ClusterBaseModel of that name; without a kind it is found"]
+
+
+def test_models_that_are_there_are_listed_when_none_is_like_it() -> None:
+    known = [model(name) for name in ("a", "b", "c", "d", "e", "f", "g")]
+    assert texts(Cluster(service(model={"name": "zzzz"}), *known, R).report()) == [
+        "models that are there: a, b, c, d, e and 2 more"
+    ]
+
+
+def test_the_only_model_is_proposed_whatever_its_name() -> None:
+    told = each_leads_to_a_plan(Cluster(service(model={"name": "zzzz"}), model("other"), R))
+    assert told == ["models that are there: other"]
+
+
+def test_no_model_at_all_is_told() -> None:
+    (way,) = Cluster(service(), R).report().ways
+    assert way.text.startswith("no model is known at all: ")
+
+
+def test_a_service_that_names_no_model_is_told_of_those_that_are_there() -> None:
+    assert each_leads_to_a_plan(Cluster(service(model=None), model(), R)) == ["models that are there: m"]
+
+
+def test_the_old_form_is_corrected_where_it_stands() -> None:
+    asked = service(model=None, engine=None, predictor={"model": {"baseModel": "mm"}})
+    (way,) = Cluster(asked, model("mmm"), R).report().ways
+    assert way.changes[0].field == "spec.predictor.model.baseModel"
+    assert each_leads_to_a_plan(Cluster(asked, model("mmm"), R))
+
+
+def test_a_disabled_model_is_enabled() -> None:
+    assert each_leads_to_a_plan(Cluster(service(), model(disabled=True), R)) == ["enable the model"]
+
+
+def test_a_path_outside_the_models_root_is_left_out() -> None:
+    outside = {"storageUri": "hf://org/m", "path": "/etc"}
+    told = each_leads_to_a_plan(Cluster(service(), model(storage=outside), R))
+    assert told == ["leave the path out: the model then lies below the models root"]
+
+
+def test_a_runtime_that_is_spelled_otherwise_is_proposed_those_that_fit_first() -> None:
+    others = (runtime("vllm-b", entry(modelArchitecture="B")), runtime("vllm-llama", entry()))
+    cluster = Cluster(service(runtime={"name": "vllm-lama"}), model(), *others)
+    assert each_leads_to_a_plan(cluster) == [
+        "did you mean runtime vllm-llama?",
+        "did you mean runtime vllm-b, which does not fit as it is?",
+        "leave the runtime open: vllm-llama would be chosen",
+    ]
+
+
+def test_a_kind_that_rules_the_runtime_out_is_told() -> None:
+    told = each_leads_to_a_plan(Cluster(service(runtime={"name": "r", "kind": "ServingRuntime"}), model(), R))
+    assert told[0] == "the cluster has a ClusterServingRuntime of that name; without a kind it is found"
+
+
+def test_a_disabled_runtime_is_enabled_or_left_open() -> None:
+    named = runtime("off", entry(), disabled=True)
+    told = each_leads_to_a_plan(Cluster(service(runtime={"name": "off"}), model(), named, R))
+    assert told == ["have runtime off take the model", "leave the runtime open: r would be chosen"]
+
+
+def test_what_is_missing_of_a_model_is_to_be_filled_in() -> None:
+    bare = model(modelFormat=None, modelFramework=None, modelArchitecture=None)
+    report = Cluster(service(), bare, R).report()
+    assert report.ways[0].text.endswith(": --facts hf://org/m")
+    fields = [(change.field, change.to_fill) for change in report.ways[0].changes]
+    assert fields == [
+        ("spec.modelFormat", ("<format>", "<format version>")),
+        ("spec.modelFramework", ("<framework>", "<framework version>")),
+        ("spec.modelArchitecture", ("<architecture>",)),
+    ]
+    assert [one.name for one in report.runtimes] == ["r"]
+    assert each_leads_to_a_plan(Cluster(service(), bare, R)) == [report.ways[0].text]
+
+
+def test_a_tie_is_decided_by_a_name() -> None:
+    settings = inputs_for().settings
+    selection = settings.omectl.selection.model_copy(update={"strict": True})
+    strict = settings.model_copy(update={"omectl": settings.omectl.model_copy(update={"selection": selection})})
+    inputs = inputs_for(service(), R, runtime("s", entry()), settings=strict)
+    report = report_of(inputs, plan(inputs))
+    assert texts(report) == ["name runtime r", "name runtime s"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "told"),
+    [
+        ({"acceleratorClass": "h10"}, ["have class h10 be used", "do without: no class for the engine"]),
+        ({"policy": "Cheap"}, ["policy Cheapest", "do without: no class for the engine"]),
+    ],
+)
+def test_a_class_or_policy_that_is_spelled_otherwise_is_corrected(selector: Json, told: list[str]) -> None:
+    listed = {"acceleratorRequirements": {"acceleratorClasses": ["h10", "h100"]}}
+    cluster = Cluster(
+        service(acceleratorSelector=selector), model(), runtime("r", entry(), **listed), accelerator("h100")
+    )
+    assert each_leads_to_a_plan(cluster) == told
+
+
+def test_a_runtime_that_lists_no_class_is_to_list_those_that_are_there() -> None:
+    cluster = Cluster(service(acceleratorSelector={"policy": "Cheapest"}), model(), R, accelerator("h100"))
+    assert each_leads_to_a_plan(cluster) == [
+        "have the runtime list the classes that are there",
+        "do without: no class for the engine",
+    ]
+
+
+def test_what_is_not_served_yet_is_left_out() -> None:
+    adapters = {"name": "m", "fineTunedWeights": ["w"]}
+    assert each_leads_to_a_plan(Cluster(service(model=adapters), model(), R)) == ["do without"]
+
+
+def test_runtimes_are_told_although_the_plan_ended_before_the_selection() -> None:
+    report = Cluster(service(model={"name": "m", "fineTunedWeights": ["w"]}), model(), R).report()
+    assert report.outcome == ""
+    assert [(one.name, one.rank) for one in report.runtimes] == [("r", 1)]
