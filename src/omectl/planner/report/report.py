@@ -7,7 +7,6 @@ from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.document import as_text
 from omectl.api.inference_service import InferenceService
 from omectl.api.resource import key_of
-from omectl.api.serving_runtime import ServingRuntime
 from omectl.planner.fit import EngineFit
 from omectl.planner.inputs import PlanInputs
 from omectl.planner.model import ModelView, view_model
@@ -18,7 +17,7 @@ from omectl.planner.report.told import AcceleratorTold, ModelTold, RuntimeTold
 from omectl.planner.report.way import Way
 from omectl.planner.report.ways import Trouble, ways_out
 from omectl.planner.result import Candidate, Plan, PlanRefused, Problem
-from omectl.planner.selection.candidates import CLUSTER, NAMESPACE, Assessment, EntryRules, Runtime, assess
+from omectl.planner.selection.candidates import Assessment, EntryRules, Runtime, assess, scope_of
 from omectl.planner.selection.choice import Outcome, select_runtime
 from omectl.planner.selection.policy import POLICIES
 from omectl.planner.selection.request import request_of
@@ -104,7 +103,7 @@ def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | Clust
         runtimes = looking.told(service, told.candidates) if told.candidates else looking.as_would_be(service)
         unnamed = service.spec.runtime is not None and told.outcome not in _SETTLED
         others = looking.told_without_name(service, {one.name for one in runtimes}) if unnamed else ()
-    chosen = _chosen(inputs, runtimes, told.runtime)
+    chosen = _known(inputs).get((told.scope, told.runtime))
     accelerators = tuple(
         AcceleratorTold.of(decision, service, chosen, inputs.accelerator_classes) for decision in told.accelerators
     )
@@ -170,17 +169,10 @@ def _as_planned(service: InferenceService) -> InferenceService:
         return service
 
 
-def _chosen(inputs: PlanInputs, runtimes: Sequence[RuntimeTold], name: str) -> Runtime | None:
-    scope = next((one.scope for one in runtimes if one.name == name), "")
-    return _known(inputs).get((scope, name))
-
-
 def _known(inputs: PlanInputs) -> dict[tuple[str, str], Runtime]:
     """Runtimes that the service may use, by scope and name."""
     return {
-        (NAMESPACE if isinstance(one, ServingRuntime) else CLUSTER, one.name): one
-        for one in inputs.runtimes
-        if one.namespace in ("", inputs.service.namespace)
+        (scope_of(one), one.name): one for one in inputs.runtimes if one.namespace in ("", inputs.service.namespace)
     }
 
 
