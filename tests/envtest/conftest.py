@@ -32,9 +32,14 @@ class Shipped:
 @pytest.fixture(scope="session")
 def shipped(full_control_plane: ControlPlane) -> Shipped:
     """The shipped manifests, applied under strict validation."""
-    kubectl(full_control_plane, "apply", "--server-side", "--validate=strict", "--kustomize", str(MANIFESTS))
-    kubectl(full_control_plane, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
-    return Shipped(full_control_plane)
+    return ship(full_control_plane)
+
+
+def ship(control_plane: ControlPlane) -> Shipped:
+    """Apply the shipped manifests to a control plane."""
+    kubectl(control_plane, "apply", "--server-side", "--validate=strict", "--kustomize", str(MANIFESTS))
+    kubectl(control_plane, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+    return Shipped(control_plane)
 
 
 def kubectl(control_plane: ControlPlane, *arguments: str) -> str:

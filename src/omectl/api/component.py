@@ -2,16 +2,14 @@
 
 from typing import Annotated
 
+from omectl.api.autoscaler import AutoscalerSpec, KedaConfig
 from omectl.api.json import JsonObject
 from omectl.api.pods import InlinesPod
 from omectl.api.wire import (
-    REQUIRED,
-    Flag,
     Int,
     Int64,
     IntOrString,
     PodPart,
-    SchemaPart,
     StringMap,
     Strings,
     WireType,
@@ -22,32 +20,29 @@ Runner = Annotated[JsonObject, PodPart("Container")]
 """A whole core/v1 container, kept as JSON."""
 
 
-class ScalerAuthenticationRef(WireType):
-    """KEDA's trigger authentication."""
-
-    name: Annotated[str, REQUIRED, SchemaPart({"minLength": 1})] = ""
-    kind: Annotated[str, one_of("TriggerAuthentication", "ClusterTriggerAuthentication")] = "TriggerAuthentication"
-
-
-class KedaConfig(WireType):
-    """KEDA settings; numbers are written as text."""
-
-    enable_keda: Flag | None = None
-    prom_server_address: str | None = None
-    custom_prom_query: str | None = None
-    scaling_threshold: str | None = None
-    scaling_operator: str | None = None
-    authentication_ref: ScalerAuthenticationRef | None = None
-    auth_modes: str | None = None
-
-
 class ComponentExtensionSpec(WireType):
     """Scaling, labels and rollout of a component."""
 
     min_replicas: Int | None = None
     max_replicas: Int | None = None
     scale_target: Int | None = None
-    scale_metric: Annotated[str, one_of("cpu", "memory", "concurrency", "rps")] | None = None
+    scale_metric: (
+        Annotated[
+            str,
+            one_of(
+                "cpu",
+                "memory",
+                "concurrency",
+                "rps",
+                "tps",
+                "queueLength",
+                "kvCacheUsage",
+                "timeToFirstToken",
+                "gpuUtilization",
+            ),
+        ]
+        | None
+    ) = None
     container_concurrency: Int64 | None = None
     timeout_seconds: Int64 | None = None
     canary_traffic_percent: Int64 | None = None
@@ -57,6 +52,7 @@ class ComponentExtensionSpec(WireType):
     max_unavailable: IntOrString | None = None
     deployment_strategy: Annotated[JsonObject, PodPart("DeploymentStrategy")] | None = None
     keda_config: KedaConfig | None = None
+    autoscaler: AutoscalerSpec | None = None
 
 
 class AcceleratorConstraints(WireType):

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from omectl.api.autoscaler import KedaConfig, ScalingPolicy
 from omectl.api.component import (
     AcceleratorSelector,
     ComponentExtensionSpec,
     EngineSpec,
-    KedaConfig,
     RouterSpec,
     WorkerSpec,
 )
@@ -48,6 +48,7 @@ class InferenceServiceSpec(WireType):
     runtime: Annotated[ServingRuntimeRef | None, NAMELESS_IS_ABSENT] = None
     router: RouterSpec | None = None
     keda_config: KedaConfig | None = None
+    scaling_policy: ScalingPolicy | None = None
     accelerator_selector: AcceleratorSelector | None = None
 
 

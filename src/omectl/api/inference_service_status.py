@@ -58,6 +58,22 @@ class AcceleratorSelection(WireType):
     resource_requests: StringMap | None = None
 
 
+class ScaleTargetRef(WireType):
+    """The object whose replicas a scaler of somebody else is to set."""
+
+    api_version: str | None = None
+    kind: str | None = None
+    name: str | None = None
+
+
+class AutoscalerStatus(WireType):
+    """Who scales a component, and where that was asked for."""
+
+    scaler_class: Annotated[str, one_of("HPA", "KEDA", "External", "None")] | None = None
+    managed_by: Annotated[str, one_of("ome", "external", "none")] | None = None
+    spec_source: Annotated[str, one_of("isvc", "policy", "runtime", "legacy", "default")] | None = None
+
+
 class ComponentStatusSpec(WireType):
     """State of one component."""
 
@@ -70,6 +86,8 @@ class ComponentStatusSpec(WireType):
     rest_url: str | None = None
     address: Addressable | None = None
     selected_accelerator: AcceleratorSelection | None = None
+    autoscaler: AutoscalerStatus | None = None
+    scale_target_ref: ScaleTargetRef | None = None
 
 
 class ModelRevisionStates(WireType):

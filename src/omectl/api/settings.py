@@ -131,6 +131,15 @@ class MultinodeProberSettings(SettingsPart):
     unavailable_threshold_seconds: int = 0
 
 
+class KedaSettings(SettingsPart):
+    """What holds for KEDA's triggers when neither service nor runtime says it. `enableKeda` is no switch for all."""
+
+    prom_server_address: str = ""
+    custom_prom_query: str = ""
+    scaling_threshold: str = ""
+    """Goes with `custom_prom_query`; named queries have thresholds of their own."""
+
+
 class SelectionSettings(SettingsPart):
     """How a runtime is chosen. Only omectl reads this, so an unknown field is a slip and refused."""
 
@@ -192,6 +201,7 @@ class Settings(SettingsPart):
     serving_sidecar: ServingSidecarSettings | None = None
     fine_tuned_adapter: InjectedContainerSettings | None = None
     multinode_prober: MultinodeProberSettings = Field(default_factory=_shipped_prober)
+    keda_config: KedaSettings = Field(default_factory=KedaSettings)
     omectl: OmectlSettings = Field(default_factory=OmectlSettings)
 
     @classmethod

@@ -41,6 +41,7 @@ SPELLINGS: Mapping[str, str] = {
     "min_compute_performance_tflops": "minComputePerformanceTFLOPS",
     "pci_vendor_id": "pciVendorID",
     "rest_url": "restURL",
+    "scaler_class": "class",
     "volcano_gpu_type": "volcanoGPUType",
 }
 """Wire names that are not the camel case of the attribute's name."""

@@ -11,6 +11,7 @@ from omectl.planner.inputs import PlanInputs
 from omectl.planner.modes import check_component
 from omectl.planner.names import ROUTER
 from omectl.planner.result import Problem
+from omectl.planner.scaling import ScalerClass, choose_scaler
 from omectl.planner.selection.choice import Selection
 
 
@@ -32,7 +33,7 @@ def assemble(inputs: PlanInputs, selection: Selection) -> Assembly:
     service, runtime = inputs.service, selection.runtime
     plain = tuple(Component.merged(name, service, runtime) for name in component_names(service))
     for part in plain:
-        check_component(part)
+        check_component(part, can_be_zero=choose_scaler(part).scaler_class is ScalerClass.KEDA)
     choices = {part.name: accelerator_of(part, inputs.accelerator_classes) for part in plain if part.name != ROUTER}
     uses = {name: ClassUse.of(choice.chosen, runtime, selection.entry) for name, choice in choices.items()}
     parts = tuple(

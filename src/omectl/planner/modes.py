@@ -5,7 +5,6 @@ from typing import Final
 
 from omectl.api.inference_service import InferenceService
 from omectl.api.labels import (
-    AUTOSCALER_CLASS,
     DEPLOYMENT_MODE,
     INJECT_FINE_TUNED_ADAPTER,
     INJECT_MODEL_INIT,
@@ -20,7 +19,6 @@ SERVERLESS: Final = "Serverless"
 MULTI_NODE: Final = "MultiNode"
 PREFILL_DECODE: Final = "PDDisaggregated"
 _MODES: Final = frozenset({RAW, SERVERLESS, MULTI_NODE, "MultiNodeRayVLLM", "VirtualDeployment"})
-_AUTOSCALERS: Final = ("hpa", "keda", "external")
 
 
 def check_service(service: InferenceService) -> None:
@@ -29,19 +27,14 @@ def check_service(service: InferenceService) -> None:
         raise not_supported(field, wish, instead)
 
 
-def check_component(component: Component) -> None:
-    """Refuse a component whose mode or autoscaler is not there yet. Raises `PlanRefused`."""
-    mode, field = _mode(component)
+def check_component(component: Component, *, can_be_zero: bool) -> None:
+    """Refuse a component whose mode is not there yet. Raises `PlanRefused`.
+
+    `can_be_zero`: its autoscaler can do without pods, so that a lower bound of 0 asks for no mode of its own.
+    """
+    mode, field = _mode(component, can_be_zero=can_be_zero)
     if mode != RAW:
         raise not_supported(field, f"deployment mode {mode}", _instead(component, mode))
-    scaler = component.annotations.get(AUTOSCALER_CLASS, "")
-    if scaler and scaler not in _AUTOSCALERS:
-        message = f"annotation {AUTOSCALER_CLASS} of the {component.name}: wanted hpa or external, found {scaler}"
-        raise PlanRefused(Reason.INVALID_SPEC, message, "correct the annotation")
-    keda = component.scaling.keda_config
-    if scaler == "keda" or (keda is not None and keda.enable_keda):
-        field = f"annotation {AUTOSCALER_CLASS}" if scaler == "keda" else f"spec.{component.name}.kedaConfig"
-        raise not_supported(field, "KEDA", f"remove it: the {component.name} then gets a HorizontalPodAutoscaler")
 
 
 def not_supported(field: str, wish: str, instead: str) -> PlanRefused:
@@ -56,8 +49,6 @@ def _unsupported(service: InferenceService) -> Iterator[tuple[str, str, str]]:
         yield "spec.decoder", "disaggregated prefill and decode", "remove spec.decoder and use a runtime that does both"
     if spec.model is not None and spec.model.fine_tuned_weights:
         yield "spec.model.fineTunedWeights", "fine-tuned weights", "serve merged weights as a model of their own"
-    if spec.keda_config is not None and spec.keda_config.enable_keda:
-        yield "spec.kedaConfig.enableKeda", "KEDA", "set it to false: components then get a HorizontalPodAutoscaler"
     for key, wanted in ((INJECT_MODEL_INIT, "true"), (INJECT_SERVING_SIDECAR, "true"), (INJECT_FINE_TUNED_ADAPTER, "")):
         if key in annotations and (not wanted or annotations[key] == wanted):
             yield f"annotation {key}", "an injected container", "remove it; the model is mounted from the node"
@@ -66,7 +57,7 @@ def _unsupported(service: InferenceService) -> Iterator[tuple[str, str, str]]:
         yield f"annotation {DEPLOYMENT_MODE}", f"deployment mode {mode}", f"set it to {RAW}"
 
 
-def _mode(component: Component) -> tuple[str, str]:
+def _mode(component: Component, *, can_be_zero: bool) -> tuple[str, str]:
     """The mode and what asks for it. A word that is no mode counts as absent."""
     stated = component.own_annotations.get(DEPLOYMENT_MODE, "")
     if component.name == ENGINE and stated in _MODES:
@@ -74,7 +65,7 @@ def _mode(component: Component) -> tuple[str, str]:
     for part in ("leader", "worker"):
         if part in component.document:
             return MULTI_NODE, component.origin(part)
-    if component.scaling.min_replicas == 0:
+    if component.scaling.min_replicas == 0 and not can_be_zero:
         return SERVERLESS, f"{component.origin('minReplicas')} of 0"
     return RAW, ""
 

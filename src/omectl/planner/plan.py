@@ -1,5 +1,6 @@
 """From inputs to a plan. Equal inputs, in whatever order, give equal plans, byte for byte."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -15,22 +16,30 @@ from omectl.planner.accelerated import accelerator_names
 from omectl.planner.accelerators.choice import priced
 from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.assembly import assemble
-from omectl.planner.autoscaling import autoscaler, disruption_budget, replicas, scale
 from omectl.planner.component import Component
 from omectl.planner.document import sorted_keys
 from omectl.planner.fit import EngineFit, Hardware, engine_fit
 from omectl.planner.inputs import LiveState, PlanInputs
-from omectl.planner.metadata import component_metadata
+from omectl.planner.metadata import Metadata, component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
 from omectl.planner.modes import RAW, check_service
-from omectl.planner.names import ENGINE
+from omectl.planner.names import ENGINE, ROUTER
 from omectl.planner.pod import main_container, render_pod
 from omectl.planner.predictor import OLD_FORM, migrated
 from omectl.planner.provenance import Provenance, provenance_of
 from omectl.planner.references import model_namespaces, model_reference
 from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason
 from omectl.planner.routing import route
+from omectl.planner.scaling import (
+    ScaleTarget,
+    Scaling,
+    disruption_budget,
+    engine_metrics,
+    follow,
+    proportion,
+    scale,
+)
 from omectl.planner.selection.candidates import scope_of
 from omectl.planner.selection.choice import Selection, select_runtime
 from omectl.planner.selection.sticky import picked_before
@@ -78,11 +87,13 @@ def _rendered(
     ports: dict[str, JsonObject] = {}
     fit: EngineFit | None = None
     provenance: dict[tuple[str, str], Provenance] = {}
+    tagged: dict[str, Metadata] = {}
+    pods: dict[str, JsonObject] = {}
     for part in parts:
         revision = model.revision or _live_revision(part, inputs.live)
-        metadata = component_metadata(part, model, resource, revision)
+        tagged[part.name] = component_metadata(part, model, resource, revision)
         rendered = render_pod(part, model)
-        pod = rendered.spec
+        pod = pods[part.name] = rendered.spec
         if part.use is not None:
             # The class may have raised what the runtime asks for, and a pod costs what it gets.
             count = _accelerators(part, pod)
@@ -91,12 +102,15 @@ def _rendered(
         explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings))
         if part.name == ENGINE:
             fit = _fit(part, pod, resource, model)
+    scalings = _scalings(inputs, parts, tagged, pods)
+    for part in parts:
+        metadata, pod, scaling = tagged[part.name], pods[part.name], scalings[part.name]
+        explanation = replace(explanation, warnings=(*explanation.warnings, *scaling.warnings))
         objects += router_access(part, metadata, pod)
-        objects.append(deployment(part, metadata, pod))
+        objects.append(scaling.pin(deployment(part, metadata, pod)))
         objects.append(component_service(part, metadata, pod))
         ports[part.name] = service_ports(part, pod)[0]
-        scaler = autoscaler(part, metadata)
-        objects += [scaler] if scaler is not None else []
+        objects += [scaling.scaler] if scaling.scaler is not None else []
         objects.append(disruption_budget(part, metadata))
     where = route(service, entry, ports, parts, inputs.settings.ingress)
     objects += where.objects
@@ -105,16 +119,39 @@ def _rendered(
         mode=RAW,
         fit=fit,
         accelerators=tuple(decisions.values()),
-        scales=tuple(scale(part) for part in parts),
+        scales=tuple(scaling.scale for scaling in scalings.values()),
     )
     ranking = inputs.settings.omectl.selection.ranking
     return Plan(
         objects=tuple(sorted_keys(obj) for obj in objects),
         explanation=explanation,
-        status=sorted_keys(planned_status(service, model, parts, where, inputs.live, explanation, ranking)),
-        initial_replicas={("Deployment", part.object_name): replicas(part).least for part in parts},
+        status=sorted_keys(planned_status(service, model, parts, where, inputs.live, explanation, ranking, scalings)),
+        initial_replicas={
+            (scaling.target.kind, scaling.target.name): scaling.bounds.initial
+            for scaling in scalings.values()
+            if scaling.pinned is None
+        },
         provenance=provenance,
     )
+
+
+def _scalings(
+    inputs: PlanInputs, parts: tuple[Component, ...], tagged: Mapping[str, Metadata], pods: Mapping[str, JsonObject]
+) -> dict[str, Scaling]:
+    """How each component is scaled; one that follows another comes after it. Raises `PlanRefused`."""
+    metrics = {
+        part.name: engine_metrics(main_container(part, pods[part.name])) for part in parts if part.name != ROUTER
+    }
+    pace = proportion(inputs.service, [part.name for part in parts])
+    found: dict[str, Scaling] = {}
+    for part in sorted(parts, key=lambda one: pace is not None and pace.follows(one.name)):
+        target = ScaleTarget("apps/v1", "Deployment", part.object_name)
+        if pace is not None and pace.follows(part.name):
+            found[part.name] = follow(part, target, pace, found[pace.anchor], inputs.live)
+        else:
+            measured = metrics[ENGINE if part.name == ROUTER else part.name]
+            found[part.name] = scale(part, tagged[part.name], target, inputs.settings.keda_config, measured)
+    return {part.name: found[part.name] for part in parts}
 
 
 def _accelerators(part: Component, pod: JsonObject) -> int:

@@ -4,8 +4,8 @@
 what to do next.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from omectl.api.conditions import FALSE, TRUE, UNKNOWN
@@ -21,6 +21,7 @@ from omectl.planner.modes import RAW
 from omectl.planner.names import ENGINE, ROUTER, component_name, label_value
 from omectl.planner.result import Explanation, Problem
 from omectl.planner.routing import Route
+from omectl.planner.scaling import Scaling, scaler_fault
 from omectl.planner.selection_conditions import selection_verdicts
 from omectl.planner.selection_status import refused_selection, selection_status
 from omectl.planner.verdict import Verdict
@@ -34,11 +35,12 @@ _READY: Final = "Ready"
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A component as it is live: its Deployment, its pods, and what is wrong with them."""
+    """A component as it is live: its Deployment, its pods, and what is wrong with them; what is with its autoscaler."""
 
     deployment: JsonObject | None
     pods: tuple[JsonObject, ...]
     trouble: Trouble | None
+    scaler_fault: str = ""
 
     @property
     def available(self) -> bool:
@@ -68,10 +70,14 @@ def planned_status(
     live: LiveState,
     told: Explanation,
     ranking: str,
+    scalings: Mapping[str, Scaling],
 ) -> JsonObject:
     """The status of a service that has a plan. `told` are the choices, and `ranking` by what runtimes were compared."""
     classes = {one.component: one for one in told.accelerators}
-    observed = {part.name: observe(live, service, part.name) for part in parts}
+    observed = {
+        part.name: replace(observe(live, service, part.name), scaler_fault=scaler_fault(scalings[part.name], live))
+        for part in parts
+    }
     verdicts = {_CONDITIONS[name]: _component_verdict(name, service, seen, model) for name, seen in observed.items()}
     entry = ROUTER if ROUTER in observed else ENGINE
     verdicts[_INGRESS] = _route_verdict(where, verdicts[_CONDITIONS[entry]], entry)
@@ -81,7 +87,8 @@ def planned_status(
         "url": where.url,
         "address": {"url": where.address},
         "components": {
-            name: _component_status(service, name, seen, where, classes.get(name)) for name, seen in observed.items()
+            name: {**_component_status(service, name, seen, where, classes.get(name)), **scalings[name].status}
+            for name, seen in observed.items()
         },
         "modelStatus": _model_status(observed[ENGINE]),
     }
@@ -181,6 +188,8 @@ def _running_verdict(seen: Observed) -> Verdict | None:
     text = as_text(found.get("message"))
     if seen.trouble is not None:
         text = f"still serving, but {seen.trouble.message}; next: {seen.trouble.next_step}"
+    elif seen.scaler_fault:
+        text = f"serving, but {seen.scaler_fault}"
     return Verdict(TRUE, as_text(found.get("reason")), text)
 
 

@@ -18,6 +18,7 @@ from omectl.kube.resources import (
     SERVICE_ACCOUNTS,
     SERVICES,
 )
+from omectl.kube.third_party_kinds import SCALED_OBJECTS
 
 CHILD_KINDS: tuple[ResourceKind, ...] = (
     DEPLOYMENTS,
@@ -32,6 +33,9 @@ CHILD_KINDS: tuple[ResourceKind, ...] = (
 )
 """Kinds that a plan may hold. Pruning goes from the first to the last: traffic's users before what they need."""
 
+OPTIONAL_KINDS: tuple[ResourceKind, ...] = (SCALED_OBJECTS,)
+"""Kinds that a plan may hold and a cluster need not serve. They are watched once it does, and pruned last."""
+
 _BY_OWNER = "owner"
 _BY_SERVICE = "service"
 
@@ -42,7 +46,7 @@ class Children:
     def __init__(self, informers: InformerFactory) -> None:
         self.informers: Mapping[ResourceKind, Informer] = {
             kind: informers.informer(kind, label_selector=INFERENCE_SERVICE, indexes={_BY_OWNER: BY_OWNER_UID})
-            for kind in CHILD_KINDS
+            for kind in (*CHILD_KINDS, *OPTIONAL_KINDS)
         }
         self.pods = informers.informer(
             PODS, label_selector=INFERENCE_SERVICE, indexes={_BY_SERVICE: HeaderIndex(_service_values)}

@@ -1,9 +1,9 @@
 """InferenceService: gather, plan, apply, prune, report.
 
 A pass reads caches only. What differs is written by server-side apply, child by child in the plan's order; then
-what the plan no longer holds is pruned, once its replacement serves; the whole status is put as the last step, also
-when something went wrong before. With a problem in the plan nothing is applied and nothing pruned: what serves goes
-on serving.
+what the plan no longer holds is pruned, once its replacement serves (a scaler goes before its replacement comes); the
+whole status is put as the last step, also when something went wrong before. With a problem in the plan nothing is
+applied and nothing pruned: what serves goes on serving.
 """
 
 from collections.abc import Callable
@@ -31,6 +31,7 @@ from omectl.planner.plan import plan
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
 from omectl.reconcilers.pruning import Child, component_of, describe, may_go
+from omectl.reconcilers.scalers import displaced
 from omectl.reconcilers.selection_events import selection_tales
 from omectl.reconcilers.selection_metrics import count_selection
 from omectl.reconcilers.service_events import event_reason, transitions
@@ -107,6 +108,7 @@ class ServiceReconciler:
         failures: list[Failure] = []
         errors: list[KubeError] = []
         if made.problem is None:
+            await self._make_room(raw, made)
             applied = await self._apply(raw, made, failures, errors)
             if not failures:
                 await self._prune(raw, applied)
@@ -166,6 +168,12 @@ class ServiceReconciler:
                 failures.append(failure_of(component, error))
                 errors.append(error)
         return live
+
+    async def _make_room(self, owner: JsonObject, made: Plan) -> None:
+        """Delete scalers that keep others from their workload, once it is known that those can come."""
+        kinds = self._caches.kinds
+        coming = [(kind, obj) for obj in made.objects if (kind := kinds.of(obj)) is not None]
+        await self._applier.prune(owner, displaced(self._caches.children.of(uid_of(owner)), coming), ())
 
     async def _prune(self, owner: JsonObject, planned: list[Child]) -> None:
         """Delete what is not planned; `planned` is as the server answered: the caches may not know it yet."""

@@ -39,7 +39,7 @@ from omectl.reconcilers.accelerator_class import AcceleratorClassReconciler
 from omectl.reconcilers.accelerator_devices import AcceleratorDevices
 from omectl.reconcilers.accelerator_nodes import AcceleratorNodes
 from omectl.reconcilers.capabilities import Capabilities
-from omectl.reconcilers.children import Children, service_of_pod
+from omectl.reconcilers.children import OPTIONAL_KINDS, Children, service_of_pod
 from omectl.reconcilers.model import (
     CLUSTER,
     NAMESPACED,
@@ -52,6 +52,7 @@ from omectl.reconcilers.node_cleanup import NodeCleanup
 from omectl.reconcilers.node_reports import NodeReports
 from omectl.reconcilers.placements import Placements
 from omectl.reconcilers.runtime_reach import RuntimeReach
+from omectl.reconcilers.scalers import SCALER_KINDS, what_scalers_say
 from omectl.reconcilers.service import ServiceCaches, ServiceReconciler
 from omectl.reconcilers.service_inputs import InputCaches
 from omectl.reconcilers.service_references import (
@@ -276,8 +277,13 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
     writer = manager.leader_client.view(observer=gate.observe)
     reconciler = ServiceReconciler(writer, caches, manager.events, manager.clock)
     owned = [
-        KindSource(informer, enqueue_owner(INFERENCE_SERVICES), [resource_version_changed])
-        for informer in children.informers.values()
+        KindSource(
+            informer,
+            enqueue_owner(INFERENCE_SERVICES),
+            [content_changed(what_scalers_say) if kind in SCALER_KINDS else resource_version_changed],
+            optional=kind in OPTIONAL_KINDS,
+        )
+        for kind, informer in children.informers.items()
     ]
     manager.add_controller(
         Controller(

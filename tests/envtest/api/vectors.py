@@ -200,7 +200,7 @@ RUNTIMES = [
         key="port",
     ),
     *nameless(_CRT, "spec.engineConfig.runner.ports[0]", key="containerPort"),
-    *enumerated(_CRT, "spec.engineConfig.scaleMetric", "tps", "gpu", ""),
+    *enumerated(_CRT, "spec.engineConfig.scaleMetric", "latency", "gpu", ""),
     *enumerated(_CRT, "spec.engineConfig.acceleratorOverride.policy", "Random"),
     Vector(
         _CRT,
@@ -246,7 +246,7 @@ SERVICES = [
         "spec.predictor.model.startupProbe.tcpSocket",
         key="port",
     ),
-    *(vector for pod in _PODS for vector in enumerated(_ISVC, f"spec.{pod}.scaleMetric", "tps")),
+    *(vector for pod in _PODS for vector in enumerated(_ISVC, f"spec.{pod}.scaleMetric", "latency")),
     *enumerated(_ISVC, "spec.acceleratorSelector.policy", "Fastest", ""),
     *enumerated(_ISVC, "spec.engine.acceleratorOverride.policy", "Fastest"),
     *enumerated(_ISVC, "spec.kedaConfig.authenticationRef.kind", "Secret"),

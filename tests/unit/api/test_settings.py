@@ -55,7 +55,7 @@ def test_additional_domains_may_be_null() -> None:
 
 def test_unknown_keys_and_fields_are_ignored() -> None:
     settings = parse_settings(
-        {"other": "no JSON", "kedaConfig": "{", "deploy": '{"defaultDeploymentMode":"Serverless","x":1}'}
+        {"other": "no JSON", "explainer": "{", "deploy": '{"defaultDeploymentMode":"Serverless","x":1}'}
     )
     assert settings.deploy.default_deployment_mode == "Serverless"
 

@@ -59,7 +59,7 @@ fuzzed = st.fixed_dictionaries(
         "labels": st.dictionaries(st.sampled_from(["a", "app"]), st.text(max_size=4)),
         "annotations": st.dictionaries(
             st.sampled_from(["ome.io/autoscalerClass", "ome.io/service-type", "volcano", "ome.io/volcano-queue"]),
-            st.sampled_from(["", "hpa", "keda", "external", "NodePort"]),
+            st.sampled_from(["", "hpa", "keda", "external", "none", "NodePort"]),
         ),
         "runner": st.fixed_dictionaries(
             {},

@@ -23,6 +23,9 @@ def waiting(reason: str, message: str = "", **more: Json) -> Json:
     }
 
 
+SCALED = {"class": "HPA", "managedBy": "ome", "specSource": "default"}
+
+
 def ended(code: int, reason: str = "Error") -> Json:
     return {"exitCode": code, "reason": reason, "message": "out of luck"}
 
@@ -50,7 +53,7 @@ def test_a_service_without_a_deployment_is_not_known_to_be_ready() -> None:
     assert condition(found, "Ready")["status"] == "Unknown"
     assert condition(found, "IngressReady")["reason"] == "IngressDisabled"
     assert states(found) == ("InProgress", "Pending")
-    assert found.status["components"] == {"engine": {}}
+    assert found.status["components"] == {"engine": {"autoscaler": SCALED}}
 
 
 def test_a_service_whose_engine_is_available_is_ready() -> None:
@@ -60,7 +63,11 @@ def test_a_service_whose_engine_is_available_is_ready() -> None:
     assert states(found) == ("UpToDate", "Loaded")
     assert found.status["modelStatus"]["modelCopies"] == {"failedCopies": 0, "totalCopies": 1}
     assert found.status["components"] == {
-        "engine": {"latestCreatedRevision": "3", "url": "http://svc-engine.team.svc.cluster.local"}
+        "engine": {
+            "autoscaler": SCALED,
+            "latestCreatedRevision": "3",
+            "url": "http://svc-engine.team.svc.cluster.local",
+        }
     }
     assert found.status["url"] == "http://svc.team.svc.cluster.local:8080"
     assert found.status["annotations"] == {"omectl.io/mode": "RawDeployment"}

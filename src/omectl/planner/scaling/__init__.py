@@ -1,0 +1,28 @@
+"""Replicas of components: who sets their number, between which bounds, on what; and how many may be away at a time."""
+
+from omectl.planner.scaling.bounds import Replicas, replicas
+from omectl.planner.scaling.choice import ScalerChoice, ScalerClass, ScalerSource, choose_scaler
+from omectl.planner.scaling.disruption import disruption_budget
+from omectl.planner.scaling.health import scaler_fault
+from omectl.planner.scaling.proportion import Proportion, proportion
+from omectl.planner.scaling.scaling import EngineMetrics, Scaling, engine_metrics, follow, scale
+from omectl.planner.scaling.target import ScaleTarget
+
+__all__ = [
+    "EngineMetrics",
+    "Proportion",
+    "Replicas",
+    "ScaleTarget",
+    "ScalerChoice",
+    "ScalerClass",
+    "ScalerSource",
+    "Scaling",
+    "choose_scaler",
+    "disruption_budget",
+    "engine_metrics",
+    "follow",
+    "proportion",
+    "replicas",
+    "scale",
+    "scaler_fault",
+]

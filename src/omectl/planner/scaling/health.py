@@ -1,0 +1,48 @@
+"""What a live autoscaler says is wrong with it."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from omectl.api.document import as_objects, as_text, at
+from omectl.api.json import JsonObject
+from omectl.planner.inputs import LiveState
+from omectl.planner.scaling.scaling import Scaling
+
+_BAD: Final = {
+    "ScaledObject": {"Ready": "False", "Paused": "True", "Fallback": "True", "HPAActive": "False"},
+    "HorizontalPodAutoscaler": {"AbleToScale": "False", "ScalingActive": "False"},
+}
+"""Conditions, and the status of each that is a fault."""
+_SAYS: Final = {
+    "Ready": "does not work",
+    "Paused": "is paused",
+    "Fallback": "cannot read a trigger and keeps to its fallback",
+    "HPAActive": "does not scale",
+    "AbleToScale": "cannot set the replicas",
+    "ScalingActive": "does not scale",
+}
+_IDLE: Final = "ScalingDisabled"
+"""The reason of a HorizontalPodAutoscaler whose workload is at zero: no fault."""
+
+
+def scaler_fault(scaling: Scaling, live: LiveState) -> str:
+    """The first fault with what to do next, "" for none or for a scaler that nobody has looked at yet."""
+    if scaling.scaler is None:
+        return ""
+    kind, name = as_text(scaling.scaler.get("kind")), as_text(at(scaling.scaler, "metadata", "name"))
+    found = next(_faults(kind, live.get(kind, name) or {}), None)
+    if found is None:
+        return ""
+    condition = as_text(found.get("type"))
+    reason, message = as_text(found.get("reason")), as_text(found.get("message"))
+    told = ": ".join(filter(None, (f"{kind} {name} {_SAYS[condition]}", reason, message)))
+    step = "take the annotation off that pauses it" if condition == "Paused" else "correct what it names"
+    return f"{told}; next: {step}"
+
+
+def _faults(kind: str, obj: JsonObject) -> Iterator[JsonObject]:
+    conditions = {as_text(one.get("type")): one for one in as_objects(at(obj, "status", "conditions"))}
+    for name, status in _BAD[kind].items():
+        found = conditions.get(name, {})
+        if found.get("status") == status and found.get("reason") != _IDLE:
+            yield found

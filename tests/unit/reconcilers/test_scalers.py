@@ -1,0 +1,65 @@
+import copy
+from typing import Any
+
+import pytest
+
+from omectl.api.json import JsonObject
+from omectl.api.resource import ResourceKind
+from omectl.kube.resources import DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS
+from omectl.kube.third_party_kinds import SCALED_OBJECTS
+from omectl.reconcilers.pruning import Child
+from omectl.reconcilers.scalers import displaced, what_scalers_say
+
+
+def scaler(kind: ResourceKind, name: str, target: str = "svc-engine") -> Child:
+    reference: JsonObject = {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}
+    return kind, {"metadata": {"name": name}, "spec": {"scaleTargetRef": reference}}
+
+
+HPA = scaler(HORIZONTAL_POD_AUTOSCALERS, "svc-engine")
+KEDA = scaler(SCALED_OBJECTS, "scaledobject-svc-engine")
+
+
+@pytest.mark.parametrize(("old", "new"), [(HPA, KEDA), (KEDA, HPA)])
+def test_the_old_scaler_of_a_workload_goes_before_the_new_one(old: Child, new: Child) -> None:
+    assert displaced([old], [new]) == [old]
+    assert displaced([old, new], [new]) == [old]
+
+
+def test_a_scaler_that_nothing_takes_the_place_of_stays() -> None:
+    other = scaler(SCALED_OBJECTS, "scaledobject-svc-router", "svc-router")
+    assert displaced([HPA], [HPA]) == []
+    assert displaced([HPA], [other]) == []
+    assert displaced([HPA], []) == []
+
+
+def test_only_scalers_displace_and_are_displaced() -> None:
+    workload: Child = (DEPLOYMENTS, KEDA[1])
+    assert displaced([HPA], [workload]) == []
+    assert displaced([workload], [HPA]) == []
+
+
+def changed(*path: str, value: Any) -> Any:
+    obj: Any = copy.deepcopy({**HPA[1], "status": {"conditions": [], "currentReplicas": 1}})
+    inner = obj
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    return obj
+
+
+@pytest.mark.parametrize(
+    ("path", "heard"),
+    [
+        (("status", "currentReplicas"), False),
+        (("metadata", "resourceVersion"), False),
+        (("metadata", "managedFields"), False),
+        (("status", "conditions"), True),
+        (("spec", "maxReplicas"), True),
+        (("metadata", "labels"), True),
+        (("metadata", "deletionTimestamp"), True),
+    ],
+)
+def test_numbers_that_change_all_the_time_are_no_news(path: tuple[str, ...], heard: bool) -> None:
+    before = changed("status", "conditions", value=[])
+    assert (what_scalers_say(changed(*path, value="new")) != what_scalers_say(before)) is heard
