@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from omectl.api.json import JsonObject, JsonValue
 from omectl.planner.accelerators.decision import ClassDecision
@@ -11,6 +11,10 @@ from omectl.planner.fit import EngineFit
 
 if TYPE_CHECKING:
     from omectl.planner.provenance import Provenance
+
+
+NEAREST: Final = ", nearest: "
+"""Begins what a message tells of the candidates that come nearest."""
 
 
 class Reason(StrEnum):

@@ -15,7 +15,7 @@ from omectl.planner.accelerators.decision import ClassDecision, Code, Objection,
 from omectl.planner.accelerators.policies import POLICIES
 from omectl.planner.accelerators.ranking import Assessment, Ranked, candidate_of, free_in_words, rank, tied
 from omectl.planner.accelerators.traits import Traits, traits_of
-from omectl.planner.result import Problem, Reason
+from omectl.planner.result import NEAREST, Problem, Reason
 
 _NEAREST: Final = 3
 
@@ -174,7 +174,7 @@ def _nothing_found(ask: Ask, refused: Sequence[Assessment]) -> tuple[str, str]:
     more = f"; and {len(refused) - _NEAREST} more" if len(refused) > _NEAREST else ""
     message = (
         f"{ask.policy_field}: {ask.policy} finds no usable AcceleratorClass among the {len(refused)} that "
-        f"{_runtime_in_words(ask)}: {shown}{more}"
+        f"{_runtime_in_words(ask)}{NEAREST}{shown}{more}"
     )
     return message, " and ".join(dict.fromkeys(one.remedy for one in refused[0].against))
 

@@ -9,7 +9,8 @@ import msgspec
 
 from omectl.api.json import JsonValue
 
-_LONGEST: Final = 120
+_LONGEST: Final = 1000
+MORE: Final = "[-]"
 _TO_FILL: Final = re.compile(r'"(<[a-z ]+>)"')
 
 
@@ -17,7 +18,8 @@ _TO_FILL: Final = re.compile(r'"(<[a-z ]+>)"')
 class Change:
     """`field` of `object` (kind and name) set to `value`; None takes the field out. Fields begin at the object's root.
 
-    A text such as `<image>` in the value stands for what nobody but the user knows.
+    A text such as `<image>` in the value stands for what nobody but the user knows. A field that ends with `[-]` is one
+    more item of a list.
     """
 
     object: str
@@ -35,11 +37,14 @@ class Change:
         text = self._text
         shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
         filled = f" (put in your own {', '.join(self.to_fill)})" if self.to_fill else ""
+        if self.field.endswith(MORE):
+            return f"add to {self.field.removesuffix(MORE)} of {self.object}: {shown}{filled}"
         return f"set {self.field} of {self.object} to {shown}{filled}"
 
     @property
     def _text(self) -> str:
-        return msgspec.json.encode(self.value).decode()
+        """JSON with a space after each separator: YAML takes it too, also when it is broken there."""
+        return msgspec.json.format(msgspec.json.encode(self.value), indent=0).decode()
 
 
 def once(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -16,15 +16,19 @@ from omectl.api.serving_runtime import SupportedModelFormat
 from omectl.planner.document import as_document
 from omectl.planner.model import ModelView, NamedVersion, read_size
 from omectl.planner.names import MAIN_CONTAINER
-from omectl.planner.report.change import Change, Remedy
+from omectl.planner.report.change import MORE, Change, Remedy
 from omectl.planner.selection.candidates import Assessment, Runtime, entries
-from omectl.planner.selection.difference import Code, Difference
+from omectl.planner.selection.difference import OF_THE_MODEL, Code, Difference
 from omectl.planner.selection.entry import lacking, priority
 from omectl.planner.selection.patterns import ANY, NONE
 from omectl.planner.selection.request import request_of, template_field
 from omectl.planner.selection.size import SizeRange
-from omectl.planner.selection.versions import exact, specifier_problem
+from omectl.planner.selection.specifiers import parse_release, parse_specifiers
+from omectl.planner.selection.versions import AT_MOST, exact, specifier_problem, version_problem
 
+OF_THE_FORMAT: Final = frozenset(one.value for one in OF_THE_MODEL - {Code.NO_FORMATS, Code.SIZE, Code.SIZE_UNREADABLE})
+"""Codes that one more format would end; it ends the two below with them."""
+OF_ITS_CHOICE: Final = frozenset(one.value for one in (Code.NOT_AUTO_SELECTABLE, Code.NO_SCORE))
 _IMAGE: Final = "<image>"
 _SIZE: Final = "<size>"
 
@@ -110,6 +114,23 @@ def _class_fields(service: InferenceService) -> list[tuple[str, str]]:
 
 
 def _no_formats(parties: Parties) -> Remedy:
+    return Remedy((parties.in_runtime("supportedModelFormats", [_taking_entry(parties)]),))
+
+
+def wants_another_entry(found: Assessment) -> bool:
+    """Whether it is the format that does not take the model, of which all that selection compares is known."""
+    return any(difference.code.value in OF_THE_FORMAT for difference in found.differences)
+
+
+def one_more_entry(service: InferenceService, model: ModelView, found: Assessment) -> Change:
+    """The runtime with one more format, which takes the model and leaves to all others what they have."""
+    parties = Parties(service, model, found.runtime, found.entry)
+    kept = as_document(parties.entry)
+    like = {name: kept[name] for name in ("acceleratorConfig",) if name in kept}
+    return parties.in_runtime(f"supportedModelFormats{MORE}", {**_taking_entry(parties), **like})
+
+
+def _taking_entry(parties: Parties) -> JsonObject:
     model = parties.model
     entry: JsonObject = {"modelFormat": _written(model.format)}
     if model.framework is not None:
@@ -118,9 +139,11 @@ def _no_formats(parties: Parties) -> Remedy:
         entry["modelArchitecture"] = model.architecture
     if model.quantization is not None:
         entry["quantization"] = model.quantization
+    if model.pipeline is not None:
+        entry["diffusionPipeline"] = as_document(model.pipeline)
     if parties.service.spec.runtime is None:
         entry["autoSelect"] = True
-    return Remedy((parties.in_runtime("supportedModelFormats", [entry]),))
+    return entry
 
 
 def _size(parties: Parties) -> Remedy:
@@ -176,8 +199,9 @@ def _attribute(
     parties: Parties, field: str, list_field: str, listed: tuple[str, ...] | None, single: str | None, found: str | None
 ) -> Remedy:
     taken = [one for one in listed or (single or "",) if one and one not in (ANY, NONE) and "*" not in one]
-    longer: list[JsonValue] = [*(listed or ()), found or NONE]
-    wider = (parties.in_entry(list_field, longer) if listed else parties.in_entry(field, found),)
+    # A list goes on taking what the entry takes now; a runtime serves other models too.
+    longer: list[JsonValue] = [*(listed or (single or NONE,)), found or NONE]
+    wider = (parties.in_entry(list_field, longer),)
     stated = (parties.in_model(field, taken[0]),) if taken else ()
     if stated and field in parties.model.facts_missing:
         return Remedy(stated, wider)
@@ -213,12 +237,29 @@ def _named(
             changes.append(parties.in_entry(f"{field}Versions"))
         return Remedy(tuple(changes), instead)
     if specifiers and found.version and not specifier_problem(f"=={found.version}", found.version):
-        return Remedy((parties.in_entry(f"{field}Versions", f"=={found.version}"),))
+        return Remedy((parties.in_entry(f"{field}Versions", _wider(specifiers, found.version)),))
     changes = [parties.in_entry(f"{field}Versions")] if specifiers else []
     changes.append(parties.in_entry(f"{field}.version", found.version))
+    if wanted.operator == AT_MOST and not version_problem(found.version, AT_MOST, found.version):
+        return Remedy(tuple(changes), instead)
     if not exact(wanted.operator):
         changes.append(parties.in_entry(f"{field}.operator", "Equal"))
     return Remedy(tuple(changes), instead)
+
+
+def _wider(specifiers: str, found: str) -> str:
+    """The set with its bounds moved so far that it takes the version, where that is enough."""
+    known, release = parse_specifiers(specifiers), parse_release(found)
+    only = f"=={found}"
+    if known is None or release is None:
+        return only
+    bounds = [
+        clause.text if clause.takes(release) else f"{clause.operator[0]}={found}"
+        for clause in known.clauses
+        if clause.takes(release) or clause.operator != "!="
+    ]
+    text = ",".join(dict.fromkeys(bounds))
+    return text if text and not specifier_problem(text, found) else only
 
 
 def _stated(

@@ -12,7 +12,7 @@ from omectl.planner.model import ModelView
 from omectl.planner.report.change import Change
 from omectl.planner.report.checks import Check
 from omectl.planner.report.class_remedies import Demands, changes_for, classes_listed
-from omectl.planner.report.remedies import remedy_of
+from omectl.planner.report.remedies import one_more_entry, remedy_of, wants_another_entry
 from omectl.planner.result import Candidate
 from omectl.planner.selection.candidates import Assessment, Runtime
 
@@ -57,7 +57,11 @@ class ModelTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeTold:
-    """One runtime that was looked at. `standing` says how it did, when it fits; `checks` are what speaks against it."""
+    """One runtime that was looked at.
+
+    `standing` says how it did, when it fits; `checks` are what speaks against it. `addition` is one more format of its,
+    in place of all changes of the one that comes nearest.
+    """
 
     kind: str
     name: str
@@ -69,6 +73,7 @@ class RuntimeTold:
     score: int = 0
     standing: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    addition: tuple[Change, ...] = ()
 
     @classmethod
     def of(cls, candidate: Candidate, found: Assessment, service: InferenceService, model: ModelView) -> Self:
@@ -88,6 +93,7 @@ class RuntimeTold:
             score=candidate.score,
             standing=candidate.reasons if candidate.accepted else found.notes,
             checks=tuple(checks),
+            addition=(one_more_entry(service, model, found),) if wants_another_entry(found) else (),
         )
 
 

@@ -14,14 +14,17 @@ from omectl.planner.inputs import PlanInputs
 from omectl.planner.model import ModelView
 from omectl.planner.references import model_namespaces, model_reference
 from omectl.planner.report.change import Change, once
-from omectl.planner.report.checks import ready
 from omectl.planner.report.names import similar
+from omectl.planner.report.remedies import OF_ITS_CHOICE, OF_THE_FORMAT
 from omectl.planner.report.told import AcceleratorTold, RuntimeTold
 from omectl.planner.report.way import Way
 from omectl.planner.result import Plan, Problem, Reason
 from omectl.planner.selection.choice import Outcome
+from omectl.planner.selection.difference import OF_THE_MODEL
 
 _MOST: Final = 5
+_ONLY_NOT_LISTED: Final = OF_ITS_CHOICE | {one.value for one in OF_THE_MODEL}
+"""Codes in spite of which a runtime is used when the service names it."""
 _FACTS: Final[JsonObject] = {
     "modelFormat": {"name": "<format>", "version": "<format version>"},
     "modelFramework": {"name": "<framework>", "version": "<framework version>"},
@@ -70,9 +73,9 @@ def ways_out(trouble: Trouble) -> tuple[Way, ...]:
         case Outcome.RUNTIME_NOT_FOUND:
             return tuple(_another_runtime(trouble))
         case Outcome.RUNTIME_UNSUITABLE:
-            return (*_mended(trouble.runtimes), *_unnamed(trouble))
+            return (*_mended(trouble), *_unnamed(trouble))
         case Outcome.NONE_FITS:
-            return tuple(_mended(trouble.runtimes))
+            return tuple(_mended(trouble))
         case Outcome.MODEL_UNKNOWN:
             return tuple(_facts(trouble))
         case Outcome.AMBIGUOUS:
@@ -102,11 +105,13 @@ def _another_model(trouble: Trouble) -> Iterator[Way]:
     service, reference = trouble.service, model_reference(trouble.service)
     old = trouble.inputs.service.spec.model is None and reference is not None
     field = "spec.predictor.model.baseModel" if old else "spec.model.name"
-    places = model_namespaces(service, reference) if reference is not None else (service.namespace, "")
-    within = [one for one in trouble.models if one.namespace in places]
+    within = [one for one in trouble.models if one.namespace in ("", service.namespace)]
+    of_cluster = {one.name for one in within if not one.namespace}
     kinds = {one.name: _kind(one) for one in sorted(within, key=lambda one: not one.namespace)}
     if reference is not None:
-        for one in _of_name(trouble.models, reference.name):
+        narrow = "" not in model_namespaces(service, reference)
+        elsewhere = _of_name(trouble.models, reference.name)
+        for one in elsewhere:
             if one.namespace == "":
                 text = f"the cluster has a {_kind(one)} of that name; without a kind it is found"
                 yield Way(text, (trouble.in_service("spec.model.kind"),))
@@ -115,8 +120,9 @@ def _another_model(trouble: Trouble) -> Iterator[Way]:
                 yield Way(text, (trouble.in_service("metadata.namespace", one.namespace),))
         near = similar(reference.name, kinds)
         for name in near:
-            yield Way(f"did you mean {kinds[name]} {name}?", (trouble.in_service(field, name),))
-        if near:
+            wider = (trouble.in_service("spec.model.kind"),) if narrow and name in of_cluster else ()
+            yield Way(f"did you mean {kinds[name]} {name}?", (trouble.in_service(field, name), *wider))
+        if near or elsewhere:
             return
     if kinds:
         names = sorted(kinds)
@@ -162,12 +168,22 @@ def _unnamed(trouble: Trouble) -> Iterator[Way]:
         yield Way(f"leave the runtime open: {best.name} would be chosen", (trouble.in_service("spec.runtime"),))
 
 
-def _mended(runtimes: tuple[RuntimeTold, ...]) -> Iterator[Way]:
-    """Have the nearest runtime take the model."""
-    nearest = next((one for one in runtimes if not one.fits), None)
-    if nearest is not None and all(ready(check) for check in nearest.checks):
-        changes = once(change for check in nearest.checks for change in ready(check))
-        yield Way(f"have runtime {nearest.name} take the model", changes)
+def _mended(trouble: Trouble) -> Iterator[Way]:
+    """Have the nearest runtime take the model, and where it only does not list it, use it as it is."""
+    nearest = next((one for one in trouble.runtimes if not one.fits), None)
+    if nearest is None or trouble.model is None or trouble.model.facts_missing:
+        return
+    ended = (OF_THE_FORMAT | OF_ITS_CHOICE) if nearest.addition else frozenset[str]()
+    left = [check.changes for check in nearest.checks if check.code not in ended]
+    text = f"have runtime {nearest.name} take the model"
+    if nearest.addition:
+        text = f"{text}, as one more format"
+    if all(left):
+        yield Way(text, once((*nearest.addition, *(change for changes in left for change in changes))))
+    named, strict = trouble.service.spec.runtime, trouble.inputs.settings.omectl.selection.strict
+    if named is None and not strict and all(check.code in _ONLY_NOT_LISTED for check in nearest.checks):
+        text = f"name runtime {nearest.name}: it is used with a warning, although it does not list the model"
+        yield Way(text, (trouble.in_service("spec.runtime.name", nearest.name),))
 
 
 def _named(trouble: Trouble) -> Iterator[Way]:
@@ -217,4 +233,4 @@ def _field(trouble: Trouble) -> Iterator[Way]:
     if field == "annotation" and len(more) == 1:
         field = f"metadata.annotations[{more[0]}]"
     if field.startswith(("spec.", "metadata.")):
-        yield Way("do without", (trouble.in_service(field),))
+        yield Way("do without it", (trouble.in_service(field),))

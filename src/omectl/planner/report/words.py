@@ -12,8 +12,8 @@ from omectl.planner.report.checks import Check
 from omectl.planner.report.report import SelectionReport
 from omectl.planner.report.told import AcceleratorTold, RuntimeTold
 from omectl.planner.report.way import Way
+from omectl.planner.result import NEAREST
 from omectl.planner.selection.choice import Outcome as Selected
-from omectl.planner.selection.problems import NEAREST
 
 WIDTH: Final = 100
 """Columns of a line; a word that is longer, a path for instance, stays whole."""
@@ -43,14 +43,13 @@ def _lines(report: SelectionReport) -> Iterator[str]:
     if report.runtime or report.reason:
         yield f"  runtime  {report.runtime or 'none'} ({report.reason})"
     for one in report.accelerators:
-        if one.outcome != Outcome.NOT_ASKED:
+        if one.outcome != Outcome.NOT_ASKED and (one.class_name or report.problem is None):
             yield f"  class    {one.class_name or 'none'} for the {one.component} ({one.text})"
     if report.problem is not None:
         # What comes nearest is told below, with what would have to change.
         message = report.problem.message.partition(NEAREST)[0]
         yield f"  problem  {report.problem.reason}: {message}"
-        if report.nearest is not None and report.outcome != Selected.MODEL_UNKNOWN:
-            yield f"  nearest  {_nearest(report.nearest)}"
+        yield from _nearest(report)
         yield f"  next     {report.problem.next_step}"
     else:
         yield f"  mode     {report.mode}"
@@ -73,9 +72,16 @@ def _lines(report: SelectionReport) -> Iterator[str]:
             yield f"    {name} starts with {count} replica{'' if count == 1 else 's'}"
 
 
-def _nearest(one: RuntimeTold) -> str:
-    count, texts = len(one.checks), "; ".join(check.text for check in one.checks)
-    return f"runtime {one.name}, {count} reason{'' if count == 1 else 's'}: {texts}"
+def _nearest(report: SelectionReport) -> Iterator[str]:
+    """Of runtimes, and of classes, the one that misses by the least, when none may be used."""
+    missed: list[tuple[str, tuple[Check, ...]]] = []
+    if report.nearest is not None and report.outcome != Selected.MODEL_UNKNOWN:
+        missed.append((f"runtime {report.nearest.name}", report.nearest.checks))
+    first = (one.classes[0] for one in report.accelerators if one.classes)
+    missed += [(f"class {one.name}", one.checks) for one in first if one.rank is None]
+    for name, checks in missed:
+        texts = "; ".join(check.text for check in checks)
+        yield f"  nearest  {name}, {len(checks)} reason{'' if len(checks) == 1 else 's'}: {texts}"
 
 
 def _ways(ways: Sequence[Way]) -> Iterator[str]:

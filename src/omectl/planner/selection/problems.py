@@ -6,12 +6,10 @@ from omectl.api.inference_service import InferenceService
 from omectl.api.references import ServingRuntimeRef
 from omectl.api.serving_runtime import ServingRuntime
 from omectl.planner.model import ModelView
-from omectl.planner.result import Problem, Reason
+from omectl.planner.result import NEAREST, Problem, Reason
 from omectl.planner.selection.candidates import Assessment, Runtime
 from omectl.planner.selection.difference import Code
 
-NEAREST = ", nearest: "
-"""Begins what a message tells of the runtimes that come nearest."""
 _NEAREST = 3
 _NAMES = 8
 _NAMED_KIND = ServingRuntime.resource_kind.kind

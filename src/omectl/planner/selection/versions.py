@@ -13,7 +13,8 @@ from omectl.api.model_version import ModelVersion
 from omectl.planner.selection.specifiers import parse_release, parse_specifiers
 
 EQUAL: Final = "Equal"
-OPERATORS: Final = (EQUAL, "GreaterThan", "GreaterThanOrEqual")
+AT_MOST: Final = "GreaterThanOrEqual"
+OPERATORS: Final = (EQUAL, "GreaterThan", AT_MOST)
 
 
 def version_problem(runtime: str | None, operator: str, model: str | None) -> str:

@@ -67,7 +67,9 @@ def _apply(obj: Json, change: Change) -> None:
                 return
             place[step] = {}
         place = place[step]
-    if value is not None:
+    if last == "-":
+        place.append(value)
+    elif value is not None:
         place[last] = value
     elif isinstance(last, int):
         del place[last]

@@ -22,9 +22,14 @@ def test_an_empty_value_is_one(value: object) -> None:
 
 def test_what_only_the_user_knows_is_told_once() -> None:
     change = Change("A a", "spec.x", {"image": "<image>", "other": ["<image>", "<size>"], "text": "a <b> c"})
+    assert '{"image": "<image>", "other": ["<image>", "<size>"], "text": "a <b> c"}' in str(change)
     assert change.to_fill == ("<image>", "<size>")
     assert str(change).endswith(" (put in your own <image>, <size>)")
 
 
 def test_a_long_value_is_cut() -> None:
-    assert str(Change("A a", "spec.x", "v" * 200)) == f'set spec.x of A a to "{"v" * 119}...'
+    assert str(Change("A a", "spec.x", "v" * 2000)) == f'set spec.x of A a to "{"v" * 999}...'
+
+
+def test_one_more_item_of_a_list_is_added() -> None:
+    assert str(Change("A a", "spec.list[-]", {"b": 1})) == 'add to spec.list of A a: {"b": 1}'

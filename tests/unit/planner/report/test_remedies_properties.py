@@ -11,7 +11,9 @@ from omectl.api.codec import decode, encode
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
 from omectl.api.settings import Settings
 from omectl.planner import PlanInputs, plan
-from omectl.planner.report import Change, Check, RuntimeTold, SelectionReport, report_of
+from omectl.planner.report import Change, RuntimeTold, SelectionReport, report_of
+from omectl.planner.report.checks import ready
+from omectl.planner.report.remedies import OF_ITS_CHOICE, OF_THE_FORMAT
 from omectl.planner.selection.difference import Code
 
 WORLDS = 400
@@ -53,12 +55,6 @@ def count(told: RuntimeTold, code: str) -> int:
     return sum(check.code == code for check in told.checks)
 
 
-def ready(check: Check) -> tuple[Change, ...]:
-    """The first way that needs nothing of the user's own, else the first."""
-    ways = (check.changes, check.instead)
-    return next((way for way in ways if way and not any(one.to_fill for one in way)), check.changes)
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_every_change_ends_its_check_and_all_together_make_the_runtime_fit(seed: int) -> None:
     """D 25: what would have to change is told for every reason, and it is true of every runtime that is passed over."""
@@ -82,6 +78,11 @@ def test_every_change_ends_its_check_and_all_together_make_the_runtime_fit(seed:
                 continue
             assert now.fits, explained(inputs, one, now)
             tried["all together"] += 1
+            if one.addition:
+                rest = [check for check in one.checks if check.code not in OF_THE_FORMAT | OF_ITS_CHOICE]
+                now = after(inputs, one, [*one.addition, *(change for check in rest for change in ready(check))])
+                assert now.fits, explained(inputs, one, now)
+                tried["one more format"] += 1
     assert len(tried) >= len(Code) - 1, tried
     assert min(tried.values()) > 10, tried
 

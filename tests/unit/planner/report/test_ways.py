@@ -188,7 +188,7 @@ def test_a_runtime_that_lists_no_class_is_to_list_those_that_are_there() -> None
 
 def test_what_is_not_served_yet_is_left_out() -> None:
     adapters = {"name": "m", "fineTunedWeights": ["w"]}
-    assert each_leads_to_a_plan(Cluster(service(model=adapters), model(), R)) == ["do without"]
+    assert each_leads_to_a_plan(Cluster(service(model=adapters), model(), R)) == ["do without it"]
 
 
 def test_runtimes_are_told_although_the_plan_ended_before_the_selection() -> None:

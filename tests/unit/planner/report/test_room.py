@@ -1,0 +1,140 @@
+"""Ways to have an engine fit its accelerators, each tried by making its changes (D 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.planner.build import Runtime, entry, model, runtime, service
+from tests.unit.planner.report.test_ways import Cluster
+
+from omectl.api.accelerator_class import AcceleratorClass
+from omectl.api.codec import decode_as
+from omectl.planner.fit import Verdict
+from omectl.planner.parallelism import SGLANG, VLLM
+from omectl.planner.report.room import without
+
+Json = Any
+NEEDS = {"nvidia.com/gpu": "1"}
+FACTS: Json = {
+    "parameterCount": 8_030_000_000,
+    "dtype": "bfloat16",
+    "layers": 32,
+    "hiddenSize": 4096,
+    "attentionHeads": 32,
+    "keyValueHeads": 8,
+    "headSize": 128,
+    "vocabularySize": 128256,
+    "contextLength": 131072,
+}
+
+
+def sized(name: str, memory: str) -> AcceleratorClass:
+    """A class of accelerators with so much memory."""
+    spec: Json = {
+        "discovery": {"nodeSelector": {"gpu": name}},
+        "capabilities": {"memoryGB": memory},
+        "resources": [{"name": "nvidia.com/gpu", "quantity": "1"}],
+    }
+    return decode_as(AcceleratorClass, {"metadata": {"name": name}, "spec": spec})
+
+
+def engine(image: str = "vllm/vllm-openai:v1", *args: str, command: list[str] | None = None) -> Runtime:
+    runner: Json = {"name": "ome-container", "image": image, "args": list(args), "resources": {"limits": NEEDS}}
+    if command is not None:
+        runner["command"] = command
+    listed = {"acceleratorRequirements": {"acceleratorClasses": ["small"]}}
+    return runtime("r", entry(), engineConfig={"runner": runner}, **listed)
+
+
+def cluster(taken: Runtime, *classes: AcceleratorClass, facts: Json = FACTS, **asked: Json) -> Cluster:
+    selector = asked or {"acceleratorClass": "small"}
+    known = model(modelParameterSize=None, status={"state": "Ready", "facts": facts})
+    return Cluster(service(acceleratorSelector=selector), known, taken, *classes)
+
+
+def verdict(one: Cluster) -> Verdict:
+    fit = one.report().fit
+    assert fit is not None
+    return fit.report.verdict
+
+
+def test_an_engine_that_fits_needs_no_way() -> None:
+    one = cluster(engine(), sized("small", "80Gi"))
+    assert verdict(one) is Verdict.FITS
+    assert one.report().ways == ()
+
+
+def test_each_way_has_the_engine_fit() -> None:
+    one = cluster(
+        engine("vllm/vllm-openai:v1", "--max-model-len=131072", "--x"), sized("small", "24Gi"), sized("large", "80Gi")
+    )
+    assert verdict(one) is Verdict.DOES_NOT_FIT
+    texts = [way.text for way in one.report().ways]
+    assert texts[0].startswith("limit the context to ")
+    assert texts[0].endswith(" of 131072 tokens")
+    assert texts[1:] == ["use class large, of 80Gi each", "spread the model over 2 accelerators of each pod"]
+    for way in one.report().ways:
+        assert way.changes
+        assert verdict(one.after(way)) is Verdict.FITS, way
+
+
+def test_a_flag_takes_the_place_of_the_one_that_is_there() -> None:
+    one = cluster(engine("sglang:v1", "--context-length", "131072", "--x"), sized("small", "24Gi"))
+    (change,) = one.report().ways[0].changes
+    assert isinstance(change.value, list)
+    assert change.value[0] == "--x"
+    assert str(change.value[1]).startswith("--context-length=")
+    assert len(change.value) == 2
+
+
+def test_a_class_that_the_runtime_does_not_list_is_listed_too() -> None:
+    one = cluster(engine(), sized("small", "24Gi"), sized("large", "80Gi"))
+    (way,) = [way for way in one.report().ways if "class large" in way.text]
+    assert [change.field for change in way.changes] == [
+        "spec.acceleratorSelector.acceleratorClass",
+        "spec.acceleratorRequirements.acceleratorClasses",
+    ]
+    assert way.changes[1].value == ["small", "large"]
+
+
+def test_a_policy_is_answered_by_a_name() -> None:
+    one = cluster(engine(), sized("small", "24Gi"), sized("large", "80Gi"), policy="Cheapest")
+    (way,) = [way for way in one.report().ways if "class large" in way.text]
+    assert way.changes[0].field == "spec.acceleratorSelector.acceleratorClass"
+    assert verdict(one.after(way)) is Verdict.FITS
+
+
+def test_only_the_three_smallest_classes_that_hold_it_are_told() -> None:
+    classes = [sized(f"c{size}", f"{size}Gi") for size in (200, 141, 80, 90, 23)]
+    one = cluster(engine(), sized("small", "24Gi"), *classes)
+    told = [way.text for way in one.report().ways if "class" in way.text]
+    assert told == ["use class c80, of 80Gi each", "use class c90, of 90Gi each", "use class c141, of 141Gi each"]
+
+
+def test_the_text_of_a_shell_is_not_touched() -> None:
+    shell = engine("vllm/vllm-openai:v1", "vllm serve $(MODEL_PATH)", command=["/bin/sh", "-c"])
+    (way,) = cluster(shell, sized("small", "24Gi")).report().ways
+    assert way.text.startswith("limit the context to ")
+    assert way.changes == ()
+
+
+def test_a_spread_divides_the_heads() -> None:
+    odd = {**FACTS, "attentionHeads": 25, "keyValueHeads": 5}
+    texts = [way.text for way in cluster(engine(), sized("small", "24Gi"), facts=odd).report().ways]
+    assert all("spread" not in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("args", "kept"),
+    [
+        (["--tp", "2", "--x"], ["--x"]),
+        (["--tp-size=2", "--x"], ["--x"]),
+        (["--tensor-parallel-size", "2"], []),
+        (["--tpx=2"], ["--tpx=2"]),
+        ([], []),
+    ],
+)
+def test_a_flag_is_taken_out_with_its_value(args: list[str], kept: list[str]) -> None:
+    assert without(args, SGLANG.tensor) == kept
+    assert without(["a", *args], VLLM.tensor) == ["a", *kept]
