@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import cast
 
 from omectl.api.json import JsonObject, JsonValue
+from omectl.planner.report.change import Change
 from omectl.planner.report.report import SelectionReport
 
 
@@ -17,7 +18,8 @@ def as_json(report: SelectionReport) -> JsonObject:
 def _object(part: object) -> JsonObject:
     if not is_dataclass(part):
         raise TypeError(f"wanted a part of a report, found {type(part).__name__}")
-    return {_camel(one.name): _value(getattr(part, one.name)) for one in fields(part)}
+    told = {_camel(one.name): _value(getattr(part, one.name)) for one in fields(part)}
+    return {**told, "toFill": [*part.to_fill]} if isinstance(part, Change) else told
 
 
 def _value(value: object) -> JsonValue:
