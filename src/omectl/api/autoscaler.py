@@ -89,6 +89,12 @@ class AutoscalerSpec(WireType):
     keda: KedaSpec | None = None
 
 
+class AutoscalerPolicyRef(WireType):
+    """A policy of the service's namespace."""
+
+    name: Annotated[str, REQUIRED, SchemaPart({"minLength": 1})] = ""
+
+
 class Proportions(WireType):
     """Replicas of components for one replica of the anchor."""
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from omectl.api.autoscaler import AutoscalerSpec, KedaConfig
+from omectl.api.autoscaler import AutoscalerPolicyRef, AutoscalerSpec, KedaConfig
 from omectl.api.json import JsonObject
 from omectl.api.pods import InlinesPod
 from omectl.api.wire import (
@@ -53,6 +53,7 @@ class ComponentExtensionSpec(WireType):
     deployment_strategy: Annotated[JsonObject, PodPart("DeploymentStrategy")] | None = None
     keda_config: KedaConfig | None = None
     autoscaler: AutoscalerSpec | None = None
+    autoscaler_policy_ref: AutoscalerPolicyRef | None = None
 
 
 class AcceleratorConstraints(WireType):

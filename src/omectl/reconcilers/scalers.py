@@ -7,7 +7,7 @@ workload scale nothing. So of two the old one goes first. The number is the work
 from collections.abc import Iterable
 from typing import Final
 
-from omectl.api.document import as_object, as_text, at
+from omectl.api.document import as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.resource import key_of
 from omectl.kube.resources import HORIZONTAL_POD_AUTOSCALERS
@@ -31,11 +31,17 @@ def displaced(children: Iterable[Child], planned: Iterable[Child]) -> list[Child
 
 
 def what_scalers_say(scaler: JsonObject) -> JsonValue:
-    """A scaler without the numbers that it writes all the time."""
+    """A scaler without what it writes all the time: numbers, and messages that name one pod after the other."""
     metadata: JsonObject = {
         name: value for name, value in as_object(scaler.get("metadata")).items() if name not in _NOISE
     }
-    return [metadata, scaler.get("spec"), at(scaler, "status", "conditions")]
+    told = ("type", "status", "reason")
+    if scaler.get("kind") == SCALED_OBJECTS.kind:
+        told = (*told, "message")
+    conditions: list[JsonValue] = [
+        [one.get(name) for name in told] for one in as_objects(at(scaler, "status", "conditions"))
+    ]
+    return [metadata, scaler.get("spec"), conditions]
 
 
 def _target(scaler: JsonObject) -> tuple[str, str]:

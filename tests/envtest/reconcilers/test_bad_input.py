@@ -14,9 +14,14 @@ from tests.envtest.reconcilers.services import (
     service_says,
 )
 
-from omectl.api.json import JsonObject
+from omectl.api.json import JsonObject, JsonValue
 from omectl.api.kinds import CLUSTER_BASE_MODELS, INFERENCE_SERVICES, SERVING_RUNTIMES
-from omectl.kube.resources import EVENTS
+from omectl.kube.resources import EVENTS, HORIZONTAL_POD_AUTOSCALERS
+
+
+def keda_with(**metadata: str) -> JsonObject:
+    trigger: JsonObject = {"type": "prometheus", "metadata": dict[str, JsonValue](metadata)}
+    return {"autoscaler": {"class": "KEDA", "keda": {"triggers": [trigger]}}}
 
 
 async def test_a_failed_model_is_told_by_an_event_and_by_another_when_it_is_ready(scene: Scene) -> None:
@@ -100,3 +105,30 @@ async def test_an_object_that_is_no_model_holds_up_no_other(scene: Scene) -> Non
     async with scene.manager():
         await scene.report(node, key, "Ready")
         await scene.model_says(key, state="Ready")
+
+
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [
+        ({"maxReplicas": 10_001}, "spec.engine.maxReplicas: wanted a number from 0 to 10000, found 10001"),
+        ({"minReplicas": -1}, "spec.engine.minReplicas: wanted a number from 0 to 10000, found -1"),
+        (keda_with(query="sum(up", threshold="5"), "wanted a PromQL query, found 'sum(up', and ( is not closed"),
+        (keda_with(query="sum(up)", threshold="five"), "threshold: wanted a number above 0, found 'five'"),
+        (keda_with(query="{{.Nobody}}", threshold="5"), "use one of {{.Component}}"),
+    ],
+    ids=["absurd", "negative", "query", "threshold", "placeholder"],
+)
+async def test_bounds_and_triggers_that_cannot_be_are_refused_and_what_runs_stays(
+    scene: Scene, engine: JsonObject, told: str
+) -> None:
+    model, runtime = await make_model(scene), await make_runtime(scene)
+    name = await make_service(scene, model.name, runtime)
+    async with scene.manager():
+        before = (await deployment_of(scene, name))["metadata"]["uid"]
+        await service_says(scene, name, "Unknown")
+        await scene.admin.merge_patch(INFERENCE_SERVICES, name, {"spec": {"engine": engine}}, scene.namespace)
+        service = await service_says(scene, name, "False", "InvalidSpec")
+        assert told in condition(service)["message"]
+        assert "next: " in condition(service)["message"]
+        assert (await deployment_of(scene, name))["metadata"]["uid"] == before
+        assert (await scene.get(HORIZONTAL_POD_AUTOSCALERS, f"{name}-engine"))["spec"]["maxReplicas"] == 3

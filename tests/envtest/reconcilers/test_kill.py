@@ -16,6 +16,7 @@ from tests.envtest.reconcilers.services import MODEL, runtime_spec
 from omectl.api.json import JsonObject
 from omectl.api.kinds import BASE_MODELS, INFERENCE_SERVICES, SERVING_RUNTIMES
 from omectl.api.labels import ModelKey
+from omectl.api.resource import ResourceKind
 from omectl.kube.client import Client
 from omectl.kube.resources import NAMESPACES
 from omectl.manager import Manager, ManagerOptions
@@ -35,6 +36,8 @@ ROUTER: JsonObject = {"runner": {"name": "router", "image": "example.org/router:
 
 class Run:
     """One service and its model in a namespace of their own, and the managers that come and go over them."""
+
+    kinds: tuple[ResourceKind, ...] = (BASE_MODELS, INFERENCE_SERVICES, *CHILD_KINDS)
 
     def __init__(self, scene: Scene, number: int, node: str) -> None:
         self.scene = scene
@@ -91,7 +94,7 @@ class Run:
         """Everything in the namespace, without what differs from run to run."""
         found: dict[str, Any] = {}
         async with Client(self.scene.shipped.control_plane.admin_config) as client:
-            for kind in (BASE_MODELS, INFERENCE_SERVICES, *CHILD_KINDS):
+            for kind in self.kinds:
                 for obj in (await client.list(kind, self.namespace)).items:
                     found[f"{kind.kind}/{obj['metadata']['name']}"] = obj
         uids = {obj["metadata"]["uid"]: f"uid-of-{name}" for name, obj in found.items()}

@@ -26,6 +26,7 @@ from tests.envtest.reconcilers.services import (
     runtime_spec,
     service_says,
 )
+from tests.envtest.reconcilers.test_kill import Run, differences
 
 from omectl.api.json import JsonObject
 from omectl.api.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
@@ -215,3 +216,71 @@ async def test_a_router_follows_its_engine(scene: Scene) -> None:
 
         await eventually(freed)
         assert await replicas_of(scene, name, "router") == 4
+
+
+async def test_d_35_a_settled_service_is_not_written_again_by_the_next_manager(scene: Scene) -> None:
+    behavior: JsonObject = {"scaleDown": {"stabilizationWindowSeconds": 60}}
+    full = await scaled_service(scene, FULL, "keda")
+    other = await scaled_service(scene, {"class": "HPA", "hpa": {"behavior": behavior}}, "hpa")
+    async with scene.manager(capabilities_interval_s=LOOK_S):
+        await scaled_object(scene, full)
+        await autoscaler(scene, other)
+        for name in (full, other):
+            await complete(scene, name)
+            await make_available(scene, name)
+            await service_says(scene, name, "True")
+    before = len(scene.writes())
+    async with scene.manager(capabilities_interval_s=LOOK_S):
+        await asyncio.sleep(1.5)
+    assert scene.writes()[before:] == []
+
+
+class Switch(Run):
+    """A service whose class is changed, with a live number of 4."""
+
+    kinds = (*Run.kinds, SCALED_OBJECTS)
+
+    async def switch(self, old: JsonObject, new: JsonObject) -> None:
+        """From a whole service of the old class to the wish for the new one."""
+        self.scene.namespace = self.namespace
+        await self.begin(router=False)
+        await change(self.scene, "svc", old)
+        await self.manage()
+        if old != {"class": "None"}:
+            await scale_to(self.scene, "svc", 4)
+        await change(self.scene, "svc", new)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("old", "new", "replicas"),
+    [
+        ({"class": "HPA"}, KEDA, 4),
+        (KEDA, {"class": "HPA"}, 4),
+        (KEDA, {"class": "External"}, 4),
+        ({"class": "HPA"}, {"class": "None"}, 2),
+        ({"class": "None"}, KEDA, 2),
+    ],
+    ids=["to KEDA", "to HPA", "to External", "to None", "from None"],
+)
+async def test_a_manager_killed_after_each_write_of_a_switch_leaves_the_same_end(
+    scene: Scene, old: JsonObject, new: JsonObject, replicas: int
+) -> None:
+    node = await scene.node()
+
+    async def prepared(number: int) -> Switch:
+        run = Switch(scene, number, node)
+        await run.switch(old, new)
+        return run
+
+    undisturbed = await prepared(0)
+    writes = await undisturbed.manage()
+    wanted: Any = await undisturbed.state()
+    assert writes
+    assert wanted["Deployment/svc-engine"]["spec"]["replicas"] == replicas
+    for number in range(1, len(writes) + 1):
+        run = await prepared(number)
+        written = await run.manage(die_after=number)
+        await run.manage()
+        found = await run.state()
+        assert found == wanted, f"killed after {written}:\n" + "\n".join(differences(wanted, found))

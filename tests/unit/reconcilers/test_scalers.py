@@ -39,6 +39,25 @@ def test_only_scalers_displace_and_are_displaced() -> None:
     assert displaced([workload], [HPA]) == []
 
 
+def condition(**changes: str) -> JsonObject:
+    return {"type": "ScalingActive", "status": "True", "reason": "R", "message": "pod a", **changes}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "heard"),
+    [
+        ("HorizontalPodAutoscaler", {"message": "pod b"}, False),
+        ("HorizontalPodAutoscaler", {"lastTransitionTime": "later"}, False),
+        ("HorizontalPodAutoscaler", {"status": "False"}, True),
+        ("HorizontalPodAutoscaler", {"reason": "S"}, True),
+        ("ScaledObject", {"message": "pod b"}, True),
+    ],
+)
+def test_messages_of_an_autoscaler_that_name_pods_are_no_news(kind: str, changes: dict[str, str], heard: bool) -> None:
+    before, after = ({"kind": kind, "status": {"conditions": [condition(**one)]}} for one in ({}, changes))
+    assert (what_scalers_say(after) != what_scalers_say(before)) is heard
+
+
 def changed(*path: str, value: Any) -> Any:
     obj: Any = copy.deepcopy({**HPA[1], "status": {"conditions": [], "currentReplicas": 1}})
     inner = obj
@@ -54,7 +73,6 @@ def changed(*path: str, value: Any) -> Any:
         (("status", "currentReplicas"), False),
         (("metadata", "resourceVersion"), False),
         (("metadata", "managedFields"), False),
-        (("status", "conditions"), True),
         (("spec", "maxReplicas"), True),
         (("metadata", "labels"), True),
         (("metadata", "deletionTimestamp"), True),

@@ -21,6 +21,8 @@ _SAYS: Final = {
     "AbleToScale": "cannot set the replicas",
     "ScalingActive": "does not scale",
 }
+_CHANGING: Final = frozenset({"HPAActive", "AbleToScale", "ScalingActive"})
+"""Conditions whose message names another pod each time; their reason is told alone."""
 _IDLE: Final = "ScalingDisabled"
 """The reason of a HorizontalPodAutoscaler whose workload is at zero: no fault."""
 
@@ -34,9 +36,11 @@ def scaler_fault(scaling: Scaling, live: LiveState) -> str:
     if found is None:
         return ""
     condition = as_text(found.get("type"))
-    reason, message = as_text(found.get("reason")), as_text(found.get("message"))
-    told = ": ".join(filter(None, (f"{kind} {name} {_SAYS[condition]}", reason, message)))
-    step = "take the annotation off that pauses it" if condition == "Paused" else "correct what it names"
+    message = as_text(found.get("message")) if condition not in _CHANGING else ""
+    told = ": ".join(filter(None, (f"{kind} {name} {_SAYS[condition]}", as_text(found.get("reason")), message)))
+    step = f"kubectl describe {kind.lower()} {name}"
+    if condition == "Paused":
+        step = "take the annotation off that pauses it"
     return f"{told}; next: {step}"
 
 

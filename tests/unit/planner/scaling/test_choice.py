@@ -1,10 +1,16 @@
 """Who scales a component, whoever says it and wherever."""
 
+import re
 from typing import Any
 
 import pytest
 from tests.unit.planner.build import child
 from tests.unit.planner.scaling.scalers import hpa_of, keda, prometheus, refusal, scaled, scalers_of
+
+from omectl.api.settings import KedaSettings
+from omectl.planner.component import Component
+from omectl.planner.metadata import Metadata
+from omectl.planner.scaling import EngineMetrics, ScaleTarget, scale
 
 Json = Any
 HPA, SCALED_OBJECT = ["HorizontalPodAutoscaler"], ["ScaledObject"]
@@ -109,3 +115,30 @@ def test_d_20_what_others_scale_begins_with_its_least_number_and_names_what_to_s
 def test_the_explanation_tells_how_far_a_component_may_go(scaler: str, most: int | None) -> None:
     (scale,) = scaled(annotated(scaler)).explanation.scales
     assert (scale.component, scale.least, scale.most) == ("engine", 1, most)
+
+
+def test_a_policy_of_autoscaling_is_refused_by_name() -> None:
+    told = refusal(scaled({"autoscalerPolicyRef": {"name": "p"}}), "NotSupportedYet")
+    assert "spec.engine.autoscalerPolicyRef asks for an AutoscalerPolicy" in told
+
+
+@pytest.mark.parametrize("block", [{"class": "HPA"}, keda(prometheus("{{.GPUUtilization}}"))["autoscaler"]])
+def test_scl_13_groups_of_pods_are_scaled_as_wholes(block: Json) -> None:
+    """Whatever has a scale subresource is a target: a LeaderWorkerSet's replica is one group."""
+    asked = decode_as(
+        InferenceService, {"metadata": {"name": "svc", "namespace": "team"}, "spec": {"engine": {"autoscaler": block}}}
+    )
+    component = Component.merged("engine", asked, None)
+    target = ScaleTarget("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "lws-svc-engine")
+    found = scale(component, Metadata({}, {}, {}, {}), target, KedaSettings(), EngineMetrics("vllm", published=True))
+    assert found.scaler is not None
+    spec: Json = found.scaler["spec"]
+    assert spec["scaleTargetRef"] == {
+        "apiVersion": "leaderworkerset.x-k8s.io/v1",
+        "kind": "LeaderWorkerSet",
+        "name": "lws-svc-engine",
+    }
+    for query in [trigger["metadata"]["query"] for trigger in spec.get("triggers", [])]:
+        pods = re.compile(re.findall(r'exported_pod=~"([^"]+)"', query)[0])
+        assert all(pods.fullmatch(name) for name in ("lws-svc-engine-0", "lws-svc-engine-1-2"))
+        assert not pods.fullmatch("lws-svc-engine-b-0")

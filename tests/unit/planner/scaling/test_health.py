@@ -26,10 +26,18 @@ def scaler(kind: str, *conditions: tuple[str, str, str]) -> Json:
             "ScaledObject scaledobject-svc-engine does not work: R: m",
         ),
         (KEDA, scaler("ScaledObject", ("Ready", "True", "R"), ("Paused", "True", "P")), "is paused: P: m; next: take"),
-        (KEDA, scaler("ScaledObject", ("Fallback", "True", "F")), "keeps to its fallback: F: m; next: correct what"),
-        (KEDA, scaler("ScaledObject", ("HPAActive", "False", "H")), "does not scale: H: m"),
-        ({}, scaler("HorizontalPodAutoscaler", ("AbleToScale", "False", "G")), "cannot set the replicas: G: m"),
-        ({}, scaler("HorizontalPodAutoscaler", ("ScalingActive", "False", "N")), "svc-engine does not scale: N: m"),
+        (
+            KEDA,
+            scaler("ScaledObject", ("Fallback", "True", "F")),
+            "keeps to its fallback: F: m; next: kubectl",
+        ),
+        (KEDA, scaler("ScaledObject", ("HPAActive", "False", "H")), "does not scale: H; next: kubectl describe"),
+        (
+            {},
+            scaler("HorizontalPodAutoscaler", ("AbleToScale", "False", "G")),
+            "cannot set the replicas: G; next: kubectl",
+        ),
+        ({}, scaler("HorizontalPodAutoscaler", ("ScalingActive", "False", "N")), "svc-engine does not scale: N; next"),
     ],
 )
 def test_a_component_that_serves_stays_true_and_tells_of_the_fault(engine: Json, live: Json, told: str) -> None:
