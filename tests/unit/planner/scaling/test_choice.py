@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from tests.unit.planner.build import child
+from tests.unit.planner.build import child, service
 from tests.unit.planner.scaling.scalers import hpa_of, keda, prometheus, refusal, scaled, scalers_of
 
 from omectl.api.settings import KedaSettings
@@ -125,10 +125,7 @@ def test_a_policy_of_autoscaling_is_refused_by_name() -> None:
 @pytest.mark.parametrize("block", [{"class": "HPA"}, keda(prometheus("{{.GPUUtilization}}"))["autoscaler"]])
 def test_scl_13_groups_of_pods_are_scaled_as_wholes(block: Json) -> None:
     """Whatever has a scale subresource is a target: a LeaderWorkerSet's replica is one group."""
-    asked = decode_as(
-        InferenceService, {"metadata": {"name": "svc", "namespace": "team"}, "spec": {"engine": {"autoscaler": block}}}
-    )
-    component = Component.merged("engine", asked, None)
+    component = Component.merged("engine", service(engine={"autoscaler": block}), None)
     target = ScaleTarget("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "lws-svc-engine")
     found = scale(component, Metadata({}, {}, {}, {}), target, KedaSettings(), EngineMetrics("vllm", published=True))
     assert found.scaler is not None
