@@ -97,7 +97,7 @@ class AcceleratorClassSpec(WireType):
 
 
 class AcceleratorClassStatus(WireType):
-    """The nodes of the class."""
+    """The nodes of the class, as OME has them; `accelerators_per_node`, of the largest one, is ours."""
 
     nodes: Strings | None = None
     total_accelerators: Int32 | None = None
@@ -105,6 +105,7 @@ class AcceleratorClassStatus(WireType):
     last_updated: Time | None = None
     conditions: Annotated[tuple[Condition, ...], ATOMIC] | None = None
     available_nodes: Int32 | None = None
+    accelerators_per_node: Int32 | None = None
 
 
 class AcceleratorClass(Resource):

@@ -148,7 +148,8 @@ class SelectionSettings(SettingsPart):
     ranking: Literal["default", "ome"] = "default"
     """`ome` ranks the runtimes that fit as OME does."""
     strict: StrictBool = False
-    """Refuse a choice that only a name decides, and a named runtime that does not list the model."""
+    """Refuse a choice that only a name decides, a named runtime that does not list the model, and of the others those
+    whose accelerators would not do."""
 
 
 class OmectlSettings(SettingsPart):

@@ -12,7 +12,7 @@ from omectl.planner.modes import check_component
 from omectl.planner.names import ROUTER
 from omectl.planner.result import Problem
 from omectl.planner.scaling import ScalerClass, choose_scaler
-from omectl.planner.selection.choice import Selection
+from omectl.planner.selection.candidates import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,17 @@ class Assembly:
         return next((one.problem for one in self.choices.values() if one.problem is not None), None)
 
 
-def assemble(inputs: PlanInputs, selection: Selection) -> Assembly:
-    """The components as runtime, accelerator classes and service describe them. Raises `PlanRefused`."""
-    service, runtime = inputs.service, selection.runtime
+def assemble(inputs: PlanInputs, runtime: Runtime | None, entry: int | None) -> Assembly:
+    """The components as runtime, accelerator classes and service describe them. Raises `PlanRefused`.
+
+    `entry` is the index of the runtime's supported format whose overrides apply.
+    """
+    service = inputs.service
     plain = tuple(Component.merged(name, service, runtime) for name in component_names(service))
     for part in plain:
         check_component(part, can_be_zero=choose_scaler(part).scaler_class is ScalerClass.KEDA)
     choices = {part.name: accelerator_of(part, inputs.accelerator_classes) for part in plain if part.name != ROUTER}
-    uses = {name: ClassUse.of(choice.chosen, runtime, selection.entry) for name, choice in choices.items()}
+    uses = {name: ClassUse.of(choice.chosen, runtime, entry) for name, choice in choices.items()}
     parts = tuple(
         Component.merged(part.name, service, runtime, use) if (use := uses.get(part.name)) is not None else part
         for part in plain

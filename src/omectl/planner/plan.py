@@ -5,20 +5,16 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
-from omectl.api.document import as_objects, as_text, at
-from omectl.api.facts import RecordedFacts
+from omectl.api.document import as_text, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.installation import SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonObject
 from omectl.api.labels import MODEL_REVISION
 from omectl.api.settings import Settings
-from omectl.planner.accelerated import accelerator_names
 from omectl.planner.accelerators.choice import priced
-from omectl.planner.accelerators.resources import accelerators_asked
-from omectl.planner.assembly import assemble
 from omectl.planner.component import Component
 from omectl.planner.document import sorted_keys
-from omectl.planner.fit import EngineFit, Hardware, engine_fit
+from omectl.planner.hardware import Trial, Trials, accelerators_of
 from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.metadata import Metadata, component_metadata
 from omectl.planner.model import ModelView, view_model
@@ -56,14 +52,16 @@ def plan(inputs: PlanInputs) -> Plan:
         resource = _model(service, inputs.model)
         model = view_model(resource, inputs.settings)
         _check_path(model, inputs.settings)
-        settings = inputs.settings.omectl.selection
-        selection = select_runtime(service, model, inputs.runtimes, settings, picked_before(service))
+        trials = Trials(replace(inputs, service=service), resource, model)
+        settings, before = inputs.settings.omectl.selection, picked_before(service)
+        selection = select_runtime(service, model, inputs.runtimes, settings, before, trials.hindrance)
         explanation = _explanation(selection, model)
         if service is not inputs.service:
             explanation = replace(explanation, warnings=(OLD_FORM, *explanation.warnings))
         if selection.problem is not None:
             return _refused(inputs, selection.problem, explanation)
-        return _rendered(replace(inputs, service=service), resource, model, selection, explanation)
+        trial = trials.of(selection.runtime, selection.entry)
+        return _rendered(replace(inputs, service=service), resource, model, trial, explanation)
     except PlanRefused as refusal:
         return _refused(inputs, refusal.problem, explanation)
 
@@ -72,11 +70,10 @@ def _rendered(
     inputs: PlanInputs,
     resource: BaseModel | ClusterBaseModel,
     model: ModelView,
-    selection: Selection,
+    trial: Trial,
     explanation: Explanation,
 ) -> Plan:
-    service = inputs.service
-    assembly = assemble(inputs, selection)
+    service, assembly = inputs.service, trial.assembly
     parts = assembly.parts
     decisions = {name: choice.decision for name, choice in assembly.choices.items()}
     explanation = replace(explanation, accelerators=tuple(decisions.values()))
@@ -85,23 +82,20 @@ def _rendered(
     entry = parts[-1]
     objects: list[JsonObject] = [model_config(service, model, resource)]
     ports: dict[str, JsonObject] = {}
-    fit: EngineFit | None = None
     provenance: dict[tuple[str, str], Provenance] = {}
     tagged: dict[str, Metadata] = {}
     pods: dict[str, JsonObject] = {}
     for part in parts:
         revision = model.revision or _live_revision(part, inputs.live)
         tagged[part.name] = component_metadata(part, model, resource, revision)
-        rendered = render_pod(part, model)
+        rendered = trial.engine if part.name == ENGINE else render_pod(part, model)
         pod = pods[part.name] = rendered.spec
         if part.use is not None:
             # The class may have raised what the runtime asks for, and a pod costs what it gets.
-            count = _accelerators(part, pod)
+            count = accelerators_of(part, pod)
             decisions[part.name] = priced(decisions[part.name], part.use.accelerator_class, count)
         provenance["Deployment", part.object_name] = provenance_of(part, rendered)
         explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings))
-        if part.name == ENGINE:
-            fit = _fit(part, pod, resource, model)
     scalings = _scalings(inputs, parts, tagged, pods)
     for part in parts:
         metadata, pod, scaling = tagged[part.name], pods[part.name], scalings[part.name]
@@ -117,7 +111,7 @@ def _rendered(
     explanation = replace(
         explanation,
         mode=RAW,
-        fit=fit,
+        fit=trial.fit,
         accelerators=tuple(decisions.values()),
         scales=tuple(scaling.scale for scaling in scalings.values()),
     )
@@ -152,27 +146,6 @@ def _scalings(
             measured = metrics[ENGINE if part.name == ROUTER else part.name]
             found[part.name] = scale(part, tagged[part.name], target, inputs.settings.keda_config, measured)
     return {part.name: found[part.name] for part in parts}
-
-
-def _accelerators(part: Component, pod: JsonObject) -> int:
-    """How many accelerators one of the component's pods gets."""
-    names = accelerator_names(part)
-    return sum(accelerators_asked(container, names) for container in as_objects(pod.get("containers")))
-
-
-def _fit(
-    part: Component, pod: JsonObject, resource: BaseModel | ClusterBaseModel, model: ModelView
-) -> EngineFit | None:
-    """The engine's memory, when it asks for accelerators; how much one has is known of a class that was chosen."""
-    container = main_container(part, pod)
-    use = part.use
-    count = accelerators_asked(container, accelerator_names(part))
-    if not count:
-        return None
-    facts = (resource.status.facts if resource.status is not None else None) or RecordedFacts()
-    chosen, config = (use.accelerator_class, use.config) if use is not None else (None, None)
-    hardware = Hardware.of_class(chosen, config, accelerators=count)
-    return engine_fit(container, facts, hardware, size=model.size, quantization=model.quantization)
 
 
 def _refused(inputs: PlanInputs, problem: Problem, explanation: Explanation) -> Plan:

@@ -11,9 +11,9 @@ from omectl.api.conditions import FALSE, TRUE, UNKNOWN
 from omectl.api.labels import RESELECT
 from omectl.planner.accelerators.decision import ClassDecision
 from omectl.planner.accelerators.decision import Outcome as ClassOutcome
-from omectl.planner.fit import EngineFit, FitReport
-from omectl.planner.fit.report import Verdict as Fit
-from omectl.planner.fit.words import need_in_words, terms_in_words
+from omectl.planner.fit import EngineFit
+from omectl.planner.fit import Verdict as Fit
+from omectl.planner.fit.words import need_in_words, obstacle_of, shorter_in_words, terms_in_words
 from omectl.planner.result import Explanation, Problem, Reason
 from omectl.planner.selection.choice import Outcome
 from omectl.planner.selection_status import kind_of, settled_reason
@@ -93,32 +93,21 @@ def _how(decision: ClassDecision) -> str:
 
 
 def _fits(fit: EngineFit) -> Verdict:
-    found = fit.report
+    found, obstacle = fit.report, obstacle_of(fit)
+    if obstacle is not None:
+        return Verdict.informing(FALSE, obstacle.code, f"{obstacle.text}; next: {obstacle.step}")
     need = need_in_words(found)
-    if found.terms:
-        need += f" ({terms_in_words(found)})"
-    match found.verdict:
-        case Fit.FITS:
-            return Verdict.informing(TRUE, "Fits", need)
-        case Fit.TIGHT:
-            step = f"give the engine a larger share of the memory, {_shorter(found)}or leave it so"
-            return Verdict.informing(TRUE, "Tight", f"{need}; next: {step}")
-        case Fit.DOES_NOT_FIT:
-            return Verdict.informing(FALSE, "DoesNotFit", f"{need}; next: {_room(found)}")
-        case Fit.UNKNOWN if not found.terms:
-            step = "state spec.modelParameterSize of the model, or wait for an agent to read its files"
-            return Verdict.informing(UNKNOWN, "ModelSizeUnknown", f"{need}; next: {step}")
-        case Fit.UNKNOWN:
-            step = "name an AcceleratorClass that states capabilities.memoryGB (spec.acceleratorSelector)"
-            return Verdict.informing(UNKNOWN, "MemoryUnknown", f"{need}; next: {step}")
-
-
-def _room(found: FitReport) -> str:
-    return f"{_shorter(found)}spread the model over more accelerators, or use a class with more memory"
-
-
-def _shorter(found: FitReport) -> str:
-    return f"serve a context of at most {found.largest_context} tokens, " if found.largest_context else ""
+    if not found.terms:
+        step = "state spec.modelParameterSize of the model, or wait for an agent to read its files"
+        return Verdict.informing(UNKNOWN, "ModelSizeUnknown", f"{need}; next: {step}")
+    need += f" ({terms_in_words(found)})"
+    if found.verdict is Fit.UNKNOWN:
+        step = "name an AcceleratorClass that states capabilities.memoryGB (spec.acceleratorSelector)"
+        return Verdict.informing(UNKNOWN, "MemoryUnknown", f"{need}; next: {step}")
+    if found.verdict is Fit.TIGHT:
+        step = f"give the engine a larger share of the memory, {shorter_in_words(found)}or leave it so"
+        return Verdict.informing(TRUE, "Tight", f"{need}; next: {step}")
+    return Verdict.informing(TRUE, "Fits", need)
 
 
 def _with_step(problem: Problem) -> str:

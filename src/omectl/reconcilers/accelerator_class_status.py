@@ -46,6 +46,7 @@ def class_status(one: AcceleratorClass, found: Inventory, now: datetime) -> Acce
         available_nodes=len(found.nodes),
         total_accelerators=found.allocatable,
         available_accelerators=found.free,
+        accelerators_per_node=found.largest,
         last_updated=previous.last_updated,
         conditions=_merged(previous.conditions, written, now),
     )

@@ -329,9 +329,9 @@ def _what_services_need(model: JsonObject) -> JsonValue:
 
 
 def _what_choices_need(accelerator_class: JsonObject) -> JsonValue:
-    """A class without its counts: how many are free decides no more once a service has its class."""
-    nodes = at(accelerator_class, "status", "availableNodes")
-    return [accelerator_class.get("spec"), nodes if nodes is None else nodes != 0]
+    """A class without most counts: how many are free decides no more once a service has its class."""
+    nodes, largest = (at(accelerator_class, "status", name) for name in ("availableNodes", "acceleratorsPerNode"))
+    return [accelerator_class.get("spec"), nodes if nodes is None else nodes != 0, largest]
 
 
 def _all_but_status(obj: JsonObject) -> JsonValue:

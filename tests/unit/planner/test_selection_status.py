@@ -313,6 +313,10 @@ class TestFit:
         assert block(sizeless)["fit"] == {"verdict": "unknown", "memory": "80.0Gi"}
 
 
+LONG = ["python", "-m", "sglang.launch_server", "--context-length=4000000"]
+SMALL = runtime("a", HIGH, engineConfig={"runner": {**SERVED["runner"], "args": LONG}}, **LISTS)
+HUGE = model(modelParameterSize="90B")
+HELD = {"accelerator_classes": (accelerator("h100"),), "model": model(modelParameterSize="30B")}
 WORLDS = {
     "chosen": (service(), [runtime("a", entry()), runtime("b", HIGH)], {}),
     "equals": (service(), [runtime("a", entry()), runtime("b", entry())], {}),
@@ -328,6 +332,13 @@ WORLDS = {
     "old form": (service(predictor={"model": {"baseModel": "m"}}, model=None, engine=None), [], {}),
     "class": (service(**CLASS), [TestClasses.SERVED], {"accelerator_classes": (accelerator("h100"),)}),
     "policy": (service(**POLICY), [TestClasses.SERVED], {"accelerator_classes": (accelerator("h100"),)}),
+    "one that fits before a better one": (service(**CLASS), [SMALL, TestClasses.SERVED], HELD),
+    "none that fits": (
+        service(**CLASS),
+        [SMALL, TestClasses.SERVED],
+        {**HELD, "model": model(modelParameterSize="90B")},
+    ),
+    "none that fits, strictly": (service(**CLASS), [SMALL], {**HELD, "settings": STRICT}),
     "no class": (service(**CLASS), [TestClasses.SERVED], {}),
 }
 
@@ -341,6 +352,22 @@ def test_the_next_pass_over_the_same_writes_the_same(world: str) -> None:
     second = made(asked.model_copy(update={"status": status}), *runtimes, **inputs)
     assert msgspec.json.encode(second.status) == msgspec.json.encode(first.status)
     assert second.objects == first.objects
+
+
+@pytest.mark.parametrize(
+    ("world", "reason", "fits"),
+    [
+        ("one that fits before a better one", "Chosen", "True"),
+        ("none that fits", "Chosen", None),
+        ("none that fits, strictly", "NoneFits", None),
+    ],
+)
+def test_those_worlds_are_what_they_are_called(world: str, reason: str, fits: str | None) -> None:
+    asked, runtimes, inputs = WORLDS[world]
+    found = made(asked, *runtimes, **inputs)
+    assert block(found)["reason"] == reason
+    if fits is not None:
+        assert (condition(found, "Fits")["status"], block(found)["runtime"]["name"]) == (fits, "r")
 
 
 def test_the_part_is_small_whatever_a_user_writes() -> None:

@@ -96,7 +96,13 @@ async def test_nodes_and_accelerators_are_counted() -> None:
         node("b", H100, nvidia__gpu=8), node("a", H100, nvidia__gpu=8), node("c", H100, cordoned=True, nvidia__gpu=8)
     )
     found = {name: value for name, value in scene.status.items() if name not in ("conditions", "lastUpdated")}
-    assert found == {"nodes": ["a", "b"], "availableNodes": 2, "totalAccelerators": 16, "availableAccelerators": 13}
+    assert found == {
+        "nodes": ["a", "b"],
+        "availableNodes": 2,
+        "totalAccelerators": 16,
+        "availableAccelerators": 13,
+        "acceleratorsPerNode": 8,
+    }
     assert scene.verdict("Ready") == ("True", "NodesFound")
     assert scene.verdict("Consistent") == ("True", "AllReadable")
     assert scene.message("NodesFound") == (

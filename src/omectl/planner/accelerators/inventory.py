@@ -15,8 +15,9 @@ from omectl.planner.accelerators.recognition import Recognition
 class Inventory:
     """One class's nodes, in alphabetical order, and its accelerators there.
 
-    `held_back` are nodes of the class that are not ready or take no pods; `largest_free` is the most that one node has
-    free, which is what one pod can get; `nearest` tells, where there is none, why the nearest node is not of the class.
+    `held_back` are nodes of the class that are not ready or take no pods. `largest_free` is the most that one node has
+    free, which is what one pod can get; `largest` is the most that one has at all, held back or not. `nearest` tells,
+    where there is none, why the nearest node is not of the class.
     """
 
     nodes: tuple[str, ...] = ()
@@ -25,6 +26,7 @@ class Inventory:
     requested: int = 0
     free: int = 0
     largest_free: int = 0
+    largest: int = 0
     looked_at: int = 0
     nearest: str = ""
     findings: tuple[Finding, ...] = ()
@@ -46,7 +48,7 @@ def take_inventory(
     held_back: list[str] = []
     findings = list(recognition.findings)
     refused: list[tuple[NodeView, str]] = []
-    looked_at, allocatable, requested, free, largest = 0, 0, 0, 0, 0
+    looked_at, allocatable, requested, free, largest, largest_free = 0, 0, 0, 0, 0, 0
     for node in sorted(nodes, key=lambda one: one.name):
         looked_at += 1
         against = ask(node)
@@ -56,24 +58,27 @@ def take_inventory(
         findings += node.findings
         wrong = recognition.memory_finding(node)
         findings += [wrong] if wrong is not None else []
+        there = recognition.accelerators(node.allocatable)
+        largest = max(largest, there)
         if not node.usable:
             held_back.append(node.name)
             continue
         found.append(node.name)
-        there = recognition.accelerators(node.allocatable)
         taken = recognition.accelerators(requests.get(node.name, {}))
         if taken > there:
             text = f"wanted at most {there} accelerators in use, found requests for {taken}; none counted as free"
             findings.append(Finding(f"Node {node.name}", "status.allocatable", FindingCode.OVERCOMMITTED, text))
         left = max(there - taken, 0)
-        allocatable, requested, free, largest = allocatable + there, requested + taken, free + left, max(largest, left)
+        allocatable, requested, free = allocatable + there, requested + taken, free + left
+        largest_free = max(largest_free, left)
     return Inventory(
         nodes=tuple(found),
         held_back=tuple(held_back),
         allocatable=allocatable,
         requested=requested,
         free=free,
-        largest_free=largest,
+        largest_free=largest_free,
+        largest=largest,
         looked_at=looked_at,
         nearest="" if found or held_back else _nearest(recognition, refused),
         findings=tuple(dict.fromkeys(findings)),

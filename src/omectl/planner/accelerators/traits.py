@@ -19,15 +19,19 @@ _TIERS: Final = {"low": 1, "medium": 2, "high": 3}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What the controller counted, from the class's status; unknown (`nodes` is None) until it has."""
+    """What the controller counted, from the class's status; unknown (`nodes` is None) until it has.
+
+    `per_node` is how many the node has that has the most.
+    """
 
     nodes: int | None = None
     total: int | None = None
     free: int | None = None
+    per_node: int | None = None
 
     def room_for(self, accelerators: int) -> bool:
-        """Whether one more pod may find its accelerators; what nobody counted may be there."""
-        return self.free is None or self.free >= accelerators
+        """Whether one more pod may find its accelerators, all on one node; what nobody counted may be there."""
+        return all(count is None or count >= accelerators for count in (self.free, self.per_node))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,4 +162,9 @@ def _capacity(one: AcceleratorClass) -> Capacity:
     if status is None or (status.last_updated is None and status.available_nodes is None):
         return Capacity()
     nodes = status.available_nodes if status.available_nodes is not None else len(status.nodes or ())
-    return Capacity(nodes=max(nodes, 0), total=status.total_accelerators, free=status.available_accelerators)
+    return Capacity(
+        nodes=max(nodes, 0),
+        total=status.total_accelerators,
+        free=status.available_accelerators,
+        per_node=status.accelerators_per_node or None,
+    )

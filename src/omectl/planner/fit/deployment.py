@@ -55,13 +55,18 @@ class Hardware:
         pods: int = 1,
         per_node: int | None = None,
     ) -> Self:
-        """What is known of a class, and what the winning entry of the runtime says for it."""
-        memory = traits_of(chosen).memory if chosen is not None else None
+        """What is known of a class, and what the winning entry of the runtime says for it.
+
+        Without `per_node` it is what the largest node of the class has.
+        """
+        traits = traits_of(chosen) if chosen is not None else None
+        memory = traits.memory if traits is not None else None
+        largest = traits.capacity.per_node if traits is not None else None
         return cls(
             accelerators=accelerators,
             pods=pods,
             memory=int(memory) if memory is not None else None,
-            per_node=per_node,
+            per_node=per_node if per_node is not None else largest,
             gib_per_billion=config.min_memory_per_billion_params if config is not None else None,
         )
 

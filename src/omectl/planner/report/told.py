@@ -82,6 +82,9 @@ class RuntimeTold:
         for difference in found.differences:
             remedy = remedy_of(difference, service, model, found)
             checks.append(Check(difference.code.value, difference.text, remedy.changes, remedy.instead))
+        if not found.differences and not candidate.accepted:
+            # Its accelerators would not do, which the runtime alone does not tell.
+            checks += [Check(code, text) for code, text in zip(candidate.codes, candidate.reasons, strict=False)]
         return cls(
             kind=found.runtime.resource_kind.kind,
             name=candidate.name,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from omectl.api.inference_service import InferenceService
 from omectl.api.references import ServingRuntimeRef
@@ -20,6 +20,7 @@ from omectl.planner.selection.ranking import Ranked, deciding, ranked
 from omectl.planner.selection.request import has_complete_runner, request_of
 from omectl.planner.selection.sticky import Pick, Turn, input_hash, reselect_asked, turn
 
+_MOST_ASKED: Final = 4
 Hindrance: TypeAlias = Callable[[Runtime, int | None], Difference | None]
 """Why the accelerators of a runtime that takes the model by this entry would not do; None when they do."""
 
@@ -78,7 +79,8 @@ def select_runtime(
 
     `previous` is what was picked before: among all that fit it stays, until the service or the model changes.
     `hindrance` is asked of those that could be chosen, the best first, until one has none; with strict settings the
-    others are refused, else they come last.
+    others are refused, else they come last. Unless strict, no more than a few are asked, and if none of them would do
+    the order stays.
     """
     wanted = settings or SelectionSettings()
     usable = [one for one in runtimes if one.namespace in ("", service.namespace)]
@@ -146,7 +148,8 @@ def _automatic(
     inputs, own_runner = input_hash(service, model), has_complete_runner(service)
     before = previous if previous is not None and (previous.runtime or own_runner) else None
     reselect = reselect_asked(service)
-    if order and hindrance is not None and (settings.strict or policy.heeds_accelerators):
+    matters = settings.strict or (policy.heeds_accelerators and len(order) > 1)
+    if order and hindrance is not None and matters:
         kept = turn(before, inputs, order, reselect)
         assessments = _hindered(assessments, order, kept, hindrance, strict=settings.strict)
         order = ranked(assessments, model.size, policy)
@@ -174,28 +177,32 @@ def _hindered(
 ) -> list[Assessment]:
     """The assessments, knowing of the best ones whether their accelerators would do.
 
-    As many are asked as it takes to find one, and those that do as well; what was picked before is not asked again.
+    As many are asked as it takes to find one, and those that do as well; when it only ranks, a few. What was picked
+    before is never refused: it runs, and this is an estimate.
     """
     against: dict[tuple[str, str], Difference] = {}
     best: Ranked | None = None
     for one in order:
         if best is not None and not one.ties(best):
             break
-        stays = kept.kept and one.key == kept.key
-        found = None if stays else hindrance(one.assessment.runtime, one.assessment.entry)
+        if best is None and not strict and len(against) == _MOST_ASKED:
+            return assessments
+        found = hindrance(one.assessment.runtime, one.assessment.entry)
         if found is not None:
             against[one.key] = found
         else:
             best = best or one
     if not against:
         return assessments
-    return [_with(one, against.get((one.scope, one.runtime.name)), strict=strict) for one in assessments]
-
-
-def _with(one: Assessment, hindrance: Difference | None, *, strict: bool) -> Assessment:
-    if hindrance is None:
-        return one
-    return one._replace(differences=(hindrance,)) if strict else one._replace(hindrance=hindrance)
+    knowing: list[Assessment] = []
+    for one in assessments:
+        key = (one.scope, one.runtime.name)
+        found = against.get(key)
+        if found is not None:
+            refused = strict and not (kept.kept and key == kept.key)
+            one = one._replace(differences=(found,)) if refused else one._replace(hindrance=found)
+        knowing.append(one)
+    return knowing
 
 
 def _chosen(order: list[Ranked], rejected: tuple[Candidate, ...], policy: Policy, taken: Turn) -> Selection:

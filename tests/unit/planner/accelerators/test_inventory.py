@@ -59,7 +59,14 @@ def test_of_no_node_the_one_is_told_that_comes_nearest() -> None:
 def test_the_most_that_one_node_has_free_is_told() -> None:
     nodes = [node(name, H100, nvidia__gpu=8) for name in ("a", "b")]
     found = counted(nodes, [pod("p", "a", container(6)), pod("q", "b", container(5))])
-    assert (found.free, found.largest_free) == (5, 3)
+    assert (found.free, found.largest_free, found.largest) == (5, 3, 8)
+
+
+def test_the_largest_node_counts_also_while_it_takes_no_pods() -> None:
+    """D 4: whether one node can hold a pod is a matter of its size, and must not change with a cordon."""
+    found = counted([node("a", H100, nvidia__gpu=4), node("b", H100, nvidia__gpu=8, cordoned=True)], [])
+    assert (found.allocatable, found.largest_free, found.largest) == (4, 4, 8)
+    assert counted([node("a", nvidia__gpu=8)], []).largest == 0
 
 
 def test_a_node_that_lost_devices_has_none_free_and_is_told() -> None:
