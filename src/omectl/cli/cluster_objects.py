@@ -10,11 +10,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """What of a cluster could not be read, in words; with `doubt`, what a report says without it may be wrong."""
+
+    text: str
+    doubt: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """Objects of several kinds; `unread` says in words what the user may not read, which counts as absent."""
+    """Objects of several kinds; `unread` is what the user may not read, which counts as absent."""
 
     objects: "tuple[JsonObject, ...]"
-    unread: tuple[str, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
 
 async def read_objects(client: "Client", namespace: str, operator_namespace: str) -> Found:
@@ -41,7 +49,7 @@ async def read_objects(client: "Client", namespace: str, operator_namespace: str
     from omectl.kube.errors import Forbidden, NotFound
     from omectl.kube.resources import CONFIG_MAPS
 
-    unread: list[str] = []
+    unread: list[Unread] = []
 
     async def listed(kind: "ResourceKind", one: str = "", *, otherwise: str = "", only: str = "") -> "list[JsonObject]":
         """The objects of a namespace, or of all; where that is forbidden, those of the other namespace."""
@@ -52,7 +60,11 @@ async def read_objects(client: "Client", namespace: str, operator_namespace: str
                 return await listed(kind, otherwise)
             if kind is INFERENCE_SERVICES:
                 raise CliFailure(str(error), 2) from error
-            unread.append(f"{kind.kind} objects count as absent: you may not read them ({error.message})")
+            why = f"you may not read them ({error.message})"
+            if kind is CONFIG_MAPS:
+                unread.append(Unread(f"the settings count as those that are shipped: {why}", doubt=False))
+            else:
+                unread.append(Unread(f"{kind.kind} objects count as absent: {why}"))
             return []
 
     try:
@@ -72,4 +84,4 @@ async def read_objects(client: "Client", namespace: str, operator_namespace: str
             " install them with `omectl crds | kubectl apply --server-side -f -`",
             2,
         ) from error
-    return Found(tuple(obj for one in found for obj in one), tuple(sorted(unread)))
+    return Found(tuple(obj for one in found for obj in one), tuple(sorted(unread, key=lambda one: one.text)))

@@ -44,7 +44,9 @@ def explain(
         typer.Option(min=1, help=f"Runtimes to tell of; else {_SHOWN} in a table and all in the other forms."),
     ] = None,
     facts: FactsOption = None,
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="The service's.")] = "default",
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="The service's; else the context's, and in files default.")
+    ] = None,
     operator_namespace: Annotated[
         str, typer.Option("--operator-namespace", help="Where the cluster's settings are.")
     ] = OPERATOR_NAMESPACE,
@@ -56,7 +58,8 @@ def explain(
 
     Runtimes that fit come first, by rank; then the nearest misses, each with what would have to change. Nothing is
     written anywhere. Ends with code 0 when every service has a plan, 1 when one has none or its engine does not fit its
-    accelerators, 2 when nobody can say: the command line or a file is wrong, or the cluster does not answer.
+    accelerators, 2 when nobody can say: the command line or a file is wrong, the cluster does not answer, or you may
+    not read what matters.
     """
     import asyncio
 
@@ -67,14 +70,16 @@ def explain(
     from omectl.planner.report import report_of
 
     if files:
+        namespace = namespace or "default"
         where, manifests = ", ".join(files), read_manifests(files, namespace)
     elif name is None:
         raise CliFailure("wanted the name of a service, or files (-f), found neither", 2)
     else:
         config = cluster_config(kubeconfig, context)
+        namespace = namespace or config.namespace or "default"
         where, manifests = config.server, asyncio.run(_live(config, namespace, operator_namespace))
-        for text in manifests.unread:
-            typer.echo(f"omectl: {text}", err=True)
+        for one in manifests.unread:
+            typer.echo(f"omectl: {one.text}", err=True)
     if name is not None:
         manifests = manifests.only(name, namespace)
     if not manifests.services:
@@ -89,7 +94,9 @@ def explain(
     typer.echo(rendered(reports if most is None else [one.shortened(most) for one in reports], output), nl=False)
     refused = [f"{one.service}: {why}" for one in reports if (why := _against(one))]
     if refused:
-        raise CliFailure("; ".join(refused))
+        doubtful = any(one.doubt for one in manifests.unread)
+        doubt = "; not everything could be read, see above" if doubtful else ""
+        raise CliFailure("; ".join(refused) + doubt, 2 if doubtful else 1)
 
 
 def _against(report: "SelectionReport") -> str:

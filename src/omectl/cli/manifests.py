@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from omectl.api.object import Resource
     from omectl.api.resource import ObjectKey
     from omectl.api.settings import Settings
+    from omectl.cli.cluster_objects import Unread
     from omectl.kube.client import Client
     from omectl.planner import PlanInputs
 
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 class Manifests:
     """Services, and the objects that a plan reads beside them; `settings` is None when nobody states them.
 
-    `unread` says in words what of a cluster could not be read.
+    `unread` is what of a cluster could not be read.
     """
 
     services: "tuple[InferenceService, ...]"
     others: "tuple[Resource, ...]"
     settings: "Settings | None" = None
-    unread: tuple[str, ...] = ()
+    unread: "tuple[Unread, ...]" = ()
 
     def over(self, live: "Manifests") -> "Manifests":
         """These services with the status that they have live, and the others in front of what is live."""
@@ -76,7 +77,7 @@ async def read_cluster(client: "Client", namespace: str, operator_namespace: str
     """
     from omectl.api.codec import DecodeError
     from omectl.api.settings import SettingsError
-    from omectl.cli.cluster_objects import read_objects
+    from omectl.cli.cluster_objects import Unread, read_objects
 
     found = await read_objects(client, namespace, operator_namespace)
     reading, unread = _Reading(), [*found.unread]
@@ -84,7 +85,7 @@ async def read_cluster(client: "Client", namespace: str, operator_namespace: str
         try:
             reading.add(raw, namespace)
         except (DecodeError, SettingsError) as error:
-            unread.append(f"left out: {error}")
+            unread.append(Unread(f"left out: {error}"))
     return replace(reading.manifests(), unread=tuple(unread))
 
 
