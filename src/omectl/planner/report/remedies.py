@@ -77,7 +77,8 @@ def remedy_of(difference: Difference, service: InferenceService, model: ModelVie
         return Remedy()
     if difference.code is Code.VERSION_UNREADABLE:
         return _unreadable(parties, entry, difference.subject)
-    return _OF_THE_ENTRY[difference.code](parties, entry)
+    remedy = _OF_THE_ENTRY.get(difference.code)
+    return remedy(parties, entry) if remedy is not None else Remedy()
 
 
 def _disabled(parties: Parties) -> Remedy:

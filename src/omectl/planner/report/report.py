@@ -8,9 +8,11 @@ from omectl.api.document import as_text
 from omectl.api.inference_service import InferenceService
 from omectl.api.resource import key_of
 from omectl.planner.fit import EngineFit
+from omectl.planner.hardware import Trials
 from omectl.planner.inputs import PlanInputs
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.names import ENGINE
+from omectl.planner.plan import plan
 from omectl.planner.predictor import migrated
 from omectl.planner.report.room import Engine, main_container_of, room_for
 from omectl.planner.report.told import AcceleratorTold, ModelTold, RuntimeTold
@@ -19,9 +21,11 @@ from omectl.planner.report.ways import Trouble, ways_out
 from omectl.planner.result import Candidate, Plan, PlanRefused, Problem
 from omectl.planner.selection.candidates import Assessment, EntryRules, Runtime, assess, scope_of
 from omectl.planner.selection.choice import Outcome, select_runtime
+from omectl.planner.selection.difference import Code
 from omectl.planner.selection.policy import POLICIES
 from omectl.planner.selection.request import request_of
 
+_OF_ACCELERATORS = frozenset(one.value for one in (Code.NO_CLASS, Code.DOES_NOT_FIT))
 _SETTLED = frozenset(one.value for one in (Outcome.NAMED, Outcome.CHOSEN, Outcome.KEPT))
 
 
@@ -107,7 +111,11 @@ def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | Clust
     accelerators = tuple(
         AcceleratorTold.of(decision, service, chosen, inputs.accelerator_classes) for decision in told.accelerators
     )
-    if made.problem is not None:
+    if told.outcome == Outcome.NONE_FITS and runtimes and _only_hindered(runtimes[0]):
+        # Without strict selection it is chosen, and told what would have its accelerators do.
+        relaxed = _relaxed(inputs)
+        ways = report_of(relaxed, plan(relaxed), models).ways
+    elif made.problem is not None:
         ways = ways_out(
             Trouble(
                 inputs=inputs,
@@ -161,6 +169,18 @@ def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | Clust
     )
 
 
+def _only_hindered(one: RuntimeTold) -> bool:
+    """Whether nothing but its accelerators speaks against a runtime."""
+    return all(check.code in _OF_ACCELERATORS for check in one.checks)
+
+
+def _relaxed(inputs: PlanInputs) -> PlanInputs:
+    omectl = inputs.settings.omectl
+    selection = omectl.selection.model_copy(update={"strict": False})
+    settings = inputs.settings.model_copy(update={"omectl": omectl.model_copy(update={"selection": selection})})
+    return replace(inputs, settings=settings)
+
+
 def _as_planned(service: InferenceService) -> InferenceService:
     """In the new form, where it has one."""
     try:
@@ -209,7 +229,10 @@ class _Looking:
         """As the selection tells them, or, where it does not come to that, as each would be refused."""
         if self.model is None:
             return ()
-        chosen = select_runtime(service, self.model, self.inputs.runtimes, self.inputs.settings.omectl.selection)
+        settings, resource = self.inputs.settings.omectl.selection, self.inputs.model
+        asked = replace(self.inputs, service=service)
+        hindrance = Trials(asked, resource, self.model).hindrance if resource is not None else None
+        chosen = select_runtime(service, self.model, self.inputs.runtimes, settings, hindrance=hindrance)
         if chosen.candidates or self.model.format is not None:
             return chosen.candidates
         request, rules = request_of(service), self._rules(service)

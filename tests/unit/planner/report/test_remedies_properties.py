@@ -83,7 +83,8 @@ def test_every_change_ends_its_check_and_all_together_make_the_runtime_fit(seed:
                 now = after(inputs, one, [*one.addition, *(change for check in rest for change in ready(check))])
                 assert now.fits, explained(inputs, one, now)
                 tried["one more format"] += 1
-    assert len(tried) >= len(Code) - 1, tried
+    of_accelerators = {Code.NO_CLASS, Code.DOES_NOT_FIT}
+    assert {code.value for code in set(Code) - of_accelerators} <= set(tried), tried
     assert min(tried.values()) > 10, tried
 
 

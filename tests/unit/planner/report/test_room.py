@@ -79,6 +79,16 @@ def test_each_way_has_the_engine_fit() -> None:
         assert verdict(one.after(way)) is Verdict.FITS, way
 
 
+def test_what_would_have_a_refused_runtime_fit_is_told_when_selection_is_strict() -> None:
+    one = cluster(engine(), sized("small", "24Gi"), sized("large", "80Gi"))
+    strict = Cluster(*one.objects, strict=True)
+    report = strict.report()
+    assert (report.outcome, [check.code for check in report.runtimes[0].checks]) == ("NoneFits", ["DoesNotFit"])
+    assert [way.text for way in report.ways] == [way.text for way in one.report().ways]
+    for way in report.ways:
+        assert verdict(strict.after(way)) is Verdict.FITS
+
+
 def test_a_flag_takes_the_place_of_the_one_that_is_there() -> None:
     one = cluster(engine("sglang:v1", "--context-length", "131072", "--x"), sized("small", "24Gi"))
     (change,) = one.report().ways[0].changes

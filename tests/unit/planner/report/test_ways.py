@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.planner.build import accelerator, entry, inputs_for, model, runtime, service
+from tests.unit.planner.build import accelerator, entry, model, runtime, service
 from tests.unit.planner.report.applying import applied
 
 from omectl.api.accelerator_class import AcceleratorClass
@@ -14,6 +14,7 @@ from omectl.api.codec import decode, encode
 from omectl.api.inference_service import InferenceService
 from omectl.api.object import Resource
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
+from omectl.api.settings import Settings
 from omectl.planner import PlanInputs, plan, resolve_model
 from omectl.planner.report import SelectionReport, Way, report_of
 
@@ -23,8 +24,8 @@ Json = Any
 class Cluster:
     """Objects as a user has them in files: one service, and what it may refer to."""
 
-    def __init__(self, *objects: Resource) -> None:
-        self.objects = objects
+    def __init__(self, *objects: Resource, strict: bool = False) -> None:
+        self.objects, self.strict = objects, strict
 
     @property
     def models(self) -> tuple[BaseModel | ClusterBaseModel, ...]:
@@ -38,6 +39,7 @@ class Cluster:
             model=resolve_model(asked, models.get),
             runtimes=tuple(one for one in self.objects if isinstance(one, ServingRuntime | ClusterServingRuntime)),
             accelerator_classes=tuple(one for one in self.objects if isinstance(one, AcceleratorClass)),
+            settings=settings_of(strict=self.strict),
         )
 
     def report(self) -> SelectionReport:
@@ -45,7 +47,13 @@ class Cluster:
         return report_of(inputs, plan(inputs), self.models)
 
     def after(self, way: Way) -> Cluster:
-        return Cluster(*map(decode, applied(way.changes, map(encode, self.objects))))
+        return Cluster(*map(decode, applied(way.changes, map(encode, self.objects))), strict=self.strict)
+
+
+def settings_of(*, strict: bool) -> Settings:
+    settings = Settings.defaults()
+    selection = settings.omectl.selection.model_copy(update={"strict": strict})
+    return settings.model_copy(update={"omectl": settings.omectl.model_copy(update={"selection": selection})})
 
 
 def texts(report: SelectionReport) -> list[str]:
@@ -155,12 +163,8 @@ def test_what_is_missing_of_a_model_is_to_be_filled_in() -> None:
 
 
 def test_a_tie_is_decided_by_a_name() -> None:
-    settings = inputs_for().settings
-    selection = settings.omectl.selection.model_copy(update={"strict": True})
-    strict = settings.model_copy(update={"omectl": settings.omectl.model_copy(update={"selection": selection})})
-    inputs = inputs_for(service(), R, runtime("s", entry()), settings=strict)
-    report = report_of(inputs, plan(inputs))
-    assert texts(report) == ["name runtime r", "name runtime s"]
+    cluster = Cluster(service(), model(), R, runtime("s", entry()), strict=True)
+    assert each_leads_to_a_plan(cluster) == ["name runtime r", "name runtime s"]
 
 
 @pytest.mark.parametrize(
