@@ -28,7 +28,7 @@ from tests.envtest.reconcilers.services import (
 )
 from tests.envtest.reconcilers.test_kill import Run, differences
 
-from omectl.api.json import JsonObject
+from omectl.api.json import JsonObject, JsonValue
 from omectl.api.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
 from omectl.api.labels import DESIRED_HASH
 from omectl.kube.errors import NotFound
@@ -233,6 +233,34 @@ async def test_d_35_a_settled_service_is_not_written_again_by_the_next_manager(s
     async with scene.manager(capabilities_interval_s=LOOK_S):
         await asyncio.sleep(1.5)
     assert scene.writes()[before:] == []
+
+
+async def test_a_scaled_object_that_waits_for_keda_keeps_nobody_waiting(scene: Scene) -> None:
+    """KEDA takes its finalizer off when it has cleaned up; until then the name is taken."""
+    name = await scaled_service(scene, KEDA)
+    held = f"scaledobject-{name}-engine"
+
+    async def finalizer(value: list[str]) -> None:
+        patch: JsonObject = {"metadata": {"finalizers": list[JsonValue](value)}}
+        await scene.admin.merge_patch(SCALED_OBJECTS, held, patch, scene.namespace)
+
+    async with scene.manager(capabilities_interval_s=LOOK_S):
+        old = (await scaled_object(scene, name))["metadata"]["uid"]
+        await finalizer(["finalizer.keda.sh"])
+        await change(scene, name, {"class": "HPA"})
+        await autoscaler(scene, name)
+        going = (await scene.get(SCALED_OBJECTS, held))["metadata"]
+        assert (going["uid"], "deletionTimestamp" in going) == (old, True)
+        await make_available(scene, name)
+        await service_says(scene, name, "True")
+        await change(scene, name, KEDA)
+        await scene.gone(HORIZONTAL_POD_AUTOSCALERS, f"{name}-engine")
+        await finalizer([])
+
+        async def anew() -> bool:
+            return (await scaled_object(scene, name))["metadata"]["uid"] != old
+
+        await eventually(anew)
 
 
 class Switch(Run):

@@ -23,8 +23,8 @@ _SAYS: Final = {
 }
 _CHANGING: Final = frozenset({"HPAActive", "AbleToScale", "ScalingActive"})
 """Conditions whose message names another pod each time; their reason is told alone."""
-_IDLE: Final = "ScalingDisabled"
-"""The reason of a HorizontalPodAutoscaler whose workload is at zero: no fault."""
+_NO_FAULT: Final = frozenset({"ScalingDisabled", "FailedGetResourceMetric"})
+"""Reasons of a HorizontalPodAutoscaler whose workload is at zero, and of every one while its pods are new."""
 
 
 def scaler_fault(scaling: Scaling, live: LiveState) -> str:
@@ -48,5 +48,5 @@ def _faults(kind: str, obj: JsonObject) -> Iterator[JsonObject]:
     conditions = {as_text(one.get("type")): one for one in as_objects(at(obj, "status", "conditions"))}
     for name, status in _BAD[kind].items():
         found = conditions.get(name, {})
-        if found.get("status") == status and found.get("reason") != _IDLE:
+        if found.get("status") == status and found.get("reason") not in _NO_FAULT:
             yield found

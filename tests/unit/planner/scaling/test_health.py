@@ -54,6 +54,7 @@ def test_a_component_that_serves_stays_true_and_tells_of_the_fault(engine: Json,
         (KEDA, scaler("ScaledObject", ("Ready", "True", "R"), ("Paused", "False", "P"), ("Fallback", "Unknown", ""))),
         (KEDA, scaler("ScaledObject", ("Active", "False", "ScalerNotActive"))),
         ({}, scaler("HorizontalPodAutoscaler", ("ScalingActive", "False", "ScalingDisabled"))),
+        ({}, scaler("HorizontalPodAutoscaler", ("ScalingActive", "False", "FailedGetResourceMetric"))),
         ({"autoscaler": {"class": "None"}}, scaler("HorizontalPodAutoscaler", ("AbleToScale", "False", "G"))),
     ],
 )
