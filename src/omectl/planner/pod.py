@@ -193,7 +193,8 @@ def _check(component: Component, containers: list[JsonObject]) -> None:
             raise PlanRefused(Reason.MERGE, f"{field}: two containers have that name", "give one of them another name")
         if not as_text(containers[index].get("image")):
             step = f"set the image in spec.{component.name} or in {_source(component)}"
-            raise PlanRefused(Reason.MERGE, f"{field}: wanted an image, found none", step)
+            mendable = f"spec.{component.name}.runner.image" if name == component.main_name else ""
+            raise PlanRefused(Reason.MERGE, f"{field}: wanted an image, found none", step, field=mendable)
 
 
 def _default_probe(containers: list[JsonObject]) -> None:

@@ -46,9 +46,9 @@ class SelectionReport:
     `outcome` is that of the selection (see docs/selection.md), "" when the plan ended before it; the runtimes are told
     then as they would be looked at. Runtimes that fit come first, by rank, then the nearest misses: those with the
     fewest reasons. `others` are the runtimes for the service without the one that it names, told when that one is not
-    there or does not list the model. `ways` lead out of the problem, or have an engine fit its accelerators.
-    `left_out` counts runtimes that a shorter report does not show. `replicas` are what workloads begin with, by kind
-    and name.
+    there, does not list the model or comes to no plan. `ways` lead out of the problem, or have an engine fit its
+    accelerators. `left_out` counts runtimes that a shorter report does not show. `replicas` are what workloads begin
+    with, by kind and name.
     """
 
     service: str
@@ -105,7 +105,8 @@ def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | Clust
         runtimes, others = (), ()
     else:
         runtimes = looking.told(service, told.candidates) if told.candidates else looking.as_would_be(service)
-        unnamed = service.spec.runtime is not None and told.outcome not in _SETTLED
+        settled = told.outcome in _SETTLED and made.problem is None
+        unnamed = service.spec.runtime is not None and not settled
         others = looking.told_without_name(service, {one.name for one in runtimes}) if unnamed else ()
     chosen = _known(inputs).get((told.scope, told.runtime))
     accelerators = tuple(

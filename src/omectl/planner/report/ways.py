@@ -1,17 +1,19 @@
 """Ways out of the problem that a plan ended with, the nearest first: each alone would do, or leads on to the next."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.model_path import default_model_path
+from omectl.api.references import ServingRuntimeRef
 from omectl.planner.accelerators.decision import Outcome as ClassOutcome
 from omectl.planner.accelerators.policies import POLICIES
 from omectl.planner.inputs import PlanInputs
 from omectl.planner.model import ModelView
+from omectl.planner.plan import plan
 from omectl.planner.references import model_namespaces, model_reference
 from omectl.planner.report.change import Change, once
 from omectl.planner.report.names import similar
@@ -23,6 +25,7 @@ from omectl.planner.selection.choice import Outcome
 from omectl.planner.selection.difference import OF_THE_MODEL
 
 _MOST: Final = 5
+_TRIED: Final = 3
 _ONLY_NOT_LISTED: Final = OF_ITS_CHOICE | {one.value for one in OF_THE_MODEL}
 """Codes in spite of which a runtime is used when the service names it."""
 _FACTS: Final[JsonObject] = {
@@ -81,7 +84,7 @@ def ways_out(trouble: Trouble) -> tuple[Way, ...]:
         case Outcome.AMBIGUOUS:
             return tuple(_named(trouble))
         case _:
-            return (*_classes(trouble), *_field(trouble))
+            return (*_classes(trouble), *_field(trouble), *_with_a_plan(trouble))
 
 
 def _before_selection(trouble: Trouble) -> Iterator[Way]:
@@ -227,9 +230,26 @@ def _class_mended(one: AcceleratorTold) -> Iterator[Way]:
             return
 
 
+def _with_a_plan(trouble: Trouble) -> Iterator[Way]:
+    """Another runtime that fits, when it comes to a plan with it."""
+    inputs, chosen = trouble.inputs, trouble.made.explanation.runtime
+    fitting = [one for one in (*trouble.runtimes, *trouble.others) if one.fits and one.name != chosen]
+    for one in fitting[:_TRIED]:
+        reference = ServingRuntimeRef(name=one.name)
+        spec = trouble.service.spec.model_copy(update={"runtime": reference})
+        service = trouble.service.model_copy(update={"spec": spec})
+        if plan(replace(inputs, service=service)).problem is None:
+            text = f"name runtime {one.name}, which fits too"
+            yield Way(text, (trouble.in_service("spec.runtime.name", one.name),))
+            return
+
+
 def _field(trouble: Trouble) -> Iterator[Way]:
-    """Take the service's own field that is in the way out."""
+    """Take the service's own field that is in the way out, or fill in what it lacks."""
     field, *more = trouble.problem.field.split() or [""]
+    if trouble.problem.reason == Reason.MERGE and field.endswith(".image"):
+        yield Way("give it an image", (trouble.in_service(field, "<image>"),))
+        return
     if field == "annotation" and len(more) == 1:
         field = f"metadata.annotations[{more[0]}]"
     if field.startswith(("spec.", "metadata.")):

@@ -199,3 +199,20 @@ def test_runtimes_are_told_although_the_plan_ended_before_the_selection() -> Non
     report = Cluster(service(model={"name": "m", "fineTunedWeights": ["w"]}), model(), R).report()
     assert report.outcome == ""
     assert [(one.name, one.rank) for one in report.runtimes] == [("r", 1)]
+
+
+def test_a_runtime_that_comes_to_no_plan_is_given_what_it_lacks_or_left_for_another() -> None:
+    bare = runtime("bare", entry(priority=2), engineConfig={"runner": {"name": "ome-container"}})
+    also = runtime("bare-too", entry(priority=2), engineConfig={"runner": {"name": "ome-container"}})
+    cluster = Cluster(service(), model(), bare, also, R)
+    assert each_leads_to_a_plan(cluster) == ["give it an image", "name runtime r, which fits too"]
+    (change,) = cluster.report().ways[0].changes
+    assert (change.field, change.to_fill) == ("spec.engine.runner.image", ("<image>",))
+    named = Cluster(service(runtime={"name": "bare"}), model(), bare, R)
+    assert each_leads_to_a_plan(named) == ["give it an image", "name runtime r, which fits too"]
+
+
+def test_no_other_runtime_is_named_that_comes_to_no_plan_either() -> None:
+    bare = runtime("bare", entry(), engineConfig={"runner": {"name": "ome-container"}})
+    also = runtime("bare-too", entry(), engineConfig={"runner": {"name": "ome-container"}})
+    assert each_leads_to_a_plan(Cluster(service(), model(), bare, also)) == ["give it an image"]
