@@ -202,3 +202,35 @@ async def test_a_service_gets_the_class_that_its_policy_finds_and_waits_while_th
             return found["status"]["components"]["engine"]["selectedAccelerator"]["acceleratorClass"] == name
 
         await eventually(told)
+
+
+async def test_a_pod_that_no_node_can_hold_is_told_until_a_larger_node_comes(scene: Scene) -> None:
+    """D 4: the service is looked at again when the largest node of its class changes."""
+    name, label = scene.name("h100"), f"kind-{scene.suffix}"
+    await gpu_node(scene, "small", gpus=4, gpu=label)
+    await make_class(scene, discovery={"nodeSelector": {"test": scene.suffix, "gpu": label}})
+    model, runtime = await make_model(scene), scene.name("runtime")
+    spec: Any = {**runtime_spec(), "acceleratorRequirements": {"acceleratorClasses": [name]}}
+    amounts: JsonObject = {"nvidia.com/gpu": "8"}
+    spec["engineConfig"]["runner"]["resources"] = {"limits": amounts, "requests": amounts}
+    await scene.create(SERVING_RUNTIMES, runtime, spec)
+    service = await make_service(scene, model.name, runtime, acceleratorSelector={"acceleratorClass": name})
+
+    async def fits(status: str, reason: str) -> Any:
+        async def look() -> Any:
+            found = await scene.get(INFERENCE_SERVICES, service)
+            told = condition(found, "Fits")
+            assert (told["status"], told["reason"], told["severity"]) == (status, reason, "Info")
+            return found
+
+        return await eventually(look)
+
+    async with scene.manager():
+        await class_says(scene, name, "NodesFound", acceleratorsPerNode=4)
+        found = await fits("False", "MoreThanANode")
+        selected = condition(found, "AcceleratorSelected")
+        assert (selected["status"], selected["reason"]) == ("True", "NamedByService")
+        assert found["status"]["selection"]["accelerators"]["engine"]["acceleratorClass"] == name
+        assert await deployment_of(scene, service)
+        await gpu_node(scene, "large", gpus=8, gpu=label)
+        await fits("True", "Fits")

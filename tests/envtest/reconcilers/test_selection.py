@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from tests.envtest.conftest import kubectl
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 from tests.envtest.reconcilers.services import (
     deployment_of,
@@ -184,3 +186,18 @@ def _writes(scene: Scene, name: str) -> list[str]:
 def _metric(series: str) -> float:
     lines = [line for line in exposition()[0].decode().splitlines() if line.startswith(f"{series} ")]
     return float(lines[0].rsplit(" ", 1)[1]) if lines else 0.0
+
+
+async def test_kubectl_describes_the_choices_and_waits_for_them(scene: Scene) -> None:
+    """D 2: a user needs no other tool."""
+    model, runtime = await make_model(scene), await make_runtime(scene)
+    name = await make_service(scene, model.name)
+    async with scene.manager():
+        await picks(scene, name, runtime)
+        about = ("inferenceservices.ome.io/" + name, "--namespace", scene.namespace)
+        plane = scene.shipped.control_plane
+        await asyncio.to_thread(kubectl, plane, "wait", "--for=condition=RuntimeSelected", "--timeout=10s", *about)
+        text = await asyncio.to_thread(kubectl, plane, "describe", *about)
+    told = " ".join(text.partition("Selection:")[2].split())
+    assert told.startswith("Fit: Context: ")
+    assert f"Ranking: default Reason: Chosen Runtime: Entry: 0 Kind: ServingRuntime Name: {runtime}" in told

@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 import typer
 import yaml
-from tests.unit.cli.test_plan import KNOWN, MODEL, RUNTIME, SERVICE, a_model, write
+from tests.unit.cli.test_plan import FACTS, KNOWN, MODEL, RUNTIME, SERVICE, a_model, write
 from typer.testing import CliRunner, Result
 
+from omectl.api.base_model import ClusterBaseModel
+from omectl.api.codec import decode_as
+from omectl.api.inference_service import InferenceService
+from omectl.api.settings import Settings
 from omectl.cli.explain import register
 from omectl.cli.failure import CliFailure
+from omectl.planner.model import view_model
+from omectl.planner.selection.sticky import input_hash
 
 Json = Any
 OTHERS = [
@@ -167,3 +173,26 @@ def test_what_only_the_user_knows_is_told_in_every_form(app: typer.Typer, tmp_pa
     told = json.loads(run(app, "-f", files, "-o", "json").stdout)
     assert told["ways"][0]["changes"][0]["toFill"] == ["<format>", "<format version>"]
     assert "put in your own <format>" in run(app, "-f", files).stdout
+
+
+def test_a_service_of_a_file_that_has_a_status_keeps_what_it_has(app: typer.Typer, tmp_path: Path) -> None:
+    """D 16: as the controller would. Without the status the better one is chosen."""
+    better = {**FACTS, "autoSelect": True, "priority": 2}
+    new = {**RUNTIME, "metadata": {"name": "new"}, "spec": {**RUNTIME["spec"], "supportedModelFormats": [better]}}
+    model = view_model(decode_as(ClusterBaseModel, KNOWN), Settings.defaults())
+    picked = {
+        "reason": "Chosen",
+        "runtime": {"kind": "ClusterServingRuntime", "name": "r"},
+        "inputs": input_hash(decode_as(InferenceService, SERVICE), model),
+    }
+    kept = {**SERVICE, "status": {"selection": picked}}
+    told = run(app, "-f", write(tmp_path, KNOWN, RUNTIME, new, kept)).stdout
+    assert "  runtime  r (it was picked before, and neither service nor model changed)\n" in told
+    assert "  warning  runtime new would be chosen today, r is kept" in told
+    assert (
+        "  runtime  new (the higher priority)\n" in run(app, "-f", write(tmp_path, KNOWN, RUNTIME, new, SERVICE)).stdout
+    )
+    asking = {**kept, "metadata": {"name": "svc", "annotations": {"omectl.io/reselect": "1"}}}
+    assert (
+        "  runtime  new (the higher priority)\n" in run(app, "-f", write(tmp_path, KNOWN, RUNTIME, new, asking)).stdout
+    )

@@ -2,17 +2,20 @@
 
 import random
 from collections import Counter
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
-from tests.unit.planner.build import entry, runtime
+from tests.unit.planner.build import Runtime, entry, runtime
 from tests.unit.planner.selection.worlds import World, pools, worlds
 
-from omectl.planner.selection.candidates import entries
+from omectl.planner.selection.candidates import entries, scope_of
 from omectl.planner.selection.choice import Outcome, Selection
+from omectl.planner.selection.difference import Code, Difference
 from omectl.planner.selection.entry import differences, priority, score
 from omectl.planner.selection.policy import POLICIES
 from omectl.planner.selection.size import SizeRange
+from omectl.planner.selection.sticky import Pick
 
 WORLDS = 10_000
 STRANGER = runtime("a-stranger", entry(modelFormat={"name": "no-such-format"}))
@@ -140,3 +143,72 @@ def test_4_every_candidate_that_is_not_chosen_has_a_reason_and_every_tie_is_mark
         tied = len(ranks) > 1 and by_name in found.candidates[1].reasons[0]
         assert found.ambiguous is tied
         assert tied is any("only the name decided" in warning for warning in found.warnings)
+
+
+def pick_of(found: Selection) -> Pick | None:
+    """What a status would remember of it."""
+    if found.problem is not None or not found.inputs:
+        return None
+    if found.runtime is None:
+        return Pick(runtime="", inputs=found.inputs)
+    return Pick(runtime=found.runtime.name, scope=scope_of(found.runtime), inputs=found.inputs)
+
+
+def test_what_was_picked_stays_whatever_runtime_comes(chosen: list[tuple[World, Selection]]) -> None:
+    """D 16: the last runtime of each world comes later; a better one is told, and nothing moves or is refused."""
+    moved = 0
+    for world, found in chosen:
+        first = world.choose(world.runtimes[:-1])
+        pick = pick_of(first)
+        if pick is None:
+            continue
+        later = world.choose(previous=pick)
+        assert later.problem is None
+        assert (later.runtime, later.entry) == (first.runtime, first.entry)
+        if first.runtime is None and later.turn is None:
+            continue
+        assert later.turn is not None
+        moves = found.runtime is not first.runtime and not later.tied
+        if moves and found.runtime is not None:
+            assert later.turn.better == (scope_of(found.runtime), found.runtime.name)
+            moved += 1
+    assert moved > 200
+
+
+def test_the_next_pass_says_the_same_of_a_choice(chosen: list[tuple[World, Selection]]) -> None:
+    """D 16: kept and still the best reads as it was chosen."""
+    for world, found in chosen:
+        pick = pick_of(found)
+        if pick is None:
+            continue
+        again = world.choose(previous=pick)
+        assert (again.runtime, again.entry, again.inputs, again.tied) == (
+            found.runtime, found.entry, found.inputs, found.tied,
+        )  # fmt: skip
+        assert again.turn is None or again.turn.better is None
+        if not found.tied:
+            assert again.reason == found.reason
+
+
+def too_small(one: Runtime, index: int | None) -> Difference | None:
+    """Every other runtime has accelerators that would not do."""
+    return Difference(Code.DOES_NOT_FIT, "too small") if crc32(one.name.encode()) % 2 else None
+
+
+def test_accelerators_that_would_not_do_are_taken_only_when_none_would(chosen: list[tuple[World, Selection]]) -> None:
+    """D 4: refused when strict, else last unless all that were asked are such; OME's ranking minds when strict."""
+    changed = 0
+    for world, found in chosen:
+        minded = world.choose(hindrance=too_small)
+        assert len(minded.candidates) == len(found.candidates)
+        strict, ranking = world.settings.strict, world.settings.ranking
+        changed += minded.runtime is not found.runtime
+        if ranking == "ome" and not strict:
+            assert minded == found
+        elif minded.runtime is not None and too_small(minded.runtime, None) is not None:
+            fitting = [one.name for one in minded.candidates if one.accepted]
+            assert not strict
+            assert all(crc32(name.encode()) % 2 for name in fitting[:4])
+        for one in minded.candidates:
+            assert (Code.DOES_NOT_FIT in one.codes) <= (strict and crc32(one.name.encode()) % 2 == 1)
+    assert changed > 50

@@ -18,7 +18,8 @@ from omectl.api.inference_service import InferenceService
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
 from omectl.api.settings import SelectionSettings, Settings
 from omectl.planner.model import ModelView, view_model
-from omectl.planner.selection.choice import Selection, select_runtime
+from omectl.planner.selection.choice import Hindrance, Selection, select_runtime
+from omectl.planner.selection.sticky import Pick
 
 Json = Any
 RANKINGS = {name: SelectionSettings.model_validate({"ranking": name}) for name in ("default", "ome")}
@@ -52,9 +53,16 @@ class World:
     reversals: tuple[Runtime, ...]
     settings: SelectionSettings
 
-    def choose(self, runtimes: tuple[Runtime, ...] | None = None) -> Selection:
+    def choose(
+        self,
+        runtimes: tuple[Runtime, ...] | None = None,
+        *,
+        previous: Pick | None = None,
+        hindrance: Hindrance | None = None,
+    ) -> Selection:
         """The choice among these runtimes, the world's own without."""
-        return select_runtime(self.service, self.model, self.runtimes if runtimes is None else runtimes, self.settings)
+        known = self.runtimes if runtimes is None else runtimes
+        return select_runtime(self.service, self.model, known, self.settings, previous, hindrance)
 
 
 class Pools:
