@@ -49,13 +49,22 @@ def first_way(told: Json) -> list[Change]:
     ("name", "turns"),
     [
         ("1-wrong-name", ["did you mean ClusterBaseModel llama-3-1-8b-instruct?"]),
-        ("2-unlisted-model", ["have runtime sglang-any-llama take the model, as one more format"]),
+        (
+            "2-unlisted-model",
+            ["have runtime sglang-any-llama take the model, as one more format, if its engine can serve it"],
+        ),
         ("3-size", ["have runtime vllm-large take the model", "have runtime vllm-large take the model"]),
         (
             "4-small-accelerators",
             ["have class nvidia-h100 be used", "spread the model over 2 accelerators of each pod"],
         ),
-        ("5-named-runtime", ["do without it", "have runtime sglang-llama-fp8-pd take the model, as one more format"]),
+        (
+            "5-named-runtime",
+            [
+                "do without it",
+                "have runtime sglang-llama-fp8-pd take the model, as one more format, if its engine can serve it",
+            ],
+        ),
     ],
 )
 def test_a_broken_service_is_fixed_from_the_output_alone(

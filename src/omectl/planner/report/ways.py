@@ -180,7 +180,7 @@ def _mended(trouble: Trouble) -> Iterator[Way]:
     left = [check.changes for check in nearest.checks if check.code not in ended]
     text = f"have runtime {nearest.name} take the model"
     if nearest.addition:
-        text = f"{text}, as one more format"
+        text = f"{text}, as one more format, if its engine can serve it"
     if all(left):
         yield Way(text, once((*nearest.addition, *(change for changes in left for change in changes))))
     named, strict = trouble.service.spec.runtime, trouble.inputs.settings.omectl.selection.strict

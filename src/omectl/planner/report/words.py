@@ -2,11 +2,11 @@
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from omectl.planner.accelerators.decision import Outcome
-from omectl.planner.fit import EngineFit
+from omectl.planner.fit import Assumption, EngineFit
 from omectl.planner.fit.words import need_in_words, terms_in_words
 from omectl.planner.report.checks import Check
 from omectl.planner.report.report import SelectionReport
@@ -17,6 +17,16 @@ from omectl.planner.selection.choice import Outcome as Selected
 
 WIDTH: Final = 100
 """Columns of a line; a word that is longer, a path for instance, stays whole."""
+_ASSUMED: Final[Mapping[Assumption, str]] = {
+    Assumption.SIZE_FROM_SPEC: "as many parameters as the spec says",
+    Assumption.WEIGHTS_FROM_FILES: "weights as large as their files",
+    Assumption.DTYPE: "16 bits of each weight",
+    Assumption.QUANTIZATION: "a quantization that saves nothing",
+    Assumption.CACHE_FROM_SIZE: "a cache by the number of parameters",
+    Assumption.ACTIVATIONS: "the usual activations",
+    Assumption.CONTEXT: "that context",
+    Assumption.NO_CACHE: "no cache, as the model writes no text",
+}
 _LABEL: Final = re.compile(r"  [a-z]+ {2,}|    (?:[0-9]+\.|-) ")
 
 
@@ -62,7 +72,7 @@ def _lines(report: SelectionReport) -> Iterator[str]:
     if report.runtimes or report.others:
         yield from _runtimes(report)
     for one in report.accelerators:
-        yield from _classes(one)
+        yield from _classes(one, with_changes=_changes_wanted(report))
     yield from _costs(report)
     if report.objects:
         yield f"  objects ({len(report.objects)})"
@@ -97,6 +107,8 @@ def _fit(fit: EngineFit) -> Iterator[str]:
     yield f"  fit      {found.verdict.value.replace('_', ' ')}: {need_in_words(found)}"
     if found.terms:
         yield f"           {terms_in_words(found)}"
+    if found.assumptions:
+        yield f"           assumed: {', '.join(_ASSUMED[one] for one in found.assumptions)}"
     if found.largest_context is not None or found.largest_concurrency is not None:
         largest = [] if found.largest_context is None else [f"{found.largest_context} tokens"]
         largest += [] if found.largest_concurrency is None else [f"{found.largest_concurrency} at once"]
@@ -110,16 +122,19 @@ def _fit(fit: EngineFit) -> Iterator[str]:
 
 def _runtimes(report: SelectionReport) -> Iterator[str]:
     yield f"  runtimes looked at: {report.looked_at}, fitting: {report.fitting}"
-    # Of a model that nobody has read yet, no runtime has to take anything.
-    with_changes = report.outcome != Selected.MODEL_UNKNOWN
     for one in report.runtimes:
-        yield from _runtime(one, with_changes=with_changes)
+        yield from _runtime(one, with_changes=_changes_wanted(report))
     if report.others:
         yield "    without spec.runtime:"
     for one in report.others:
-        yield from _runtime(one, with_changes=with_changes)
+        yield from _runtime(one, with_changes=_changes_wanted(report))
     if report.left_out:
         yield f"    ... and {report.left_out} more that fit less"
+
+
+def _changes_wanted(report: SelectionReport) -> bool:
+    """Nothing has to change where there is a plan, or a model that nobody has read yet."""
+    return report.problem is not None and report.outcome != Selected.MODEL_UNKNOWN
 
 
 def _runtime(one: RuntimeTold, *, with_changes: bool) -> Iterator[str]:
@@ -127,13 +142,15 @@ def _runtime(one: RuntimeTold, *, with_changes: bool) -> Iterator[str]:
     score = f", priority {one.priority}, score {one.score}" if one.fits else ""
     yield f"    {mark} {one.name} ({one.scope}{score})"
     for check in one.checks:
-        yield from _check(check if with_changes else Check(check.code, check.text))
+        yield from _check(check, with_changes=with_changes)
     for text in one.standing:
         yield f"         {text}"
 
 
-def _check(check: Check) -> Iterator[str]:
+def _check(check: Check, *, with_changes: bool) -> Iterator[str]:
     yield f"         {check.code}: {check.text}"
+    if not with_changes:
+        return
     for change in check.changes:
         yield f"           {change}"
     if check.instead:
@@ -142,7 +159,7 @@ def _check(check: Check) -> Iterator[str]:
         yield f"           {check.advice}"
 
 
-def _classes(one: AcceleratorTold) -> Iterator[str]:
+def _classes(one: AcceleratorTold, *, with_changes: bool) -> Iterator[str]:
     if not one.classes:
         return
     usable = sum(told.rank is not None for told in one.classes)
@@ -154,7 +171,7 @@ def _classes(one: AcceleratorTold) -> Iterator[str]:
         known += [] if told.score is None else [f"{one.policy} {told.score:g}"]
         yield f"    {mark} {told.name}" + (f" ({', '.join(known)})" if known else "")
         for check in told.checks:
-            yield from _check(check)
+            yield from _check(check, with_changes=with_changes)
     if one.left_out:
         yield f"    ... and {one.left_out} more that fit less"
 
