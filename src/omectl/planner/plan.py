@@ -33,6 +33,7 @@ from omectl.planner.scaling import (
     disruption_budget,
     engine_metrics,
     follow,
+    initial_replicas,
     proportion,
     scale,
 )
@@ -121,7 +122,7 @@ def _rendered(
         explanation=explanation,
         status=sorted_keys(planned_status(service, model, parts, where, inputs.live, explanation, ranking, scalings)),
         initial_replicas={
-            (scaling.target.kind, scaling.target.name): scaling.bounds.initial
+            (scaling.target.kind, scaling.target.name): initial_replicas(scaling, inputs.live)
             for scaling in scalings.values()
             if scaling.pinned is None
         },

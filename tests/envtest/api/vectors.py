@@ -125,6 +125,13 @@ def enumerated(kind: str, path: str, *values: JsonValue) -> list[Vector]:
     return [Vector(kind, path, value, "Unsupported value") for value in values]
 
 
+def _scaler(block: JsonObject, message: str, field: str) -> list[Vector]:
+    return [
+        Vector(_ISVC, f"spec.{part}.autoscaler", block, message, f"spec.{part}.autoscaler.{field}")
+        for part in ("engine", "router")
+    ]
+
+
 def doubled(kind: str, path: str, *items: JsonValue) -> list[Vector]:
     """A list whose second item repeats the first one's key."""
     return [Vector(kind, path, [item, item], "Duplicate value", f"{path}[1]") for item in items]
@@ -252,6 +259,22 @@ SERVICES = [
     *enumerated(_ISVC, "spec.kedaConfig.authenticationRef.kind", "Secret"),
     Vector(_ISVC, "spec.kedaConfig.authenticationRef.name", "", "at least 1 chars"),
     Vector(_ISVC, "spec.engine.kedaConfig.authenticationRef.name", "", "at least 1 chars"),
+    *_scaler({"class": "VPA"}, "Unsupported value", "class"),
+    *_scaler({"class": "KEDA", "keda": {}}, "Required value", "keda.triggers"),
+    *_scaler({"class": "KEDA", "keda": {"triggers": []}}, "at least 1 items", "keda.triggers"),
+    *_scaler(
+        {"class": "KEDA", "keda": {"triggers": [{"type": "cron", "metadata": {}}], "pollingInterval": 0}},
+        "greater than or equal to 1",
+        "keda.pollingInterval",
+    ),
+    Vector(_ISVC, "spec.scalingPolicy", {"mode": "Random"}, "Unsupported value", "spec.scalingPolicy.mode"),
+    Vector(
+        _ISVC,
+        "spec.scalingPolicy",
+        {"mode": "Proportional", "proportional": {"anchor": "engine", "ratios": {"router": "half"}}},
+        "should match",
+        "spec.scalingPolicy.proportional.ratios.router",
+    ),
     *doubled(_ISVC, "spec.engine.containers", {"name": "a"}),
     *doubled(_ISVC, "spec.engine.volumes", {"name": "a"}),
     *doubled(_ISVC, "spec.engine.schedulingGates", {"name": "a"}),

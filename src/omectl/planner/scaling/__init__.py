@@ -5,7 +5,7 @@ from omectl.planner.scaling.choice import ScalerChoice, ScalerClass, ScalerSourc
 from omectl.planner.scaling.disruption import disruption_budget
 from omectl.planner.scaling.health import scaler_fault
 from omectl.planner.scaling.proportion import Proportion, proportion
-from omectl.planner.scaling.scaling import EngineMetrics, Scaling, engine_metrics, follow, scale
+from omectl.planner.scaling.scaling import EngineMetrics, Scaling, engine_metrics, follow, initial_replicas, scale
 from omectl.planner.scaling.target import ScaleTarget
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "disruption_budget",
     "engine_metrics",
     "follow",
+    "initial_replicas",
     "proportion",
     "replicas",
     "scale",

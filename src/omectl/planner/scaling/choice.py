@@ -57,7 +57,7 @@ def choose_scaler(component: Component) -> ScalerChoice:
     if component.scaling.autoscaler_policy_ref is not None:
         message = f"{component.origin('autoscalerPolicyRef')} asks for an AutoscalerPolicy, which is not supported yet"
         raise PlanRefused(Reason.NOT_SUPPORTED_YET, message, "write the policy's triggers into autoscaler")
-    own = next((one["autoscaler"] for one in reversed(component.asked) if as_object(one.get("autoscaler"))), None)
+    own = next((one["autoscaler"] for one in reversed(component.asked) if one.get("autoscaler") is not None), None)
     told = next((found for level in _levels(component) if (found := level.scaler) is not None), None)
     if own is not None:
         block = AutoscalerSpec.model_validate(own)

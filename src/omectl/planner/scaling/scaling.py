@@ -6,10 +6,12 @@ from typing import Final
 
 from omectl.api.document import as_number, as_object, as_text, as_texts, at
 from omectl.api.json import JsonObject
+from omectl.api.labels import COMPONENT
 from omectl.api.settings import KedaSettings
 from omectl.planner.component import Component
 from omectl.planner.inputs import LiveState
 from omectl.planner.metadata import Metadata
+from omectl.planner.names import ENGINE
 from omectl.planner.parallelism.dialects import SGLANG, dialect_of
 from omectl.planner.result import PlanRefused, Reason, Scale
 from omectl.planner.scaling.bounds import Replicas, replicas
@@ -20,6 +22,7 @@ from omectl.planner.scaling.proportion import Proportion
 from omectl.planner.scaling.queries import Queries
 from omectl.planner.scaling.target import ScaleTarget, invalid
 
+_WORKLOADS: Final = frozenset({"Deployment", "LeaderWorkerSet"})
 _METRICS_SWITCH: Final = "--enable-metrics"
 
 
@@ -121,6 +124,23 @@ def follow(component: Component, target: ScaleTarget, pace: Proportion, anchor: 
     chosen = ScalerChoice(ScalerClass.NONE, ScalerSource.SERVICE)
     number = pace.replicas(component.name, count)
     return Scaling(component, chosen, target, Replicas(number, max(number, 1)), pinned=number)
+
+
+def initial_replicas(scaling: Scaling, live: LiveState) -> int:
+    """How many replicas to make the workload with: as many as the one has that it replaces, within the bounds.
+
+    A replica is what serves by itself, be it a pod or a group of pods, so numbers of other kinds compare.
+    """
+    name = scaling.component.name
+    replaced = {name, "predictor"} if name == ENGINE else {name}
+    counts = [
+        as_number(at(obj, "spec", "replicas"))
+        for (kind, own_name), obj in live.children.items()
+        if kind in _WORKLOADS
+        and (kind, own_name) != (scaling.target.kind, scaling.target.name)
+        and at(obj, "metadata", "labels", COMPONENT) in replaced
+    ]
+    return min(max(scaling.bounds.initial, *counts, 0), max(scaling.bounds.most, scaling.bounds.initial))
 
 
 def _check_block(component: Component, choice: ScalerChoice) -> None:

@@ -41,6 +41,30 @@ def test_zero_asks_for_another_mode_unless_keda_can_wake_it() -> None:
     assert found.initial_replicas == {("Deployment", "svc-engine"): 1}
 
 
+def workload(kind: str, name: str, component: str, replicas: int) -> Json:
+    labels = {"component": component}
+    return {"kind": kind, "metadata": {"name": name, "labels": labels}, "spec": {"replicas": replicas}}
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted"),
+    [
+        ([], 2),
+        ([workload("LeaderWorkerSet", "lws-svc-engine", "engine", 5)], 5),
+        ([workload("LeaderWorkerSet", "lws-svc-engine", "engine", 1)], 2),
+        ([workload("LeaderWorkerSet", "lws-svc-engine", "engine", 9)], 8),
+        ([workload("Deployment", "svc", "predictor", 4), workload("Deployment", "old", "engine", 3)], 4),
+        ([workload("Deployment", "svc-router", "router", 5)], 2),
+        ([workload("Deployment", "svc-engine", "engine", 5)], 2),
+        ([workload("HorizontalPodAutoscaler", "x", "engine", 5)], 2),
+    ],
+    ids=["none", "another mode", "fewer", "too many", "the old form", "another component", "itself", "no workload"],
+)
+def test_a_workload_begins_with_as_many_as_the_one_that_it_replaces(live: list[Json], wanted: int) -> None:
+    found = scaled({"minReplicas": 2, "maxReplicas": 8}, live=live)
+    assert found.initial_replicas == {("Deployment", "svc-engine"): wanted}
+
+
 numbers = st.none() | st.integers(-3, 12_000)
 
 

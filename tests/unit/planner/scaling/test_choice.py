@@ -85,6 +85,7 @@ def test_a_block_of_the_service_is_taken_whole() -> None:
         ({"autoscaler": {"class": "HPA"}}, {"kedaConfig": {"enableKeda": True}}, "spec.engine.autoscaler.class is HPA"),
         (annotated("vpa"), {}, "wanted one of hpa, keda, external, none, found vpa"),
         ({"autoscaler": {"class": "VPA"}}, {}, "wanted one of HPA, KEDA, External, None, found VPA"),
+        ({"autoscaler": {}, **annotated("keda")}, {}, "spec.engine.autoscaler.class: wanted one of HPA"),
         ({"autoscaler": {"class": "KEDA"}}, {}, "spec.engine.autoscaler.keda: wanted triggers"),
         ({"autoscaler": {"class": "KEDA", "keda": {}}}, {}, "keda.triggers: wanted one trigger at least"),
         ({"autoscaler": {"class": "HPA", "keda": {"triggers": [prometheus()]}}}, {}, "nothing beside class HPA"),
