@@ -79,8 +79,8 @@ def select_runtime(
 
     `previous` is what was picked before: among all that fit it stays, until the service or the model changes.
     `hindrance` is asked of those that could be chosen, the best first, until one has none; with strict settings the
-    others are refused, else they come last. Unless strict, no more than a few are asked, and if none of them would do
-    the order stays.
+    others are refused, else they come last. For a service that keeps its runtime no more than a few are asked; when
+    none of them would do, none is told to be better.
     """
     wanted = settings or SelectionSettings()
     usable = [one for one in runtimes if one.namespace in ("", service.namespace)]
@@ -149,14 +149,19 @@ def _automatic(
     before = previous if previous is not None and (previous.runtime or own_runner) else None
     reselect = reselect_asked(service)
     matters = settings.strict or (policy.heeds_accelerators and len(order) > 1)
+    found_out = True
     if order and hindrance is not None and matters:
         kept = turn(before, inputs, order, reselect)
-        assessments = _hindered(assessments, order, kept, hindrance, strict=settings.strict)
+        knowing = _hindered(assessments, order, kept, hindrance, strict=settings.strict)
+        found_out = knowing is not None
+        assessments = knowing or assessments
         order = ranked(assessments, model.size, policy)
     refused = sorted((one for one in assessments if not one.accepted), key=_distance)
     rejected = tuple(one.candidate() for one in refused)
     if order:
         taken = turn(before, inputs, order, reselect)
+        if not found_out:
+            taken = replace(taken, better=None)
         chosen = replace(_chosen(order, rejected, policy, taken), inputs=inputs)
         if chosen.ambiguous and settings.strict and not taken.kept:
             problem = problems.ambiguous(model, chosen.tied)
@@ -174,19 +179,19 @@ def _automatic(
 
 def _hindered(
     assessments: list[Assessment], order: list[Ranked], kept: Turn, hindrance: Hindrance, *, strict: bool
-) -> list[Assessment]:
+) -> list[Assessment] | None:
     """The assessments, knowing of the best ones whether their accelerators would do.
 
-    As many are asked as it takes to find one, and those that do as well; when it only ranks, a few. What was picked
-    before is never refused: it runs, and this is an estimate.
+    As many are asked as it takes to find one, and those that do as well. What was picked before is never refused: it
+    runs, and this is an estimate. None when it is kept, and too many would have to be asked to tell of a better one.
     """
     against: dict[tuple[str, str], Difference] = {}
     best: Ranked | None = None
     for one in order:
         if best is not None and not one.ties(best):
             break
-        if best is None and not strict and len(against) == _MOST_ASKED:
-            return assessments
+        if best is None and kept.kept and len(against) == _MOST_ASKED:
+            return None
         found = hindrance(one.assessment.runtime, one.assessment.entry)
         if found is not None:
             against[one.key] = found
@@ -206,13 +211,14 @@ def _hindered(
 
 
 def _chosen(order: list[Ranked], rejected: tuple[Candidate, ...], policy: Policy, taken: Turn) -> Selection:
+    best = order[0]
     order = sorted(order, key=lambda one: taken.first and one.key != taken.key)
     first, others = order[0], order[1:]
     chosen = next((one for one in order if one.key == taken.key), None)
     equals = [one.name for one in others if one.ties(first)] if taken.first else []
     tied = (first.name, *equals) if equals else ()
     reason = deciding(first, others[0], policy) if others else "the only one that fits"
-    if tied and taken.kept:
+    if taken.kept and (tied or first is not best):
         reason = taken.text
     accepted: list[Candidate] = []
     for rank, one in enumerate(order, start=1):

@@ -63,17 +63,30 @@ def test_when_none_would_do_the_best_is_taken_with_a_warning() -> None:
     assert found.warnings == ("runtime b: each needs 90 of 80",)
 
 
-def test_no_more_than_four_are_asked_for_the_ranking_alone() -> None:
-    """Each costs a part of a plan. When they are many that would not do, the order is as without them."""
-    names = "edcba"
+@pytest.mark.parametrize("strict", [False, True])
+def test_no_more_than_four_are_asked_for_a_better_one(strict: bool) -> None:
+    """Each costs a part of a plan, on every pass. When they are many that would not do, none is told to be better."""
+    names = "fedcba"
+    kept = Pick(runtime="a", scope="cluster", inputs=input_hash(service(), view()))
     cluster = Cluster(*names[:4])
-    found = cluster.choose(*ranked(*names))
-    assert (name_of(found), len(cluster.asked)) == ("e", 4)
-    assert found.candidates == Cluster().choose(*ranked(*names)).candidates
+    found = cluster.choose(*ranked(*names), previous=kept, strict=strict)
+    assert (name_of(found), found.outcome, len(cluster.asked)) == ("a", Outcome.KEPT, 4)
+    assert found.turn is not None
+    assert found.turn.better is None
+    assert found.warnings == ()
+    assert found.reason == "it was picked before, and neither service nor model changed"
+    assert (found.candidates[0].name, found.candidates[0].rank) == ("a", 1)
     fourth = Cluster(*names[:3])
-    assert (name_of(fourth.choose(*ranked(*names))), len(fourth.asked)) == ("b", 4)
-    strict = Cluster(*names[:4])
-    assert (name_of(strict.choose(*ranked(*names), strict=True)), len(strict.asked)) == ("a", 5)
+    told = fourth.choose(*ranked(*names), previous=kept, strict=strict)
+    assert told.turn is not None
+    assert (told.turn.better, len(fourth.asked)) == (("cluster", "c"), 4)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_new_choice_asks_as_many_as_it_takes(strict: bool) -> None:
+    names = "fedcba"
+    cluster = Cluster(*names[:5])
+    assert (name_of(cluster.choose(*ranked(*names), strict=strict)), len(cluster.asked)) == ("a", 6)
 
 
 def test_the_only_one_is_not_asked_about() -> None:
