@@ -82,7 +82,8 @@ def _containers(component: Component) -> tuple[list[JsonObject], int]:
     if runner is None:
         if not containers:
             message = f"{component.name}: neither the service nor {_source(component)} gives it a container"
-            raise PlanRefused(Reason.MERGE, message, f"set spec.{component.name}.runner, or use a runtime that does")
+            field = f"spec.{component.name}.runner"
+            raise PlanRefused(Reason.MERGE, message, f"set {field}, or use a runtime that does", field=field)
         return containers, 0
     name = component.main_name
     index = next((place for place, one in enumerate(containers) if one.get("name") == name), len(containers))

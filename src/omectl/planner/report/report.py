@@ -20,7 +20,7 @@ from omectl.planner.report.way import Way
 from omectl.planner.report.ways import Trouble, ways_out
 from omectl.planner.result import Candidate, Plan, PlanRefused, Problem
 from omectl.planner.selection.candidates import Assessment, EntryRules, Runtime, assess, scope_of
-from omectl.planner.selection.choice import Outcome, select_runtime
+from omectl.planner.selection.choice import Outcome, find_runtime, select_runtime
 from omectl.planner.selection.difference import Code
 from omectl.planner.selection.policy import POLICIES
 from omectl.planner.selection.request import request_of
@@ -236,8 +236,12 @@ class _Looking:
         chosen = select_runtime(service, self.model, self.inputs.runtimes, settings, hindrance=hindrance)
         if chosen.candidates or self.model.format is not None:
             return chosen.candidates
-        request, rules = request_of(service), self._rules(service)
-        refused = [assess(one, self.model, request, rules) for one in _known(self.inputs).values()]
+        request, rules, reference = request_of(service), self._rules(service), service.spec.runtime
+        usable = [*_known(self.inputs).values()]
+        if reference is not None:
+            named = find_runtime(reference, usable)
+            usable = [named] if named is not None else []
+        refused = [assess(one, self.model, request, rules) for one in usable]
         return tuple(one.candidate() for one in sorted(refused, key=_distance))
 
     def _rules(self, service: InferenceService) -> EntryRules:

@@ -1,5 +1,6 @@
 """Ways out of the problem that a plan ended with, the nearest first: each alone would do, or leads on to the next."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,6 +14,7 @@ from omectl.planner.accelerators.decision import Outcome as ClassOutcome
 from omectl.planner.accelerators.policies import POLICIES
 from omectl.planner.inputs import PlanInputs
 from omectl.planner.model import ModelView
+from omectl.planner.names import MAIN_CONTAINER
 from omectl.planner.plan import plan
 from omectl.planner.references import model_namespaces, model_reference
 from omectl.planner.report.change import Change, once
@@ -28,6 +30,8 @@ _MOST: Final = 5
 _TRIED: Final = 3
 _ONLY_NOT_LISTED: Final = OF_ITS_CHOICE | {one.value for one in OF_THE_MODEL}
 """Codes in spite of which a runtime is used when the service names it."""
+_IMAGE: Final = "<image>"
+_FIELD: Final = re.compile(r"annotation (?P<annotation>[^\s:]+)|(?P<path>(?:spec|metadata)\.[A-Za-z0-9.]*[A-Za-z0-9])")
 _FACTS: Final[JsonObject] = {
     "modelFormat": {"name": "<format>", "version": "<format version>"},
     "modelFramework": {"name": "<framework>", "version": "<framework version>"},
@@ -127,6 +131,12 @@ def _another_model(trouble: Trouble) -> Iterator[Way]:
             yield Way(f"did you mean {kinds[name]} {name}?", (trouble.in_service(field, name), *wider))
         if near or elsewhere:
             return
+        others = {one.name: one for one in trouble.models if one.namespace not in ("", service.namespace)}
+        for name in similar(reference.name, others):
+            one = others[name]
+            text = f"did you mean {_kind(one)} {name} of namespace {one.namespace}? move the service there"
+            moved = trouble.in_service("metadata.namespace", one.namespace)
+            yield Way(text, (trouble.in_service(field, name), moved))
     if kinds:
         names = sorted(kinds)
         more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
@@ -169,20 +179,32 @@ def _unnamed(trouble: Trouble) -> Iterator[Way]:
     best = next((one for one in trouble.others if one.rank == 1), None)
     if best is not None:
         yield Way(f"leave the runtime open: {best.name} would be chosen", (trouble.in_service("spec.runtime"),))
+    elif trouble.others:
+        text = "leave the runtime open: none fits as it is, and what is missing of the nearest is told then"
+        yield Way(text, (trouble.in_service("spec.runtime"),))
+    yield from _no_runtimes(trouble)
+
+
+def _no_runtimes(trouble: Trouble) -> Iterator[Way]:
+    if not trouble.runtimes and not trouble.others:
+        namespace = trouble.service.namespace
+        yield Way(f"namespace {namespace} has no runtime to choose: create one, or give its file with -f")
 
 
 def _mended(trouble: Trouble) -> Iterator[Way]:
     """Have the nearest runtime take the model, and where it only does not list it, use it as it is."""
     nearest = next((one for one in trouble.runtimes if not one.fits), None)
-    if nearest is None or trouble.model is None or trouble.model.facts_missing:
+    if nearest is None or trouble.model is None:
+        yield from _no_runtimes(trouble)
         return
-    ended = (OF_THE_FORMAT | OF_ITS_CHOICE) if nearest.addition else frozenset[str]()
+    addition = nearest.addition if not trouble.model.facts_missing else ()
+    ended = (OF_THE_FORMAT | OF_ITS_CHOICE) if addition else frozenset[str]()
     left = [check.changes for check in nearest.checks if check.code not in ended]
     text = f"have runtime {nearest.name} take the model"
-    if nearest.addition:
+    if addition:
         text = f"{text}, as one more format, if its engine can serve it"
     if all(left):
-        yield Way(text, once((*nearest.addition, *(change for changes in left for change in changes))))
+        yield Way(text, once((*addition, *(change for changes in left for change in changes))))
     named, strict = trouble.service.spec.runtime, trouble.inputs.settings.omectl.selection.strict
     if named is None and not strict and all(check.code in _ONLY_NOT_LISTED for check in nearest.checks):
         text = f"name runtime {nearest.name}: it is used with a warning, although it does not list the model"
@@ -246,11 +268,32 @@ def _with_a_plan(trouble: Trouble) -> Iterator[Way]:
 
 def _field(trouble: Trouble) -> Iterator[Way]:
     """Take the service's own field that is in the way out, or fill in what it lacks."""
-    field, *more = trouble.problem.field.split() or [""]
-    if trouble.problem.reason == Reason.MERGE and field.endswith(".image"):
-        yield Way("give it an image", (trouble.in_service(field, "<image>"),))
+    field, problem = _field_of(trouble), trouble.problem
+    if not field:
         return
-    if field == "annotation" and len(more) == 1:
-        field = f"metadata.annotations[{more[0]}]"
-    if field.startswith(("spec.", "metadata.")):
+    if problem.reason == Reason.MERGE and field.endswith(".image"):
+        yield Way("give it an image", (trouble.in_service(field, _IMAGE),))
+    elif problem.reason == Reason.MERGE and field.endswith(".runner"):
+        runner: JsonObject = {"name": MAIN_CONTAINER, "image": _IMAGE}
+        yield Way("give it a container", (trouble.in_service(field, runner),))
+        if field != "spec.engine.runner":
+            whole = field.removesuffix(".runner")
+            yield Way(f"do without {whole}", (trouble.in_service(whole),))
+    else:
         yield Way("do without it", (trouble.in_service(field),))
+
+
+def _field_of(trouble: Trouble) -> str:
+    """The service's field that the problem is about, by its own word or by how its message begins; "" for none."""
+    match = _FIELD.match(trouble.problem.field or trouble.problem.message)
+    if match is None:
+        return ""
+    key = match["annotation"]
+    if key is None:
+        return match["path"]
+    spec = trouble.service.spec
+    parts = {"engine": spec.engine, "decoder": spec.decoder, "router": spec.router}
+    own = [name for name, part in parts.items() if part is not None and key in (part.annotations or {})]
+    if key in trouble.service.metadata.annotations:
+        return f"metadata.annotations[{key}]"
+    return f"spec.{own[0]}.annotations[{key}]" if own else ""

@@ -216,3 +216,47 @@ def test_no_other_runtime_is_named_that_comes_to_no_plan_either() -> None:
     bare = runtime("bare", entry(), engineConfig={"runner": {"name": "ome-container"}})
     also = runtime("bare-too", entry(), engineConfig={"runner": {"name": "ome-container"}})
     assert each_leads_to_a_plan(Cluster(service(), model(), bare, also)) == ["give it an image"]
+
+
+def test_a_model_that_is_spelled_otherwise_in_another_namespace_is_proposed_with_it() -> None:
+    cluster = Cluster(service(model={"name": "lama-3-8b"}), model("llama-3-8b", namespace="elsewhere"), R)
+    told = each_leads_to_a_plan(cluster)
+    assert told == ["did you mean BaseModel llama-3-8b of namespace elsewhere? move the service there"]
+
+
+def test_an_annotation_that_is_wrong_is_left_out_where_it_stands() -> None:
+    odd = {"ome.io/autoscalerClass": "odd"}
+    of_service = Cluster(service(metadata={"annotations": odd}), model(), R)
+    assert each_leads_to_a_plan(of_service) == ["do without it"]
+    of_engine = Cluster(service(engine={"annotations": odd}), model(), R)
+    assert each_leads_to_a_plan(of_engine) == ["do without it"]
+    assert of_engine.report().ways[0].changes[0].field == "spec.engine.annotations[ome.io/autoscalerClass]"
+
+
+def test_a_component_without_a_container_is_given_one_or_left_out() -> None:
+    bare = runtime("r", entry(), routerConfig={"minReplicas": 1})
+    cluster = Cluster(service(router={}), model(), bare)
+    assert each_leads_to_a_plan(cluster) == ["give it a container", "do without spec.router"]
+
+
+def test_a_runtime_that_nobody_has_is_left_open_although_none_fits_yet() -> None:
+    cluster = Cluster(service(runtime={"name": "zzzz"}), model(), runtime("r", entry(modelArchitecture="X")))
+    report = cluster.report()
+    assert texts(report) == [
+        "leave the runtime open: none fits as it is, and what is missing of the nearest is told then"
+    ]
+    assert texts(cluster.after(report.ways[0]).report())[0].startswith("have runtime r take the model")
+
+
+@pytest.mark.parametrize("named", [None, {"name": "r"}])
+def test_a_namespace_without_runtimes_is_told(named: Json) -> None:
+    report = Cluster(service(runtime=named), model(), runtime("r", entry(), namespace="elsewhere")).report()
+    assert texts(report) == ["namespace team has no runtime to choose: create one, or give its file with -f"]
+
+
+def test_a_named_runtime_of_a_model_that_nobody_has_read_is_told_with_the_others() -> None:
+    bare = model(modelFormat=None)
+    missing = Cluster(service(runtime={"name": "none"}), bare, R).report()
+    assert ([one.name for one in missing.runtimes], [one.name for one in missing.others]) == ([], ["r"])
+    there = Cluster(service(runtime={"name": "r"}), bare, R, runtime("s", entry())).report()
+    assert ([one.name for one in there.runtimes], [one.name for one in there.others]) == (["r"], ["s"])
