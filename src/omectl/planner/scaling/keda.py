@@ -14,7 +14,7 @@ from omectl.planner.result import PlanRefused, Reason
 from omectl.planner.scaling.bounds import Replicas
 from omectl.planner.scaling.queries import Queries
 from omectl.planner.scaling.target import ScaleTarget, invalid
-from omectl.planner.scaling.triggers import RESOURCES, Triggers, settled_triggers, stated_triggers
+from omectl.planner.scaling.triggers import RESOURCES, Triggers, check_number, settled_triggers, stated_triggers
 from omectl.planner.workloads.raw import object_metadata
 
 _PREFIX: Final = "scaledobject-"
@@ -34,12 +34,13 @@ _NOT_ON_SCALERS: Final = frozenset(
     }
 )
 """KEDA copies the other labels to its HorizontalPodAutoscaler."""
+_BY_FORMULA: Final = "scalingModifiers"
 _FALLBACKS: Final = (
     "static",
     "currentReplicas",
     "currentReplicasIfHigher",
     "currentReplicasIfLower",
-    "scalingModifiers",
+    _BY_FORMULA,
 )
 
 
@@ -135,9 +136,21 @@ def _fallback(fallback: KedaFallback, triggers: Triggers, bounds: Replicas, wher
 def _advanced(component: Component, name: str, stated: KedaSpec | None, target: ScaleTarget) -> JsonObject:
     """What was stated, and a name for KEDA's HorizontalPodAutoscaler where its own would be too long."""
     advanced = dict(stated.advanced or {}) if stated is not None else {}
+    _check_modifiers(advanced, stated, f"{component.origin('autoscaler')}.keda")
     own = as_text(at(advanced, "horizontalPodAutoscalerConfig", "name"))
     if own or len(_HPA_PREFIX + name) <= LABEL_VALUE_LENGTH:
         return advanced
     short = _SHORT_HPA_PREFIX + dns_shorten(component.object_name, LABEL_VALUE_LENGTH - len(_SHORT_HPA_PREFIX))
     config = as_object(advanced.get("horizontalPodAutoscalerConfig"))
     return {**advanced, "horizontalPodAutoscalerConfig": {**config, "name": short}}
+
+
+def _check_modifiers(advanced: JsonObject, stated: KedaSpec | None, where: str) -> None:
+    """A formula that joins triggers needs a target, and what speaks of a formula needs one."""
+    modifiers = as_object(advanced.get("scalingModifiers"))
+    formula, field = as_text(modifiers.get("formula")), f"{where}.advanced.scalingModifiers"
+    fallback = stated.fallback if stated is not None else None
+    if not formula and (modifiers or (fallback is not None and fallback.behavior == _BY_FORMULA)):
+        raise invalid(f"{field}.formula", "a formula over the triggers' names", "nothing", "write it, or leave it out")
+    if formula:
+        check_number(as_text(modifiers.get("target")), f"{field}.target")

@@ -137,7 +137,7 @@ def _stated(
     elif trigger.type == CRON:
         check_schedule(filled, queries.bounds, metadata_field)
     elif trigger.type in RESOURCES:
-        _check_number(filled.get("value", ""), f"{metadata_field}.value")
+        check_number(filled.get("value", ""), f"{metadata_field}.value")
     made: JsonObject = {"type": trigger.type, "metadata": dict[str, JsonValue](filled)}
     if trigger.name:
         made["name"] = trigger.name
@@ -157,16 +157,17 @@ def _check_prometheus(metadata: Mapping[str, str], fields: Mapping[str, str], wh
         raise invalid(
             fields.get("query", f"{where}.query"), "a PromQL query", f"{query!r:.200}, and {fault}", "correct it"
         )
-    _check_number(metadata.get("threshold", ""), f"{where}.threshold")
+    check_number(metadata.get("threshold", ""), f"{where}.threshold")
     if "activationThreshold" in metadata:
-        _check_number(metadata["activationThreshold"], f"{where}.activationThreshold", zero=True)
+        check_number(metadata["activationThreshold"], f"{where}.activationThreshold", zero=True)
     address = metadata["serverAddress"]
     if not _ADDRESS.fullmatch(address):
         wanted = "the URL of a Prometheus, such as http://prometheus.monitoring:9090"
         raise invalid(f"{where}.serverAddress", wanted, repr(address), "correct it")
 
 
-def _check_number(text: str, where: str, *, zero: bool = False) -> None:
+def check_number(text: str, where: str, *, zero: bool = False) -> None:
+    """Refuse a text that is no number above 0, or with `zero` from 0 on. Raises `PlanRefused`."""
     try:
         number = float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:

@@ -234,6 +234,15 @@ def test_scl_10_zero_replicas_where_something_outside_wakes_them(engine: Json) -
         (keda(prometheus(), fallback={"failureThreshold": 3, "replicas": 4}), "replicas from 0 to maxReplicas (3)"),
         (keda(prometheus(), fallback={"failureThreshold": -1, "replicas": 1}), "found -1 and 1"),
         (keda(prometheus(), fallback={"failureThreshold": 1, "replicas": 1, "behavior": "x"}), "fallback.behavior"),
+        (
+            keda(prometheus(), fallback={"failureThreshold": 1, "replicas": 1, "behavior": "scalingModifiers"}),
+            "advanced.scalingModifiers.formula: wanted a formula",
+        ),
+        (keda(prometheus(), advanced={"scalingModifiers": {"target": "2"}}), "scalingModifiers.formula"),
+        (
+            keda(prometheus(), advanced={"scalingModifiers": {"formula": "a"}}),
+            "scalingModifiers.target: wanted a number",
+        ),
         (keda(CPU, fallback={"failureThreshold": 3, "replicas": 1}), "a trigger other than cpu and memory"),
         (keda(prometheus(), pollingInterval=0), "pollingInterval: wanted 1 seconds or more, found 0"),
         (keda(prometheus(), cooldownPeriod=-1), "cooldownPeriod: wanted 0 seconds or more, found -1"),
