@@ -112,10 +112,12 @@ def _against(report: "SelectionReport") -> str:
 
 async def _live(config: "ClientConfig", namespace: str, operator_namespace: str) -> "Manifests":
     from omectl.cli.failure import CliFailure
+    from omectl.cli.logs import set_up_quiet_logging
     from omectl.cli.manifests import read_cluster
     from omectl.kube.client import Client
     from omectl.kube.errors import KubeError
 
+    set_up_quiet_logging()
     try:
         async with Client(config) as client:
             return await read_cluster(client, namespace, operator_namespace)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -233,12 +234,51 @@ def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
     omectl("explain", "svc", "--kubeconfig", tmp_path / "none").failed(2, str(tmp_path / "none"))
 
 
+def test_what_a_server_warns_of_does_not_stand_in_the_report(nowhere: Path) -> None:
+    with answering(_Empty) as port:
+        point(nowhere, port)
+        ended = omectl("explain", "svc", "-o", "json", "--kubeconfig", nowhere)
+    ended.failed(2, "wanted InferenceService default/svc in http://127.0.0.1", "found none")
+    assert ended.out == ""
+    assert "this version is old" in ended.err
+
+
+class _Empty(BaseHTTPRequestHandler):
+    """A server where nothing is, and that warns."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []})
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Warning", '299 - "this version is old"')
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the test's own output is judged."""
+
+
+@contextmanager
+def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join(5)
+
+
+def point(kubeconfig: Path, port: int) -> None:
+    """Have the kubeconfig name the server on that port."""
+    found = json.loads(kubeconfig.read_text())
+    found["clusters"][0]["cluster"]["server"] = f"http://127.0.0.1:{port}"
+    kubeconfig.write_text(json.dumps(found))
+
+
 def test_a_server_that_hangs_up_is_told_without_a_traceback(nowhere: Path) -> None:
     with hanging_up() as port:
-        text = nowhere.read_text()
-        found = json.loads(text)
-        found["clusters"][0]["cluster"]["server"] = f"http://127.0.0.1:{port}"
-        nowhere.write_text(json.dumps(found))
+        point(nowhere, port)
         omectl("explain", "svc", "--kubeconfig", nowhere).failed(2, f"no answer from http://127.0.0.1:{port}")
 
 
