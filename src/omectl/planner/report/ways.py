@@ -197,18 +197,21 @@ def _mended(trouble: Trouble) -> Iterator[Way]:
     if nearest is None or trouble.model is None:
         yield from _no_runtimes(trouble)
         return
+    named = trouble.in_service("spec.runtime.name", nearest.name)
+    codes = {check.code for check in nearest.checks}
+    if codes <= OF_ITS_CHOICE:
+        yield Way(f"name runtime {nearest.name}: it takes the model, and is only not chosen unasked", (named,))
     addition = nearest.addition if not trouble.model.facts_missing else ()
     ended = (OF_THE_FORMAT | OF_ITS_CHOICE) if addition else frozenset[str]()
     left = [check.changes for check in nearest.checks if check.code not in ended]
-    text = f"have runtime {nearest.name} take the model"
-    if addition:
-        text = f"{text}, as one more format, if its engine can serve it"
     if all(left):
-        yield Way(text, once((*addition, *(change for changes in left for change in changes))))
-    named, strict = trouble.service.spec.runtime, trouble.inputs.settings.omectl.selection.strict
-    if named is None and not strict and all(check.code in _ONLY_NOT_LISTED for check in nearest.checks):
+        unless = ", as one more format, if its engine can serve it" if addition else ""
+        changes = once((*addition, *(change for each in left for change in each)))
+        yield Way(f"have runtime {nearest.name} take the model{unless}", changes)
+    strict = trouble.inputs.settings.omectl.selection.strict
+    if trouble.service.spec.runtime is None and not strict and _ONLY_NOT_LISTED >= codes > OF_ITS_CHOICE & codes:
         text = f"name runtime {nearest.name}: it is used with a warning, although it does not list the model"
-        yield Way(text, (trouble.in_service("spec.runtime.name", nearest.name),))
+        yield Way(text, (named,))
 
 
 def _named(trouble: Trouble) -> Iterator[Way]:

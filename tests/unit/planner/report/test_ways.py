@@ -260,3 +260,20 @@ def test_a_named_runtime_of_a_model_that_nobody_has_read_is_told_with_the_others
     assert ([one.name for one in missing.runtimes], [one.name for one in missing.others]) == ([], ["r"])
     there = Cluster(service(runtime={"name": "r"}), bare, R, runtime("s", entry())).report()
     assert ([one.name for one in there.runtimes], [one.name for one in there.others]) == (["r"], ["s"])
+
+
+def test_a_runtime_that_is_only_not_chosen_unasked_is_named_first() -> None:
+    shy = runtime("shy", entry(autoSelect=None))
+    assert each_leads_to_a_plan(Cluster(service(), model(), shy)) == [
+        "name runtime shy: it takes the model, and is only not chosen unasked",
+        "have runtime shy take the model",
+    ]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_runtime_that_does_not_list_the_model_may_be_named_unless_selection_is_strict(strict: bool) -> None:
+    other = runtime("other", entry(modelArchitecture="X", autoSelect=None))
+    told = each_leads_to_a_plan(Cluster(service(), model(), other, strict=strict))
+    more = "have runtime other take the model, as one more format, if its engine can serve it"
+    named = "name runtime other: it is used with a warning, although it does not list the model"
+    assert told == ([more] if strict else [more, named])
