@@ -19,7 +19,7 @@ from omectl.planner.selection.candidates import Assessment, Runtime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelTold:
-    """What selection knows of the model; "" and None where nobody has told."""
+    """What selection knows of the model; "" and None where nobody has told. `state` is why it is not ready."""
 
     kind: str
     name: str
@@ -33,6 +33,7 @@ class ModelTold:
     capabilities: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     ready: bool = False
+    state: str = ""
     text: str = ""
 
     @classmethod
@@ -51,6 +52,7 @@ class ModelTold:
             capabilities=model.capabilities,
             missing=model.facts_missing,
             ready=model.ready,
+            state=model.state,
             text=str(model),
         )
 

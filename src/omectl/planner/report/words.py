@@ -50,6 +50,8 @@ def _lines(report: SelectionReport) -> Iterator[str]:
     yield f"InferenceService {report.service}"
     if report.model is not None:
         yield f"  model    {report.model.text}"
+        if report.model.state and report.problem is None:
+            yield f"  waiting  for the model's files: {report.model.state}"
     if report.runtime or report.reason:
         yield f"  runtime  {report.runtime or 'none'} ({report.reason})"
     for one in report.accelerators:

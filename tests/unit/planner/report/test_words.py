@@ -44,3 +44,11 @@ def test_ways_are_counted(count: int, heading: str) -> None:
     text = in_words(Cluster(service(model={"name": "model-x"}), *known).report())
     assert heading in text
     assert text.count("did you mean") == count
+
+
+def test_a_service_that_waits_for_its_models_files_is_told_why() -> None:
+    condition = {"type": "Ready", "status": "False", "reason": "Downloading", "message": "40 of 100 GiB"}
+    waiting = model(status={"state": "In_Transit", "conditions": [condition]})
+    text = in_words(Cluster(service(), waiting, runtime("r", entry())).report())
+    assert "  waiting  for the model's files: Downloading: 40 of 100 GiB\n" in text
+    assert "waiting" not in in_words(Cluster(service(), model(), runtime("r", entry())).report())
