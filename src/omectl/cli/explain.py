@@ -51,6 +51,7 @@ def explain(
         str, typer.Option("--operator-namespace", help="Where the cluster's settings are.")
     ] = OPERATOR_NAMESPACE,
     hub_endpoint: HubEndpoint = PUBLIC_HUB,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for a cluster.")] = 30.0,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
@@ -77,7 +78,7 @@ def explain(
     else:
         config = cluster_config(kubeconfig, context)
         namespace = namespace or config.namespace or "default"
-        where, manifests = config.server, asyncio.run(_live(config, namespace, operator_namespace))
+        where, manifests = config.server, asyncio.run(_live(config, namespace, operator_namespace, timeout))
         for one in manifests.unread:
             typer.echo(f"omectl: {one.text}", err=True)
     if name is not None:
@@ -110,7 +111,9 @@ def _against(report: "SelectionReport") -> str:
     return ""
 
 
-async def _live(config: "ClientConfig", namespace: str, operator_namespace: str) -> "Manifests":
+async def _live(config: "ClientConfig", namespace: str, operator_namespace: str, timeout_s: float) -> "Manifests":
+    import asyncio
+
     from omectl.cli.failure import CliFailure
     from omectl.cli.logs import set_up_quiet_logging
     from omectl.cli.manifests import read_cluster
@@ -119,8 +122,13 @@ async def _live(config: "ClientConfig", namespace: str, operator_namespace: str)
 
     set_up_quiet_logging()
     try:
-        async with Client(config) as client:
+        async with asyncio.timeout(timeout_s), Client(config) as client:
             return await read_cluster(client, namespace, operator_namespace)
+    except TimeoutError as error:
+        text = (
+            f"wanted the objects of {config.server} within {timeout_s:g} s, found no answer; wait longer by --timeout"
+        )
+        raise CliFailure(text, 2) from error
     except KubeError as error:
         # 1 would say that the service has no plan.
         raise CliFailure(str(error), 2) from error

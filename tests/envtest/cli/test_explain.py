@@ -299,3 +299,11 @@ def hanging_up() -> Iterator[int]:
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
         thread.join(5)
+
+
+def test_a_server_that_says_nothing_is_waited_for_as_long_as_was_asked(nowhere: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        point(nowhere, port)
+        ended = omectl("explain", "svc", "--kubeconfig", nowhere, "--timeout", "0.5")
+    ended.failed(2, f"http://127.0.0.1:{port} within 0.5 s", "--timeout")
