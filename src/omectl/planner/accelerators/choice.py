@@ -110,7 +110,7 @@ def _by_policy(
         decision = replace(begun, outcome=Outcome.NONE_ELIGIBLE, candidates=rejected)
         return _refused(decision, *_nothing_found(ask, refused))
     best = ranked[0]
-    winner = next((one for one in ranked if current == CurrentClass(name=one.traits.name, ask=ask.mark)), best)
+    winner = next((one for one in ranked if current == CurrentClass(name=one.traits.name, ask=begun.ask)), best)
     standings = tuple(one.candidate(place, _standing(one, winner, wanted)) for place, one in enumerate(ranked, 1))
     decision = replace(
         begun,

@@ -11,6 +11,7 @@ from omectl.api.quantity import Quantity, QuantityError
 from omectl.planner.accelerators.findings import Finding, FindingCode
 from omectl.planner.accelerators.memory import normalised
 from omectl.planner.accelerators.versions import version_parts
+from omectl.planner.once import once_per_version
 
 PRECISIONS: Final = ("fp32", "fp16", "int8", "int4")
 FP8: Final = "fp8"
@@ -67,6 +68,7 @@ class Traits:
         return self.performance.get("int8" if name == FP8 else name, 0)
 
 
+@once_per_version
 def traits_of(one: AcceleratorClass) -> Traits:
     """The traits of a class. Never raises."""
     spec, findings = one.spec, list[Finding]()

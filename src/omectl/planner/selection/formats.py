@@ -1,10 +1,10 @@
 """The supported formats of a runtime, taken apart once for each version of it."""
 
-import weakref
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime, SupportedModelFormat
+from omectl.planner.once import once_per_version
 from omectl.planner.selection.entry import Statement, statements_of
 
 Runtime: TypeAlias = ServingRuntime | ClusterServingRuntime
@@ -26,22 +26,8 @@ class Formats(NamedTuple):
         return known
 
 
-_KNOWN: dict[int, tuple[weakref.ref[Runtime], Formats]] = {}
-"""By the identity of a decoded runtime: it never changes, and a cache keeps it for as long as it is of that version."""
-
-
+@once_per_version
 def formats_of(runtime: Runtime) -> Formats:
     """The formats of a runtime; none when it states none."""
-    number = id(runtime)
-    known = _KNOWN.get(number)
-    if known is not None and known[0]() is runtime:
-        return known[1]
     entries = runtime.spec.supported_model_formats or ()
-    made = Formats(entries, tuple(statements_of(entry) for entry in entries), {})
-
-    def forget(reference: weakref.ref[Runtime]) -> None:
-        if _KNOWN.get(number, (None,))[0] is reference:
-            del _KNOWN[number]
-
-    _KNOWN[number] = (weakref.ref(runtime, forget), made)
-    return made
+    return Formats(entries, tuple(statements_of(entry) for entry in entries), {})
