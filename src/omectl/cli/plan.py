@@ -41,7 +41,6 @@ def plan(
     from omectl.cli.manifests import inputs_of, read_manifests
     from omectl.cli.model_facts import read_facts
     from omectl.planner import plan as make_plan
-    from omectl.planner.report import in_words, report_of
 
     manifests = read_manifests(files, namespace)
     if not manifests.services:
@@ -50,6 +49,8 @@ def plan(
     asked = [inputs_of(service, manifests, known) for service in manifests.services]
     plans = [(inputs, make_plan(inputs)) for inputs in asked]
     if output is Output.EXPLAIN:
+        from omectl.planner.report import in_words, report_of
+
         typer.echo("\n".join(in_words(report_of(inputs, made, manifests.models)) for inputs, made in plans), nl=False)
     else:
         objects = [obj for _, made in plans for obj in made.objects]
