@@ -102,12 +102,13 @@ def explain(
 
 def _against(report: "SelectionReport") -> str:
     """Why the service will not serve, "" when it is to."""
-    from omectl.planner.fit import Verdict
+    from omectl.planner.fit.words import obstacle_of
 
     if report.problem is not None:
         return f"no plan: {report.problem.reason}"
-    if report.fit is not None and report.fit.report.verdict is Verdict.DOES_NOT_FIT:
-        return "the engine does not fit its accelerators"
+    obstacle = obstacle_of(report.fit) if report.fit is not None else None
+    if obstacle is not None:
+        return f"the engine does not fit its accelerators: {obstacle.code}"
     return ""
 
 

@@ -86,7 +86,7 @@ def test_an_engine_that_does_not_fit_ends_with_code_1(app: typer.Typer, tmp_path
     }
     asked = {**SERVICE, "spec": {**SERVICE["spec"], "acceleratorSelector": {"acceleratorClass": "t4"}}}
     result = run(app, "-f", write(tmp_path, large, {**RUNTIME, "spec": spec}, small, asked))
-    failed(result, 1, "default/svc: the engine does not fit its accelerators")
+    failed(result, 1, "default/svc: the engine does not fit its accelerators: DoesNotFit")
     assert "  fit      does not fit: " in result.stdout
 
 

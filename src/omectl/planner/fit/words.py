@@ -5,7 +5,7 @@ from typing import Final
 
 from omectl.planner.fit.deployment import EngineFit
 from omectl.planner.fit.report import FitReport, Verdict
-from omectl.planner.parallelism import Code
+from omectl.planner.parallelism import Code, Problem
 
 _GIB: Final = 1 << 30
 _DOES_NOT_FIT: Final = "DoesNotFit"
@@ -14,6 +14,10 @@ _SPLITS: Final = {
     Code.TOO_MANY_STAGES: "{found} pipeline stages are more than the {wanted} layers",
     Code.EXPERTS_UNEVEN: "{wanted} experts cannot be split over {found} accelerators",
     Code.MORE_THAN_A_NODE: "a pod asks for {found} accelerators, and no node of the class has more than {wanted}",
+}
+_WASTES: Final = {
+    Code.KEY_VALUE_HEADS_UNEVEN: "{wanted} key-value heads do not go into {found} accelerators, nor these into them",
+    Code.GPUS_DIFFER: "the engine spreads over {found} accelerators, and its pods ask for {wanted}",
 }
 
 
@@ -45,6 +49,13 @@ def terms_in_words(found: FitReport) -> str:
     return f"{terms}, for {found.concurrency} at once of {found.context} tokens"
 
 
+def problem_in_words(problem: Problem) -> str:
+    """What is wrong with a parallelism."""
+    known = (_SPLITS | _WASTES).get(problem.code, "wanted {wanted}, found {found}")
+    text = known.format(wanted=problem.wanted, found=problem.found)
+    return f"{problem.subject}: {text}" if problem.subject else text
+
+
 def obstacle_of(fit: EngineFit) -> Obstacle | None:
     """What keeps an engine from working on its accelerators, the memory first; None when nothing is known to."""
     found = fit.report
@@ -53,7 +64,7 @@ def obstacle_of(fit: EngineFit) -> Obstacle | None:
         return Obstacle(_DOES_NOT_FIT, f"{need_in_words(found)} ({terms_in_words(found)})", step)
     for problem in fit.problems:
         if problem.code in _SPLITS:
-            text = _SPLITS[problem.code].format(wanted=problem.wanted, found=problem.found)
+            text = problem_in_words(problem)
             smaller = problem.code is Code.MORE_THAN_A_NODE
             step = "ask for fewer, or use a class with larger nodes" if smaller else "correct the engine's parallelism"
             return Obstacle(problem.code.value, text, step)

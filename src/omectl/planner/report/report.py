@@ -1,5 +1,6 @@
 """What is known of a service's plan, as data: every choice, every candidate, every check."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +12,7 @@ from omectl.planner.fit import EngineFit
 from omectl.planner.hardware import Trials
 from omectl.planner.inputs import PlanInputs
 from omectl.planner.model import ModelView, view_model
-from omectl.planner.names import ENGINE
+from omectl.planner.names import ENGINE, component_name
 from omectl.planner.plan import plan
 from omectl.planner.predictor import migrated
 from omectl.planner.report.room import Engine, main_container_of, room_for
@@ -26,6 +27,7 @@ from omectl.planner.selection.policy import POLICIES
 from omectl.planner.selection.request import request_of
 
 _OF_ACCELERATORS = frozenset(one.value for one in (Code.NO_CLASS, Code.DOES_NOT_FIT))
+_ARGUMENTS = re.compile(r"\.containers\[[^\]]*\]\.(?:command|args)\b")
 _SETTLED = frozenset(one.value for one in (Outcome.NAMED, Outcome.CHOSEN, Outcome.KEPT))
 
 
@@ -47,8 +49,8 @@ class SelectionReport:
     then as they would be looked at. Runtimes that fit come first, by rank, then the nearest misses: those with the
     fewest reasons. `others` are the runtimes for the service without the one that it names, told when that one is not
     there, does not list the model or comes to no plan. `ways` lead out of the problem, or have an engine fit its
-    accelerators. `left_out` counts runtimes that a shorter report does not show. `replicas` are what workloads begin
-    with, by kind and name.
+    accelerators; `flags_of` wrote the arguments of one that is spread badly. `left_out` counts runtimes that a shorter
+    report does not show. `replicas` are what workloads begin with, by kind and name.
     """
 
     service: str
@@ -71,6 +73,7 @@ class SelectionReport:
     left_out: int = 0
     accelerators: tuple[AcceleratorTold, ...] = ()
     fit: EngineFit | None = None
+    flags_of: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
     replicas: tuple[tuple[str, int], ...] = ()
@@ -164,10 +167,19 @@ def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | Clust
         others=others,
         accelerators=accelerators,
         fit=told.fit,
+        flags_of=_authors(made, service.name) if told.fit is not None and told.fit.problems else (),
         warnings=told.warnings,
         objects=tuple(f"{as_text(obj.get('kind'))} {key_of(obj).name}" for obj in made.objects),
         replicas=tuple((f"{kind} {name}", count) for (kind, name), count in sorted(made.initial_replicas.items())),
     )
+
+
+def _authors(made: Plan, name: str) -> tuple[str, ...]:
+    """Who wrote the arguments of the engine's container."""
+    found = made.provenance.get(("Deployment", component_name(name, ENGINE)))
+    if found is None:
+        return ()
+    return tuple(sorted({str(origin) for path, origin in found.origins.items() if _ARGUMENTS.search(path)}))
 
 
 def _only_hindered(one: RuntimeTold) -> bool:

@@ -14,7 +14,7 @@ from omectl.planner.fit import EngineFit, FitReport, Verdict, Workload, estimate
 from omectl.planner.inputs import PlanInputs
 from omectl.planner.model import ModelView
 from omectl.planner.names import ENGINE
-from omectl.planner.parallelism import Dialect, dialect_of
+from omectl.planner.parallelism import Code, Dialect, dialect_of
 from omectl.planner.parallelism.dialects import Flag
 from omectl.planner.report.change import Change
 from omectl.planner.report.told import AcceleratorTold
@@ -87,9 +87,11 @@ def accelerator_resources(container: JsonObject) -> list[str]:
 
 def room_for(fit: EngineFit | None, engine: Engine) -> tuple[Way, ...]:
     """The ways, the least change first; nothing when the engine fits or nobody knows."""
-    if fit is None or fit.report.verdict not in (Verdict.TIGHT, Verdict.DOES_NOT_FIT):
+    if fit is None:
         return ()
     found = fit.report
+    if found.verdict not in (Verdict.TIGHT, Verdict.DOES_NOT_FIT):
+        return tuple(_even_split(fit, engine))
     return (*_less_context(found, engine), *_larger_class(found, engine), *_more_accelerators(found, engine))
 
 
@@ -135,11 +137,30 @@ def _by_class(name: str, engine: Engine) -> Iterator[Change]:
         yield Change(named, "spec.acceleratorRequirements.acceleratorClasses", [*listed, name])
 
 
+def _even_split(fit: EngineFit, engine: Engine) -> Iterator[Way]:
+    """As many accelerators as the model's heads can be split over, where they cannot."""
+    spread = fit.report.parallelism
+    heads = next((int(one.wanted) for one in fit.problems if one.code is Code.HEADS_UNEVEN), 0)
+    tensor = next((count for count in range(spread.tensor - 1, 0, -1) if heads % count == 0), 0) if heads else 0
+    if tensor:
+        count = spread.gpus_per_pod // spread.tensor * tensor
+        yield from _spread_over(tensor, count, engine)
+
+
+def _spread_over(tensor: int, count: int, engine: Engine) -> Iterator[Way]:
+    """So many tensor-parallel accelerators, of so many in each pod."""
+    dialect, names = engine.dialect, accelerator_resources(engine.container)
+    if dialect is None or len(names) != 1:
+        return
+    changes = [engine.with_flag(dialect.tensor, tensor)]
+    changes += [engine.in_service(f"spec.engine.runner.resources.{part}[{names[0]}]", str(count)) for part in _LIMITS]
+    yield Way(f"spread the model over {count} accelerators of each pod", tuple(changes))
+
+
 def _more_accelerators(found: FitReport, engine: Engine) -> Iterator[Way]:
     """Twice as many of each pod's accelerators until the model fits, if it does within a node."""
-    dialect, names = engine.dialect, accelerator_resources(engine.container)
     model, resource = engine.model, engine.inputs.model
-    if dialect is None or len(names) != 1 or model is None or resource is None or found.author_bytes is not None:
+    if model is None or resource is None or found.author_bytes is not None:
         return
     facts = (resource.status.facts if resource.status is not None else None) or RecordedFacts()
     spread = found.parallelism
@@ -153,10 +174,5 @@ def _more_accelerators(found: FitReport, engine: Engine) -> Iterator[Way]:
             facts, spread, memory=found.memory_bytes, workload=asked, size=model.size, quantization=model.quantization
         )
         if now.verdict is Verdict.FITS:
-            count = spread.gpus_per_pod
-            changes = [engine.with_flag(dialect.tensor, tensor)]
-            changes += [
-                engine.in_service(f"spec.engine.runner.resources.{part}[{names[0]}]", str(count)) for part in _LIMITS
-            ]
-            yield Way(f"spread the model over {count} accelerators of each pod", tuple(changes))
+            yield from _spread_over(tensor, spread.gpus_per_pod, engine)
             return

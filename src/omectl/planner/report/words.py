@@ -7,7 +7,7 @@ from typing import Final
 
 from omectl.planner.accelerators.decision import Outcome
 from omectl.planner.fit import Assumption, EngineFit
-from omectl.planner.fit.words import need_in_words, terms_in_words
+from omectl.planner.fit.words import need_in_words, obstacle_of, problem_in_words, terms_in_words
 from omectl.planner.report.checks import Check
 from omectl.planner.report.report import SelectionReport
 from omectl.planner.report.told import AcceleratorTold, RuntimeTold
@@ -68,7 +68,7 @@ def _lines(report: SelectionReport) -> Iterator[str]:
     for warning in (*report.warnings, *(text for one in report.accelerators for text in one.warnings)):
         yield f"  warning  {warning}"
     if report.fit is not None:
-        yield from _fit(report.fit)
+        yield from _fit(report.fit, report.flags_of)
     if report.ways:
         yield from _ways(report.ways)
     if report.runtimes or report.others:
@@ -104,7 +104,7 @@ def _ways(ways: Sequence[Way]) -> Iterator[str]:
             yield f"         {change}"
 
 
-def _fit(fit: EngineFit) -> Iterator[str]:
+def _fit(fit: EngineFit, flags_of: tuple[str, ...]) -> Iterator[str]:
     found, spread = fit.report, fit.report.parallelism
     yield f"  fit      {found.verdict.value.replace('_', ' ')}: {need_in_words(found)}"
     if found.terms:
@@ -117,9 +117,12 @@ def _fit(fit: EngineFit) -> Iterator[str]:
         yield f"           largest: {' or '.join(largest)}"
     sizes = f"tensor {spread.tensor}, pipeline {spread.pipeline}, data {spread.data}, expert {spread.expert}"
     yield f"  spread   {sizes} over {spread.gpus} accelerators in {spread.pods} pod{'' if spread.pods == 1 else 's'}"
+    whose = f"; its arguments are of the {' and the '.join(flags_of)}" if flags_of else ""
     for problem in fit.problems:
-        about = f" ({problem.subject})" if problem.subject else ""
-        yield f"  warning  {problem.code.value}: wanted {problem.wanted}, found {problem.found}{about}"
+        yield f"  warning  {problem.code.value}: {problem_in_words(problem)}{whose}"
+    obstacle = obstacle_of(fit)
+    if obstacle is not None:
+        yield f"  next     {obstacle.step}"
 
 
 def _runtimes(report: SelectionReport) -> Iterator[str]:

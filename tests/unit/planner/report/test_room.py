@@ -12,6 +12,7 @@ from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.codec import decode_as
 from omectl.planner.fit import Verdict
 from omectl.planner.parallelism import SGLANG, VLLM
+from omectl.planner.report import in_words
 from omectl.planner.report.room import without
 
 Json = Any
@@ -127,6 +128,23 @@ def test_the_text_of_a_shell_is_not_touched() -> None:
     (way,) = cluster(shell, sized("small", "24Gi")).report().ways
     assert way.text.startswith("limit the context to ")
     assert way.changes == ()
+
+
+def test_an_engine_whose_heads_cannot_be_split_is_told_whose_flags_those_are_and_what_would_do() -> None:
+    one = cluster(engine("vllm/vllm-openai:v1", "--tensor-parallel-size=3"), sized("small", "80Gi"))
+    report = one.report()
+    assert report.flags_of == ("runtime r",)
+    text = " ".join(in_words(report).split())
+    heads = "HeadsUneven: 32 attention heads cannot be split over 3 tensor-parallel accelerators"
+    assert f"warning {heads}; its arguments are of the runtime r" in text
+    assert "next correct the engine's parallelism" in text
+    (way,) = report.ways
+    assert way.text == "spread the model over 2 accelerators of each pod"
+    now = one.after(way).report()
+    assert now.fit is not None
+    assert now.fit.problems == ()
+    assert (now.fit.report.parallelism.tensor, now.fit.report.parallelism.gpus_per_pod) == (2, 2)
+    assert now.flags_of == ()
 
 
 def test_a_spread_divides_the_heads() -> None:
