@@ -14,7 +14,7 @@ from omectl.planner.accelerators.decision import ClassCandidate, Code, Objection
 from omectl.planner.accelerators.policies import BEST_FIT, CHEAPEST, FIRST_AVAILABLE, best_fit, most_capable, prices
 from omectl.planner.accelerators.traits import Capacity, Traits
 
-_Order: TypeAlias = tuple[int, Fraction, int, str]
+_Order: TypeAlias = tuple[int, Fraction | int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +126,4 @@ def _room(traits: Traits, wanted: int) -> int:
 
 
 def _order(traits: Traits, value: Fraction | int, wanted: int) -> _Order:
-    return (_room(traits, wanted), Fraction(value), -(traits.capacity.free or 0), traits.name)
+    return (_room(traits, wanted), value, -(traits.capacity.free or 0), traits.name)

@@ -83,7 +83,8 @@ def select_runtime(
     none of them would do, none is told to be better.
     """
     wanted = settings or SelectionSettings()
-    usable = [one for one in runtimes if one.namespace in ("", service.namespace)]
+    namespaces = ("", service.namespace)
+    usable = [one for one in runtimes if one.namespace in namespaces]
     reference = service.spec.runtime
     runtime = find_runtime(reference, usable) if reference is not None else None
     if reference is not None and runtime is None:
