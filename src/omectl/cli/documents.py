@@ -17,7 +17,7 @@ def documents(files: Iterable[str]) -> "Iterable[tuple[str, JsonObject]]":
     from omectl.cli.failure import CliFailure
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for name, text in _texts_of(files):
+    for name, text in texts_of(files):
         try:
             for number, document in enumerate(yaml.load_all(text, Loader=loader), 1):
                 where = f"{name}, document {number}"
@@ -27,7 +27,8 @@ def documents(files: Iterable[str]) -> "Iterable[tuple[str, JsonObject]]":
             raise CliFailure(f"{name}: wanted YAML or JSON, found: {reason}; correct the file", 2) from error
 
 
-def _texts_of(files: Iterable[str]) -> Iterable[tuple[str, str]]:
+def texts_of(files: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """Each file with its text; of a folder every manifest in it. Raises: `CliFailure`."""
     import sys
 
     from omectl.cli.failure import CliFailure

@@ -18,6 +18,7 @@ from omectl.planner.selection.specifiers import parse_specifiers
 
 _SOME_SIZE: Final = 7 * 10**9
 _LETTER: Final = "X"
+_PLAIN: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,8}", re.ASCII)
 _NUMBER: Final = re.compile("[0-9]{1,9}", re.ASCII)
 _BLANK: Final = ModelView(
     key=ModelKey("ClusterBaseModel", "", "sample"),
@@ -116,12 +117,14 @@ def _versions(
 
 
 def _beside(version: str) -> Iterator[str]:
-    """The version, and it with one of its numbers one more or one less."""
+    """The version, it with one of its numbers one more or one less, and one between it and the next."""
     yield version
     for number in _NUMBER.finditer(version):
         for changed in (int(number[0]) + 1, int(number[0]) - 1):
             if changed >= 0:
                 yield f"{version[: number.start()]}{changed}{version[number.end() :]}"
+    if _PLAIN.fullmatch(version):
+        yield f"{version}.1"
 
 
 def _pipeline(left: DiffusionPipelineSpec | None, right: DiffusionPipelineSpec | None) -> DiffusionPipelineSpec | None:

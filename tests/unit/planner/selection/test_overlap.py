@@ -26,6 +26,7 @@ PAINTER = {"modelArchitecture": None, "modelFramework": None}
             runtime("a", entry(modelFrameworkVersions=">=4.43,<5")),
             runtime("b", entry(modelFrameworkVersions=">=4.50,<6")),
         ),
+        (runtime("a", entry(modelFrameworkVersions=">4,<5")), runtime("b", entry(modelFrameworkVersions=">4,<5"))),
         (
             runtime("a", entry(**PAINTER, diffusionPipeline={"className": "P"})),
             runtime("b", entry(**PAINTER, diffusionPipeline={"vae": {"type": "V"}})),
@@ -36,7 +37,8 @@ PAINTER = {"modelArchitecture": None, "modelFramework": None}
             runtime("b", entry(modelArchitecture="Z"), entry(modelArchitecture="Q")),
         ),
     ],
-    ids=["equal", "crossing ranges", "globs", "any", "quantizations", "versions", "pipelines", "decoders", "entries"],
+    ids=["equal", "crossing ranges", "globs", "any", "quantizations", "versions", "between", "pipelines", "decoders",
+         "entries"],
 )  # fmt: skip
 def test_two_runtimes_that_only_the_name_tells_apart_are_shown_with_a_model(left: Any, right: Any) -> None:
     """D 23: and the selection itself says of that model that it is ambiguous."""
