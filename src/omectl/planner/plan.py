@@ -14,6 +14,7 @@ from omectl.api.settings import Settings
 from omectl.planner.accelerators.choice import priced
 from omectl.planner.component import Component
 from omectl.planner.document import sorted_keys
+from omectl.planner.fit.words import problem_in_words
 from omectl.planner.hardware import Trial, Trials, accelerators_of
 from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.metadata import Metadata, component_metadata
@@ -96,7 +97,8 @@ def _rendered(
             count = accelerators_of(part, pod)
             decisions[part.name] = priced(decisions[part.name], part.use.accelerator_class, count)
         provenance["Deployment", part.object_name] = provenance_of(part, rendered)
-        explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings))
+        counts = tuple(f"{part.name}: {problem_in_words(one)}" for one in rendered.accelerated.problems)
+        explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings, *counts))
     scalings = _scalings(inputs, parts, tagged, pods)
     for part in parts:
         metadata, pod, scaling = tagged[part.name], pods[part.name], scalings[part.name]

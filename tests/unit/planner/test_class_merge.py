@@ -245,6 +245,11 @@ def test_d_5_a_count_that_disagrees_with_the_classes_parallelism_is_told(
     (problem,) = plan.provenance["Deployment", "svc-engine"].problems
     assert (problem.code.value, problem.wanted, problem.found) == (code, wanted, found)
     assert container_of(plan)["resources"]["limits"] == {GPUS: own or requested}
+    told = {
+        "CountTooSmall": "engine: the service asks for 2 accelerators, and the class's parallelism needs 4",
+        "CountRaised": "engine: a pod asks for 8 accelerators, and its class needs 4 for the parallelism",
+    }
+    assert plan.explanation.warnings[-1] == told[code]
 
 
 def test_q46_parallelism_for_an_unknown_program_is_reported() -> None:

@@ -63,6 +63,13 @@ def test_c9_5_a_container_of_another_name_stands_beside_the_runner() -> None:
     assert [one["name"] for one in pod_of(found)["containers"]] == ["side", "main"]
 
 
+def test_d_18_a_service_that_states_no_engine_has_the_runtimes_q47() -> None:
+    taken = runtime("r", entry(), engineConfig={"runner": MAIN})
+    left_out, empty = made(service(engine=None), taken), made(service(engine={}), taken)
+    assert container_of(left_out)["image"] == "r"
+    assert left_out.objects == empty.objects
+
+
 def test_c9_9_a_router_has_to_be_asked_for() -> None:
     found = merged({"runner": MAIN}, {}, routerConfig={"runner": {"name": "router", "image": "router:1"}})
     assert [obj["metadata"]["name"] for obj in found.objects if obj["kind"] == "Deployment"] == ["svc-engine"]

@@ -2,7 +2,9 @@
 
 Memory is GiB as sold, bandwidth GB/s, speed TFLOPS or TOPS without sparsity, fractions cut off; `int4` is None where
 the tensor cores have no such mode. Sources: NVIDIA's data sheets of B200 (HGX), H200, H100, A100, A30, A40, A10, L40S,
-L40, L4, T4 and V100, and AMD's of Instinct MI210, MI250X, MI300X and MI325X.
+L40, L4, T4 and V100, and AMD's of Instinct MI210, MI250X, MI300X and MI325X. Of a MI250X each of its two dies is a
+device to drivers and plugins, so its row has one die. Held against public copies: glennklockwood.com/garden/processors
+(H100, B200), mullet.se (L40, L40S), awesomeagents.ai/hardware (MI325X), mlcommons' inference_results_v6.0 (B200).
 """
 
 from collections.abc import Mapping
@@ -53,9 +55,9 @@ def _product(
 PRODUCTS: Final[Mapping[str, Product]] = {
     "b200": _product("blackwell", "10.0", 180, 8000, (75, 2250, 4500), linked=True),
     "h200": _product("hopper", "9.0", 141, 4800, (67, 989, 1979), linked=True),
-    "h200-nvl": _product("hopper", "9.0", 141, 4800, (60, 835, 1671), linked=True),
+    "h200-nvl": _product("hopper", "9.0", 141, 4800, (60, 835, 1670), linked=True),
     "h100-80gb-hbm3": _product("hopper", "9.0", 80, 3350, (67, 989, 1979), linked=True),
-    "h100-nvl": _product("hopper", "9.0", 94, 3900, (60, 835, 1671), linked=True),
+    "h100-nvl": _product("hopper", "9.0", 94, 3900, (60, 835, 1670), linked=True),
     "h100-pcie": _product("hopper", "9.0", 80, 2000, (51, 756, 1513)),
     "a100-sxm4-80gb": _product("ampere", "8.0", 80, 2039, (19, 312, 624, 1248), linked=True),
     "a100-sxm4-40gb": _product("ampere", "8.0", 40, 1555, (19, 312, 624, 1248), linked=True),
@@ -72,7 +74,7 @@ PRODUCTS: Final[Mapping[str, Product]] = {
     "v100-sxm2-16gb": _product("volta", "7.0", 16, 900, (15, 125), linked=True),
     "instinct-mi325x": _product("cdna-3", "", 256, 6000, (163, 1307, 2614), linked=True),
     "instinct-mi300x": _product("cdna-3", "", 192, 5300, (163, 1307, 2614), linked=True),
-    "instinct-mi250x": _product("cdna-2", "", 128, 3276, (47, 383, 383), linked=True),
+    "instinct-mi250x": _product("cdna-2", "", 64, 1638, (23, 191, 191), linked=True),
     "instinct-mi210": _product("cdna-2", "", 64, 1638, (22, 181, 181), linked=True),
 }
 """By the name that device plugins label nodes with, in lower case with hyphens, less the vendor and the mounting."""

@@ -18,6 +18,8 @@ _SPLITS: Final = {
 _WASTES: Final = {
     Code.KEY_VALUE_HEADS_UNEVEN: "{wanted} key-value heads do not go into {found} accelerators, nor these into them",
     Code.GPUS_DIFFER: "the engine spreads over {found} accelerators, and its pods ask for {wanted}",
+    Code.COUNT_RAISED: "a pod asks for {wanted} accelerators, and its class needs {found} for the parallelism",
+    Code.COUNT_TOO_SMALL: "the service asks for {found} accelerators, and the class's parallelism needs {wanted}",
 }
 
 

@@ -3,7 +3,7 @@
 from omectl.planner.parallelism.choice import Basis, Choice, choose, deployed
 from omectl.planner.parallelism.count import Count, gpu_count
 from omectl.planner.parallelism.dialects import DIALECTS, SGLANG, VLLM, Dialect, Flag, dialect_of
-from omectl.planner.parallelism.problems import REFUSED, Code, Problem
+from omectl.planner.parallelism.problems import Code, Problem
 from omectl.planner.parallelism.reading import CommandLine, Stated, command_line
 from omectl.planner.parallelism.record import Parallelism
 from omectl.planner.parallelism.rendering import PARALLELISM_SIZE, Rendered
@@ -12,7 +12,6 @@ from omectl.planner.parallelism.validation import Divisions, problems_of
 __all__ = [
     "DIALECTS",
     "PARALLELISM_SIZE",
-    "REFUSED",
     "SGLANG",
     "VLLM",
     "Basis",

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Kinds of trouble. Those of `REFUSED` keep an engine from starting; the others waste something."""
+    """Kinds of trouble."""
 
     HEADS_UNEVEN = "HeadsUneven"
     """The attention heads (`wanted`) cannot be split over the tensor-parallel GPUs (`found`)."""
@@ -27,9 +27,6 @@ class Code(StrEnum):
     """A container asks for more GPUs (`wanted`) than the class or the parallelism gives (`found`); the more counts."""
     COUNT_TOO_SMALL = "CountTooSmall"
     """The author of the service asks for fewer GPUs (`found`) than the parallelism needs (`wanted`)."""
-
-
-REFUSED = frozenset({Code.HEADS_UNEVEN, Code.TOO_MANY_STAGES, Code.EXPERTS_UNEVEN, Code.COUNT_TOO_SMALL})
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,13 @@ def test_a_product_is_known_by_the_spellings_of_several_releases(label: str) -> 
     assert known_product("NVIDIA-H100") is None
 
 
+def test_what_a_device_plugin_counts_is_what_the_table_describes() -> None:
+    """A MI250X is two devices of 64 GB; of a data sheet's odd number with sparsity half is cut off."""
+    assert known_product("AMD_Instinct_MI250X_OAM") == PRODUCTS["instinct-mi250x"]
+    assert PRODUCTS["instinct-mi250x"].memory == PRODUCTS["instinct-mi210"].memory == 64
+    assert PRODUCTS["h100-nvl"].int8 == 3341 // 2
+
+
 def test_the_table_is_plausible() -> None:
     """More memory than a GiB, and each narrower type at least as fast: a slip of a column shows."""
     for product in PRODUCTS.values():
