@@ -1,7 +1,9 @@
 """The published measurements of published.json, and what our estimate says to each.
 
-`models` holds the facts, from the models' public configurations. A figure names what was measured on one GPU:
-`weightsGiB` and `activationsGiB`; `cacheTokens` that a pool of `poolGiB` holds; `cacheGiB` that one sequence needs;
+`models` holds the facts, from the models' public configurations; copies of four were held against them again: slime
+(scripts/models/qwen3-235B-A22B.sh), and configurations of gemma-3-27b, DeepSeek-V2-Lite and gpt-oss.
+
+A figure names what was measured on one GPU: `weightsGiB` and `activationsGiB`; `cacheTokens` that a pool of `poolGiB` holds; `cacheGiB` that one sequence needs;
 `concurrency` that a pool allows; `poolGiB` that is left for the cache.
 """
 
