@@ -3,8 +3,8 @@
 `models` holds the facts, from the models' public configurations; copies of four were held against them again: slime
 (scripts/models/qwen3-235B-A22B.sh), and configurations of gemma-3-27b, DeepSeek-V2-Lite and gpt-oss.
 
-A figure names what was measured on one GPU: `weightsGiB` and `activationsGiB`; `cacheTokens` that a pool of `poolGiB` holds; `cacheGiB` that one sequence needs;
-`concurrency` that a pool allows; `poolGiB` that is left for the cache.
+A figure names what was measured on one GPU: `weightsGiB` and `activationsGiB`; `cacheTokens` that a pool of `poolGiB`
+holds; `cacheGiB` that one sequence needs; `concurrency` that a pool allows; `poolGiB` that is left for the cache.
 """
 
 from dataclasses import dataclass
