@@ -66,6 +66,11 @@ def test_a_pod_of_16_gpus_and_a_moving_image_are_found(found: Found) -> None:
     assert names(found[Code.IMAGE_MOVES]) == {"srt-kimi-k2-pd"}
 
 
+def test_pod_fields_that_nobody_reads_are_found(found: Found) -> None:
+    """Section 0.2 of the selection's sheet: merging reads none of them."""
+    assert names(found[Code.TOP_LEVEL_IGNORED]) == {"srt-gpt-oss-20b-grpc", "srt-gpt-oss-120b-grpc"}
+
+
 def test_there_are_no_other_errors(found: Found) -> None:
     errors = {code for code, every in found.items() if every[0].severity is Severity.ERROR}
     assert errors == {Code.ENTRY_LOSES, Code.NAME_DEFINED_TWICE}

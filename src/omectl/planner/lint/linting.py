@@ -14,6 +14,7 @@ from omectl.planner.lint.finding import Finding
 from omectl.planner.lint.pods import pod_findings
 from omectl.planner.lint.ranking import ranking_findings
 from omectl.planner.lint.rules import Code
+from omectl.planner.lint.structure import name_findings, template_findings, unknown_fields
 
 
 def lint(documents: Iterable[Document], namespace: str = "default") -> tuple[Finding, ...]:
@@ -32,7 +33,10 @@ def object_findings(resource: Resource, about: About | None = None) -> Iterator[
         yield about.finding(
             Code.NAME_MISSING, "metadata.name", wanted="a name", found="none", do="give the object a name"
         )
+    yield from name_findings(resource, about)
+    yield from unknown_fields(resource, about)
     if isinstance(resource, ServingRuntime | ClusterServingRuntime):
+        yield from template_findings(resource, about)
         yield from runtime_fields(resource, about)
         yield from pod_findings(resource, about)
     elif isinstance(resource, BaseModel | ClusterBaseModel):

@@ -9,6 +9,7 @@ from omectl.api.base_model import ClusterBaseModel
 from omectl.api.document import as_object, as_objects, as_text, as_texts, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
+from omectl.api.labels import RDMA_AUTO_INJECT
 from omectl.api.settings import Settings
 from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.component import Component
@@ -20,7 +21,7 @@ from omectl.planner.model import view_model
 from omectl.planner.names import DECODER, ENGINE, ROUTER
 from omectl.planner.parallelism import command_line, deployed, dialect_of
 from omectl.planner.parallelism.flags import is_shell
-from omectl.planner.pod import main_container, render_pod
+from omectl.planner.pod import MODEL_PATH, main_container, render_pod
 from omectl.planner.result import PlanRefused
 from omectl.planner.script import lines_of
 from omectl.planner.selection.candidates import Runtime
@@ -37,12 +38,17 @@ _SAMPLE: Final = ClusterBaseModel.model_validate(
 )
 
 
+_SAMPLE_PATH: Final = view_model(_SAMPLE, Settings.defaults()).path
+_OWN_PATH: Final[JsonObject] = {"name": MODEL_PATH, "value": _SAMPLE_PATH}
+
+
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A template of a runtime: of a component, or of the leader or worker of one."""
+    """A template of a runtime: of a component, or of the leader or worker of one; `injected`: its pods get volumes."""
 
     component: str
     role: str
+    injected: bool = False
 
     @property
     def path(self) -> str:
@@ -83,18 +89,21 @@ def pod_findings(runtime: Runtime, about: About) -> Iterator[Finding]:
             yield from _variables(about, where, container, group=bool(template.role))
             yield from _image(about, where, as_text(container.get("image")))
             yield from _probes(about, where, container)
+            if not template.injected:  # else admission adds volumes
+                yield from _mounts(about, where, container, pod)
         if template.component != ROUTER and part.runner is not None:
+            yield from _model_path(about, template.path, main_container(part, pod))
             yield from _parallelism(about, template.path, main_container(part, pod), part.pods)
 
 
 def _templates(runtime: Runtime) -> Iterator[_Template]:
     spec = runtime.spec
     for name, engine in ((ENGINE, spec.engine_config), (DECODER, spec.decoder_config)):
-        if engine is not None and (engine.leader is not None or engine.worker is not None):
-            yield _Template(name, LEADER)
-            yield _Template(name, WORKER)
-        elif engine is not None:
-            yield _Template(name, "")
+        if engine is None:
+            continue
+        grouped = engine.leader is not None or engine.worker is not None
+        for role in (LEADER, WORKER) if grouped else ("",):
+            yield _Template(name, role, RDMA_AUTO_INJECT in (engine.annotations or {}))
     if spec.router_config is not None:
         yield _Template(ROUTER, "")
 
@@ -145,6 +154,33 @@ def _probes(about: About, where: str, container: JsonObject) -> Iterator[Finding
                     found=port,
                     do="correct the probe, or name the port so",
                 )
+
+
+def _mounts(about: About, where: str, container: JsonObject, pod: JsonObject) -> Iterator[Finding]:
+    there = {as_text(one.get("name")) for one in as_objects(pod.get("volumes"))}
+    for mount in as_objects(container.get("volumeMounts")):
+        name = as_text(mount.get("name"))
+        if name not in there:
+            yield about.finding(
+                Code.VOLUME_MISSING,
+                where,
+                wanted=f"one of the pod's volumes {', '.join(sorted(there))}",
+                found=name or "none",
+                do="add the volume, or remove the mount",
+            )
+
+
+def _model_path(about: About, path: str, container: JsonObject) -> Iterator[Finding]:
+    words = [*as_texts(container.get("command")), *as_texts(container.get("args"))]
+    said = [*words, *(as_text(one.get("value")) for one in as_objects(container.get("env")) if one != _OWN_PATH)]
+    if words and not any(MODEL_PATH in text or _SAMPLE_PATH in text for text in said):
+        yield about.finding(
+            Code.MODEL_PATH_UNUSED,
+            path,
+            wanted=f"$({MODEL_PATH}) in the command line",
+            found="no mention of it",
+            do=f"give the engine $({MODEL_PATH}) as its model",
+        )
 
 
 def _parallelism(about: About, path: str, container: JsonObject, pods: int) -> Iterator[Finding]:

@@ -31,7 +31,9 @@ class Code(StrEnum):
     DOCUMENT_UNREADABLE = "DocumentUnreadable"
     OBJECT_UNREADABLE = "ObjectUnreadable"
     SETTINGS_UNREADABLE = "SettingsUnreadable"
+    FIELD_UNKNOWN = "FieldUnknown"
     NAME_MISSING = "NameMissing"
+    NAME_INVALID = "NameInvalid"
     NAME_DEFINED_TWICE = "NameDefinedTwice"
 
     SIZE_UNREADABLE = "SizeUnreadable"
@@ -58,8 +60,13 @@ class Code(StrEnum):
     POD_LARGER_THAN_A_NODE = "PodLargerThanANode"
     DIALECT_UNKNOWN = "DialectUnknown"
 
+    GROUP_INCOMPLETE = "GroupIncomplete"
+    WORKER_SIZE_MISSING = "WorkerSizeMissing"
+    TOP_LEVEL_IGNORED = "TopLevelIgnored"
     POD_REFUSED = "PodRefused"
     VALUE_LOST = "ValueLost"
+    MODEL_PATH_UNUSED = "ModelPathUnused"
+    VOLUME_MISSING = "VolumeMissing"
     VARIABLE_UNKNOWN = "VariableUnknown"
 
     IMAGE_UNTAGGED = "ImageUntagged"
@@ -90,6 +97,8 @@ RULES: Final[Mapping[Code, Rule]] = {
     Code.SETTINGS_UNREADABLE: Rule(
         _ERROR, "The settings ConfigMap cannot be read; the defaults are used here.", "`data: {ingress: '{'}`"
     ),
+    Code.FIELD_UNKNOWN: Rule(_WARNING, "No such field exists, so nobody reads it.", "`autoSelet: true`"),
+    Code.NAME_INVALID: Rule(_ERROR, "The API server refuses the name.", "`name: Llama_8B`"),
     Code.NAME_MISSING: Rule(_ERROR, "The object has no name.", "`metadata: {}`"),
     Code.NAME_DEFINED_TWICE: Rule(
         _ERROR,
@@ -153,6 +162,21 @@ RULES: Final[Mapping[Code, Rule]] = {
         _INFO,
         "The engine's flags are not known or stand in a shell's text, so its parallelism is neither checked nor set.",
         "`command: [my-server]` with 4 GPUs",
+    ),
+    Code.GROUP_INCOMPLETE: Rule(
+        _ERROR, "A group of pods needs a leader (or a runner) and workers.", "`leader` without `worker`"
+    ),
+    Code.WORKER_SIZE_MISSING: Rule(_ERROR, "The number of workers is not at least 1.", "`worker: {size: 0}`"),
+    Code.TOP_LEVEL_IGNORED: Rule(
+        _WARNING,
+        "Beside the components' templates only `nodeSelector` and containers' resources count.",
+        "`spec.affinity` beside `spec.engineConfig`",
+    ),
+    Code.MODEL_PATH_UNUSED: Rule(
+        _WARNING, "The command line does not say where the model's files are.", "`args: [--model, /models/llama]`"
+    ),
+    Code.VOLUME_MISSING: Rule(
+        _ERROR, "The API server refuses a mount of a volume that is not there.", "a mount of `dshm` without `volumes`"
     ),
     Code.POD_REFUSED: Rule(_ERROR, "No pod can be made from the template.", "a runner without `image`"),
     Code.VALUE_LOST: Rule(

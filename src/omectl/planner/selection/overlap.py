@@ -12,6 +12,7 @@ from omectl.api.resource import ObjectKey
 from omectl.api.serving_runtime import SupportedModelFormat
 from omectl.planner.model import ModelView
 from omectl.planner.selection.candidates import EntryRules, Runtime, assess, entries
+from omectl.planner.selection.entry import Told
 from omectl.planner.selection.policy import DEFAULT, Policy
 from omectl.planner.selection.ranking import ranked
 from omectl.planner.selection.request import Request
@@ -55,6 +56,8 @@ class _Side:
     runtime: Runtime
     index: int
     entry: SupportedModelFormat
+    text: str
+    """Equal for equal entries."""
 
 
 def overlaps(runtimes: Iterable[Runtime], policy: Policy = DEFAULT) -> tuple[Overlap, ...]:
@@ -65,14 +68,15 @@ def overlaps(runtimes: Iterable[Runtime], policy: Policy = DEFAULT) -> tuple[Ove
         for index, entry in enumerate(entries(one)):
             if entry.auto_select:
                 framework = entry.model_framework.name if entry.model_framework is not None else ""
-                alike.setdefault((entry.model_format.name, framework), []).append(_Side(one, index, entry))
+                alike.setdefault((entry.model_format.name, framework), []).append(_Side(one, index, entry, repr(entry)))
     found: dict[tuple[ObjectKey, ObjectKey], Overlap] = {}
+    samples = _Samples(enabled, policy)
     for sides in alike.values():
         for left, right in combinations(sides, 2):
             pair = (left.runtime.key, right.runtime.key)
             if pair[0] == pair[1] or pair in found or not _could_meet(left, right):
                 continue
-            overlap = _overlap(left, right, enabled, policy)
+            overlap = samples.overlap(left, right)
             if overlap is not None:
                 found[pair] = overlap
     return tuple(found[pair] for pair in sorted(found))
@@ -90,27 +94,48 @@ def _could_meet(left: _Side, right: _Side) -> bool:
     return bool(listed) or (ours.model_architecture or None) == (theirs.model_architecture or None)
 
 
-def _overlap(left: _Side, right: _Side, enabled: Sequence[Runtime], policy: Policy) -> Overlap | None:
-    if right.runtime.namespace and not left.runtime.namespace:
-        left, right = right, left
-    shared = common_model(left.entry, right.entry)
-    if shared is None:
+class _Samples:
+    """Models made up for two entries, and who ranks first for one: each worked out once, as many entries are alike."""
+
+    def __init__(self, enabled: Sequence[Runtime], policy: Policy) -> None:
+        self._enabled, self._policy = enabled, policy
+        self._rules = EntryRules(merit=policy.merit, automatic=True, needs_score=policy.needs_score)
+        self._models: dict[tuple[str, str], ModelView | None] = {}
+        self._first: dict[tuple[tuple[str, str], int, str, bool], frozenset[tuple[ObjectKey, int | None]]] = {}
+
+    def overlap(self, left: _Side, right: _Side) -> Overlap | None:
+        """What the two do to each other; None when the ranking tells them apart."""
+        if right.runtime.namespace and not left.runtime.namespace:
+            left, right = right, left
+        pair = (left.text, right.text)
+        if pair not in self._models:
+            self._models[pair] = common_model(left.entry, right.entry)
+        shared = self._models[pair]
+        if shared is None:
+            return None
+        own, other = left.runtime.namespace, right.runtime.namespace
+        request = Request(wants_decoder=left.runtime.spec.decoder_config is not None)
+        ranges = (SizeRange.of(side.runtime.spec.model_size_range) for side in (left, right))
+        indexes = (left.index, right.index)
+        for size in sizes_in_both(*ranges):
+            sample = of_size(shared, size)
+            if own != other:
+                if all(assess(side.runtime, sample, request, self._rules).accepted for side in (left, right)):
+                    return Overlap(OverlapCode.SHADOWED, left.runtime, right.runtime, indexes, sample)
+                continue
+            question = (pair, size, own, request.wants_decoder)
+            if question not in self._first:
+                self._first[question] = self._ranked_first(sample, request, own)
+            if {(left.runtime.key, left.index), (right.runtime.key, right.index)} <= self._first[question]:
+                return Overlap(OverlapCode.AMBIGUOUS, left.runtime, right.runtime, indexes, sample)
         return None
-    own, other = left.runtime.namespace, right.runtime.namespace
-    request = Request(wants_decoder=left.runtime.spec.decoder_config is not None)
-    rules = EntryRules(merit=policy.merit, automatic=True, needs_score=policy.needs_score)
-    ranges = (SizeRange.of(side.runtime.spec.model_size_range) for side in (left, right))
-    indexes = (left.index, right.index)
-    for size in sizes_in_both(*ranges):
-        sample = of_size(shared, size)
-        if own != other:
-            if all(assess(side.runtime, sample, request, rules).accepted for side in (left, right)):
-                return Overlap(OverlapCode.SHADOWED, left.runtime, right.runtime, indexes, sample)
-            continue
-        order = ranked(
-            (assess(one, sample, request, rules) for one in enabled if one.namespace == own), sample.size, policy
-        )
-        first = {(one.assessment.runtime.key, one.assessment.entry) for one in order if one.ties(order[0])}
-        if {(left.runtime.key, left.index), (right.runtime.key, right.index)} <= first:
-            return Overlap(OverlapCode.AMBIGUOUS, left.runtime, right.runtime, indexes, sample)
-    return None
+
+    def _ranked_first(
+        self, sample: ModelView, request: Request, namespace: str
+    ) -> frozenset[tuple[ObjectKey, int | None]]:
+        """Those of the namespace's runtimes between which only the name decides, with their entries."""
+        told: Told = {}
+        there = (one for one in self._enabled if one.namespace == namespace)
+        assessed = (assess(one, sample, request, self._rules, told) for one in there)
+        order = ranked(assessed, sample.size, self._policy)
+        return frozenset((one.assessment.runtime.key, one.assessment.entry) for one in order if one.ties(order[0]))

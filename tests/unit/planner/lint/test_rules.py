@@ -62,6 +62,22 @@ def codes(*documents: Json) -> set[Code]:
 FAST = entry(modelFormat={**FORMAT, "version": "latest"})
 CASES: dict[Code, tuple[list[Json], list[Json]]] = {
     Code.OBJECT_UNREADABLE: ([runtime("r", {**entry(), "autoSelect": 5})], [runtime()]),
+    Code.FIELD_UNKNOWN: (
+        [runtime("r", entry(autoSelet=True), engineConfig={"runner": {**RUNNER, "imag": "x"}})],
+        [runtime()],
+    ),
+    Code.NAME_INVALID: ([runtime("Llama_8B")], [runtime("llama-8b.v1")]),
+    Code.GROUP_INCOMPLETE: ([runtime(engineConfig={"leader": {"runner": RUNNER}})], [runtime(engineConfig=group())]),
+    Code.WORKER_SIZE_MISSING: ([runtime(engineConfig=group(size=0))], [runtime(engineConfig=group(size=1))]),
+    Code.TOP_LEVEL_IGNORED: ([runtime(tolerations=[{"key": "gpu"}])], [runtime(nodeSelector={"gpu": "yes"})]),
+    Code.MODEL_PATH_UNUSED: (
+        [runtime(engineConfig={"runner": {**RUNNER, "args": ["--model", "/models/llama"]}})],
+        [runtime(engineConfig={"runner": {**RUNNER, "args": ["--model", "$(MODEL_PATH)"]}})],
+    ),
+    Code.VOLUME_MISSING: (
+        [runtime(engineConfig={"runner": {**RUNNER, "volumeMounts": [{"name": "dshm", "mountPath": "/dev/shm"}]}})],
+        [runtime()],
+    ),
     Code.NAME_MISSING: ([runtime("")], [runtime()]),
     Code.NAME_DEFINED_TWICE: ([runtime(), runtime(modelSizeRange=sized("1B", "2B"))], [runtime(), runtime("s")]),
     Code.SIZE_UNREADABLE: ([runtime(modelSizeRange=sized("7b", "9B"))], [runtime(modelSizeRange=sized("7B", "9B"))]),
