@@ -8,7 +8,7 @@ from omectl.planner.accelerators.component import accelerator_of
 from omectl.planner.class_use import ClassUse
 from omectl.planner.component import Component, component_names
 from omectl.planner.inputs import PlanInputs
-from omectl.planner.modes import check_component
+from omectl.planner.modes import mode_of
 from omectl.planner.names import ROUTER
 from omectl.planner.result import Problem
 from omectl.planner.scaling import ScalerClass, choose_scaler
@@ -17,9 +17,10 @@ from omectl.planner.selection.candidates import Runtime
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """The components, engine first, and the choices of their classes by component; a router has none."""
+    """The components, engine first, their modes, and the choices of their classes by component; a router has none."""
 
     parts: tuple[Component, ...]
+    modes: Mapping[str, str]
     choices: Mapping[str, ClassChoice]
 
     @property
@@ -35,12 +36,13 @@ def assemble(inputs: PlanInputs, runtime: Runtime | None, entry: int | None) -> 
     """
     service = inputs.service
     plain = tuple(Component.merged(name, service, runtime) for name in component_names(service))
-    for part in plain:
-        check_component(part, can_be_zero=choose_scaler(part).scaler_class is ScalerClass.KEDA)
+    modes = {
+        part.name: mode_of(part, can_be_zero=choose_scaler(part).scaler_class is ScalerClass.KEDA) for part in plain
+    }
     choices = {part.name: accelerator_of(part, inputs.accelerator_classes) for part in plain if part.name != ROUTER}
     uses = {name: ClassUse.of(choice.chosen, runtime, entry) for name, choice in choices.items()}
     parts = tuple(
         Component.merged(part.name, service, runtime, use) if (use := uses.get(part.name)) is not None else part
         for part in plain
     )
-    return Assembly(parts, choices)
+    return Assembly(parts, modes, choices)

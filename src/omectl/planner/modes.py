@@ -27,14 +27,15 @@ def check_service(service: InferenceService) -> None:
         raise not_supported(field, wish, instead)
 
 
-def check_component(component: Component, *, can_be_zero: bool) -> None:
-    """Refuse a component whose mode is not there yet. Raises `PlanRefused`.
+def mode_of(component: Component, *, can_be_zero: bool) -> str:
+    """The component's mode. Raises `PlanRefused` for one that is not there yet.
 
     `can_be_zero`: its autoscaler can do without pods, so that a lower bound of 0 asks for no mode of its own.
     """
     mode, field = _mode(component, can_be_zero=can_be_zero)
     if mode != RAW:
         raise not_supported(field, f"deployment mode {mode}", _instead(component, mode))
+    return mode
 
 
 def not_supported(field: str, wish: str, instead: str) -> PlanRefused:

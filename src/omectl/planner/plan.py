@@ -5,22 +5,19 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
-from omectl.api.document import as_text, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.installation import SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonObject
-from omectl.api.labels import MODEL_REVISION
 from omectl.api.settings import Settings
 from omectl.planner.accelerators.choice import priced
-from omectl.planner.component import Component
 from omectl.planner.document import sorted_keys
 from omectl.planner.fit.words import problem_in_words
 from omectl.planner.hardware import Trial, Trials, accelerators_of
-from omectl.planner.inputs import LiveState, PlanInputs
-from omectl.planner.metadata import Metadata, component_metadata
+from omectl.planner.inputs import PlanInputs
+from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
-from omectl.planner.modes import RAW, check_service
+from omectl.planner.modes import check_service
 from omectl.planner.names import ENGINE, ROUTER
 from omectl.planner.pod import main_container, render_pod
 from omectl.planner.predictor import OLD_FORM, migrated
@@ -42,7 +39,9 @@ from omectl.planner.selection.candidates import scope_of
 from omectl.planner.selection.choice import Selection, select_runtime
 from omectl.planner.selection.sticky import picked_before
 from omectl.planner.status import planned_status, problem_status
-from omectl.planner.workloads.raw import component_service, deployment, router_access, service_ports
+from omectl.planner.workloads.raw import component_service, router_access, service_ports
+from omectl.planner.workloads.table import WORKLOAD_KINDS
+from omectl.planner.workloads.workload import Workload
 
 
 def plan(inputs: PlanInputs) -> Plan:
@@ -85,26 +84,28 @@ def _rendered(
     objects: list[JsonObject] = [model_config(service, model, resource)]
     ports: dict[str, JsonObject] = {}
     provenance: dict[tuple[str, str], Provenance] = {}
-    tagged: dict[str, Metadata] = {}
-    pods: dict[str, JsonObject] = {}
+    workloads: dict[str, Workload] = {}
     for part in parts:
-        revision = model.revision or _live_revision(part, inputs.live)
-        tagged[part.name] = component_metadata(part, model, resource, revision)
+        kind = WORKLOAD_KINDS[assembly.modes[part.name]]
+        # A revision that is unknown for a while does not restart the pods.
+        revision = model.revision or kind.live_revision(inputs.live, part.object_name)
+        metadata = component_metadata(part, model, resource, revision)
         rendered = trial.engine if part.name == ENGINE else render_pod(part, model)
-        pod = pods[part.name] = rendered.spec
+        workload = workloads[part.name] = Workload(of=kind, component=part, metadata=metadata, pod=rendered.spec)
         if part.use is not None:
             # The class may have raised what the runtime asks for, and a pod costs what it gets.
-            count = accelerators_of(part, pod)
+            count = accelerators_of(part, rendered.spec)
             decisions[part.name] = priced(decisions[part.name], part.use.accelerator_class, count)
-        provenance["Deployment", part.object_name] = provenance_of(part, rendered)
+        provenance[workload.kind, workload.name] = provenance_of(part, rendered)
         counts = tuple(f"{part.name}: {problem_in_words(one)}" for one in rendered.accelerated.problems)
         explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings, *counts))
-    scalings = _scalings(inputs, parts, tagged, pods)
+    scalings = _scalings(inputs, workloads)
     for part in parts:
-        metadata, pod, scaling = tagged[part.name], pods[part.name], scalings[part.name]
+        workload, scaling = workloads[part.name], scalings[part.name]
+        metadata, pod = workload.metadata, workload.pod
         explanation = replace(explanation, warnings=(*explanation.warnings, *scaling.warnings))
         objects += router_access(part, metadata, pod)
-        objects.append(scaling.pin(deployment(part, metadata, pod)))
+        objects.append(scaling.pin(workload.manifest()))
         objects.append(component_service(part, metadata, pod))
         ports[part.name] = service_ports(part, pod)[0]
         objects += [scaling.scaler] if scaling.scaler is not None else []
@@ -113,7 +114,7 @@ def _rendered(
     objects += where.objects
     explanation = replace(
         explanation,
-        mode=RAW,
+        mode=assembly.modes[ENGINE],
         fit=trial.fit,
         accelerators=tuple(decisions.values()),
         scales=tuple(scaling.scale for scaling in scalings.values()),
@@ -122,7 +123,9 @@ def _rendered(
     return Plan(
         objects=tuple(sorted_keys(obj) for obj in objects),
         explanation=explanation,
-        status=sorted_keys(planned_status(service, model, parts, where, inputs.live, explanation, ranking, scalings)),
+        status=sorted_keys(
+            planned_status(service, model, workloads, where, inputs.live, explanation, ranking, scalings)
+        ),
         initial_replicas={
             (scaling.target.kind, scaling.target.name): initial_replicas(scaling, inputs.live)
             for scaling in scalings.values()
@@ -132,23 +135,24 @@ def _rendered(
     )
 
 
-def _scalings(
-    inputs: PlanInputs, parts: tuple[Component, ...], tagged: Mapping[str, Metadata], pods: Mapping[str, JsonObject]
-) -> dict[str, Scaling]:
+def _scalings(inputs: PlanInputs, workloads: Mapping[str, Workload]) -> dict[str, Scaling]:
     """How each component is scaled; one that follows another comes after it. Raises `PlanRefused`."""
     metrics = {
-        part.name: engine_metrics(main_container(part, pods[part.name])) for part in parts if part.name != ROUTER
+        name: engine_metrics(main_container(workload.component, workload.pod))
+        for name, workload in workloads.items()
+        if name != ROUTER
     }
-    pace = proportion(inputs.service, [part.name for part in parts])
+    pace = proportion(inputs.service, list(workloads))
     found: dict[str, Scaling] = {}
-    for part in sorted(parts, key=lambda one: pace is not None and pace.follows(one.name)):
-        target = ScaleTarget("apps/v1", "Deployment", part.object_name)
-        if pace is not None and pace.follows(part.name):
-            found[part.name] = follow(part, target, pace, found[pace.anchor], inputs.live)
+    for name in sorted(workloads, key=lambda one: pace is not None and pace.follows(one)):
+        workload = workloads[name]
+        target = ScaleTarget(workload.api_version, workload.kind, workload.name)
+        if pace is not None and pace.follows(name):
+            found[name] = follow(workload.component, target, pace, found[pace.anchor], inputs.live)
         else:
-            measured = metrics[ENGINE if part.name == ROUTER else part.name]
-            found[part.name] = scale(part, tagged[part.name], target, inputs.settings.keda_config, measured)
-    return {part.name: found[part.name] for part in parts}
+            measured = metrics[ENGINE if name == ROUTER else name]
+            found[name] = scale(workload.component, workload.metadata, target, inputs.settings.keda_config, measured)
+    return {name: found[name] for name in workloads}
 
 
 def _refused(inputs: PlanInputs, problem: Problem, explanation: Explanation) -> Plan:
@@ -206,9 +210,3 @@ def _check_path(model: ModelView, settings: Settings) -> None:
     message = f"spec.storage.path of model {model.name}: {model.path} lies outside the models root {root}"
     step = f"choose a path below {root}, or change modelsRoot under the key omectl of ConfigMap {SETTINGS_CONFIG_MAP}"
     raise PlanRefused(Reason.MODEL, message, step, failure="BaseModelNotReady")
-
-
-def _live_revision(part: Component, live: LiveState) -> str:
-    """The revision that the pods have: one that is unknown for a while does not restart them."""
-    found = live.get("Deployment", part.object_name) or {}
-    return as_text(at(found, "spec", "template", "metadata", "annotations", MODEL_REVISION))

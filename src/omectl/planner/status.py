@@ -9,15 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from omectl.api.conditions import FALSE, TRUE, UNKNOWN
-from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import CHOSEN_MODE
 from omectl.planner.accelerators.decision import ClassDecision
-from omectl.planner.component import Component
 from omectl.planner.inputs import LiveState
 from omectl.planner.model import ModelView
-from omectl.planner.modes import RAW
 from omectl.planner.names import ENGINE, ROUTER, component_name, label_value
 from omectl.planner.result import Explanation, Problem
 from omectl.planner.routing import Route
@@ -26,8 +23,9 @@ from omectl.planner.selection_conditions import selection_verdicts
 from omectl.planner.selection_status import refused_selection, selection_status
 from omectl.planner.verdict import Verdict
 from omectl.planner.workloads.pods import UNSCHEDULABLE, Trouble, first_trouble, pod_ready, pods_of
+from omectl.planner.workloads.table import live_state
+from omectl.planner.workloads.workload import Workload, WorkloadState
 
-_REVISION: Final = "deployment.kubernetes.io/revision"
 _CONDITIONS: Final = {ENGINE: "EngineReady", ROUTER: "RouterReady"}
 _INGRESS: Final = "IngressReady"
 _READY: Final = "Ready"
@@ -35,37 +33,34 @@ _READY: Final = "Ready"
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A component as it is live: its Deployment, its pods, and what is wrong with them; what is with its autoscaler."""
+    """A component as it is live: its workload, its pods, and what is wrong with them; what is with its autoscaler."""
 
-    deployment: JsonObject | None
+    workload: WorkloadState | None
     pods: tuple[JsonObject, ...]
     trouble: Trouble | None
     scaler_fault: str = ""
 
     @property
     def available(self) -> bool:
-        """Whether the Deployment says that enough of its pods serve."""
-        return _condition(self.deployment, "Available").get("status") == TRUE
+        """Whether the workload says that enough of its pods serve."""
+        return self.workload is not None and self.workload.available
 
     @property
     def rolled_out(self) -> bool:
         """Whether every pod is of the newest template."""
-        status = as_object(at(self.deployment or {}, "status"))
-        replicas, updated = as_number(status.get("replicas")), as_number(status.get("updatedReplicas"))
-        return "updatedReplicas" not in status or updated >= replicas
+        return self.workload is None or self.workload.rolled_out
 
 
-def observe(live: LiveState, service: InferenceService, component: str) -> Observed:
-    """The component as it is live."""
-    name = component_name(service.name, component)
-    pods = pods_of((obj for (kind, _), obj in live.children.items() if kind == "Pod"), label_value(name))
-    return Observed(live.get("Deployment", name), tuple(pods), first_trouble(pods))
+def observe(live: LiveState, object_name: str, workload: WorkloadState | None) -> Observed:
+    """The component of that name as it is live; `workload` is what its workload says."""
+    pods = pods_of((obj for (kind, _), obj in live.children.items() if kind == "Pod"), label_value(object_name))
+    return Observed(workload, tuple(pods), first_trouble(pods))
 
 
 def planned_status(
     service: InferenceService,
     model: ModelView,
-    parts: tuple[Component, ...],
+    workloads: Mapping[str, Workload],
     where: Route,
     live: LiveState,
     told: Explanation,
@@ -74,15 +69,16 @@ def planned_status(
 ) -> JsonObject:
     """The status of a service that has a plan. `told` are the choices, and `ranking` by what runtimes were compared."""
     classes = {one.component: one for one in told.accelerators}
-    observed = {
-        part.name: replace(observe(live, service, part.name), scaler_fault=scaler_fault(scalings[part.name], live))
-        for part in parts
-    }
-    verdicts = {_CONDITIONS[name]: _component_verdict(name, service, seen, model) for name, seen in observed.items()}
+    observed: dict[str, Observed] = {}
+    for name, workload in workloads.items():
+        object_name = workload.component.object_name
+        seen = observe(live, object_name, workload.of.state(live, object_name))
+        observed[name] = replace(seen, scaler_fault=scaler_fault(scalings[name], live))
+    verdicts = {_CONDITIONS[name]: _component_verdict(workloads[name], seen, model) for name, seen in observed.items()}
     entry = ROUTER if ROUTER in observed else ENGINE
     verdicts[_INGRESS] = _route_verdict(where, verdicts[_CONDITIONS[entry]], entry)
     return {
-        **_common(service, verdicts, selection_verdicts(told), {CHOSEN_MODE: RAW}),
+        **_common(service, verdicts, selection_verdicts(told), {CHOSEN_MODE: told.mode}),
         "selection": selection_status(service, told, ranking),
         "url": where.url,
         "address": {"url": where.address},
@@ -100,14 +96,15 @@ def problem_status(
     """The status of a service that cannot be planned. What already runs goes on and keeps its address."""
     parts = [ENGINE, *([ROUTER] if service.spec.router is not None else [])]
     stuck = Verdict(FALSE, problem.reason, f"{problem.message}; next: {problem.next_step}")
-    observed = {name: observe(live, service, name) for name in parts}
+    names = {name: component_name(service.name, name) for name in parts}
+    observed = {name: observe(live, own, live_state(live, own)) for name, own in names.items()}
     verdicts = {_CONDITIONS[name]: _running_verdict(seen) or stuck for name, seen in observed.items()}
     previous = service.status
     annotations: JsonObject = dict(previous.annotations or {}) if previous is not None else {}
     status = _common(service, verdicts, selection_verdicts(told, problem), annotations, stuck)
     if selection := refused_selection(service, told, problem, ranking):
         status["selection"] = selection
-    if previous is not None and previous.url and observed[ENGINE].deployment is not None:
+    if previous is not None and previous.url and observed[ENGINE].workload is not None:
         status["url"] = previous.url
         status["address"] = {"url": (previous.address.url if previous.address is not None else None) or previous.url}
     engine = observed[ENGINE]
@@ -149,27 +146,25 @@ def _overall(verdicts: dict[str, Verdict]) -> Verdict:
     return Verdict(TRUE)
 
 
-def _component_verdict(name: str, service: InferenceService, seen: Observed, model: ModelView) -> Verdict:
-    if seen.deployment is None:
-        deployment = component_name(service.name, name)
-        return Verdict(UNKNOWN, "DeploymentMissing", f"Deployment {deployment} is not there yet; next: wait")
+def _component_verdict(workload: Workload, seen: Observed, model: ModelView) -> Verdict:
+    name, state = workload.component.name, seen.workload
+    if state is None:
+        text = f"{workload.kind} {workload.name} is not there yet; next: wait"
+        return Verdict(UNKNOWN, f"{workload.kind}Missing", text)
     running = _running_verdict(seen)
     if running is not None:
         return running
     if seen.trouble is not None:
         return _trouble_verdict(seen.trouble, name, model)
-    failure = _condition(seen.deployment, "ReplicaFailure")
-    if failure.get("status") == TRUE:
-        text = f"{as_text(failure.get('message'))}; next: allow the pods that the Deployment wants to create"
-        return Verdict(FALSE, as_text(failure.get("reason")) or "ReplicaFailure", text)
-    found = _condition(seen.deployment, "Available")
+    if state.failure is not None:
+        text = f"{state.failure.message}; next: allow the pods that the {state.kind} wants to create"
+        return Verdict(FALSE, state.failure.reason or "ReplicaFailure", text)
     waiting = sum(not pod_ready(pod) for pod in seen.pods)
-    told = as_text(found.get("message")) or f"Deployment {as_text(at(seen.deployment, 'metadata', 'name'))} is starting"
+    told = state.verdict.message or f"{state.kind} {state.name} is starting"
     text = f"{told}; next: wait for {waiting} pods to load the model" if waiting else f"{told}; next: wait for its pods"
     if name == ROUTER:
         text = f"{told}; next: wait for its pods"
-    status = as_text(found.get("status")) or UNKNOWN
-    return Verdict(status, as_text(found.get("reason")) or "Progressing", text)
+    return Verdict(state.verdict.status or UNKNOWN, state.verdict.reason or "Progressing", text)
 
 
 def _trouble_verdict(trouble: Trouble, name: str, model: ModelView) -> Verdict:
@@ -182,15 +177,15 @@ def _trouble_verdict(trouble: Trouble, name: str, model: ModelView) -> Verdict:
 
 def _running_verdict(seen: Observed) -> Verdict | None:
     """True when the component serves, even while a new version of it does not come up."""
-    if not seen.available:
+    if seen.workload is None or not seen.workload.available:
         return None
-    found = _condition(seen.deployment, "Available")
-    text = as_text(found.get("message"))
+    found = seen.workload.verdict
+    text = found.message
     if seen.trouble is not None:
         text = f"still serving, but {seen.trouble.message}; next: {seen.trouble.next_step}"
     elif seen.scaler_fault:
         text = f"serving, but {seen.scaler_fault}"
-    return Verdict(TRUE, as_text(found.get("reason")), text)
+    return Verdict(TRUE, found.reason, text)
 
 
 def _route_verdict(where: Route, entry: Verdict, name: str) -> Verdict:
@@ -209,9 +204,8 @@ def _component_status(
     if accelerator is not None and accelerator.class_name:
         reason = accelerator.came_by.value
         found["selectedAccelerator"] = {"acceleratorClass": accelerator.class_name, "reason": reason}
-    revision = as_text(at(seen.deployment or {}, "metadata", "annotations", _REVISION))
-    if revision:
-        found["latestCreatedRevision"] = revision
+    if seen.workload is not None and seen.workload.revision:
+        found["latestCreatedRevision"] = seen.workload.revision
     previous = (service.status.components or {}).get(name) if service.status is not None else None
     if seen.available or (previous is not None and previous.url):
         found["url"] = f"http://{where.component_hosts[name]}"
@@ -245,8 +239,3 @@ def _model_status(engine: Observed) -> JsonObject:
 def _crashed(pods: Iterable[JsonObject]) -> int:
     troubles = (first_trouble([pod]) for pod in pods)
     return sum(trouble is not None and trouble.crashed for trouble in troubles)
-
-
-def _condition(obj: JsonObject | None, kind: str) -> JsonObject:
-    conditions = as_objects(at(obj or {}, "status", "conditions"))
-    return next((one for one in conditions if one.get("type") == kind), JsonObject())

@@ -1,13 +1,19 @@
 """The raw mode: a Deployment with its Service, and for a router the right to watch the pods it sends requests to."""
 
-from omectl.api.document import as_object, as_objects, as_text
+from typing import Final
+
+from omectl.api.conditions import TRUE
+from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import INFERENCE_SERVICE, LOAD_BALANCER_IP, SERVICE_TYPE
 from omectl.planner.component import Component
 from omectl.planner.metadata import Metadata
 from omectl.planner.names import ROUTER, label_value
 from omectl.planner.pod import DEFAULT_PORT, main_container
+from omectl.planner.workloads.workload import WorkloadKind, WorkloadState, told_condition
 
+_KIND: Final = "Deployment"
+_REVISION: Final = "deployment.kubernetes.io/revision"
 _RBAC = "rbac.authorization.k8s.io"
 _TYPES = ("LoadBalancer", "NodePort")
 
@@ -29,10 +35,36 @@ def deployment(component: Component, metadata: Metadata, pod: JsonObject) -> Jso
     selector: JsonObject = {"matchLabels": {"app": component.app}}
     return {
         "apiVersion": "apps/v1",
-        "kind": "Deployment",
+        "kind": _KIND,
         "metadata": object_metadata(component, component.object_name, metadata.labels, metadata.annotations),
         "spec": {"selector": selector, "strategy": strategy, "template": template},
     }
+
+
+def read_deployment(deployment: JsonObject) -> WorkloadState:
+    """What a live Deployment says of itself."""
+    status = as_object(deployment.get("status"))
+    available, failure = (told_condition(deployment, kind) for kind in ("Available", "ReplicaFailure"))
+    replicas, updated = as_number(status.get("replicas")), as_number(status.get("updatedReplicas"))
+    return WorkloadState(
+        kind=_KIND,
+        name=as_text(at(deployment, "metadata", "name")),
+        available=available.status == TRUE,
+        rolled_out="updatedReplicas" not in status or updated >= replicas,
+        verdict=available,
+        failure=failure if failure.status == TRUE else None,
+        revision=as_text(at(deployment, "metadata", "annotations", _REVISION)),
+    )
+
+
+DEPLOYMENT: Final = WorkloadKind(
+    api_version="apps/v1",
+    kind=_KIND,
+    named=lambda object_name: object_name,
+    build=deployment,
+    read=read_deployment,
+    template=("spec", "template"),
+)
 
 
 def component_service(component: Component, metadata: Metadata, pod: JsonObject) -> JsonObject:
