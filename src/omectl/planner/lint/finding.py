@@ -8,11 +8,10 @@ from omectl.planner.lint.rules import RULES, Code, Severity
 
 @dataclass(frozen=True, slots=True, order=True)
 class Source:
-    """Where an object was read: file, document in it from 1, and the line on which it begins; "" and 0 are unknown."""
+    """Where an object was read: the file, and the document in it from 1; "" and 0 are unknown."""
 
     file: str = ""
     document: int = 0
-    line: int = 0
 
     def __str__(self) -> str:
         if not self.document:
