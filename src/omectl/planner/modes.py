@@ -18,7 +18,13 @@ RAW: Final = "RawDeployment"
 SERVERLESS: Final = "Serverless"
 MULTI_NODE: Final = "MultiNode"
 PREFILL_DECODE: Final = "PDDisaggregated"
-_MODES: Final = frozenset({RAW, SERVERLESS, MULTI_NODE, "MultiNodeRayVLLM", "VirtualDeployment"})
+VIRTUAL: Final = "VirtualDeployment"
+_MODES: Final = frozenset({RAW, SERVERLESS, MULTI_NODE, "MultiNodeRayVLLM", VIRTUAL})
+
+
+def is_virtual(service: InferenceService) -> bool:
+    """Whether the service is only an entry for what somebody else runs."""
+    return service.metadata.annotations.get(DEPLOYMENT_MODE) == VIRTUAL
 
 
 def check_service(service: InferenceService) -> None:
@@ -33,6 +39,9 @@ def mode_of(component: Component, *, can_be_zero: bool) -> str:
     `can_be_zero`: its autoscaler can do without pods, so that a lower bound of 0 asks for no mode of its own.
     """
     mode, field = _mode(component, can_be_zero=can_be_zero)
+    if mode == VIRTUAL:
+        message = f"{field}: {VIRTUAL} is a mode of a whole service, not of a component"
+        raise PlanRefused(Reason.DEPLOYMENT_MODE, message, "set the annotation on the service, or remove it")
     if mode != RAW:
         raise not_supported(field, f"deployment mode {mode}", _instead(component, mode))
     return mode

@@ -17,7 +17,7 @@ from omectl.planner.inputs import PlanInputs
 from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
-from omectl.planner.modes import check_service
+from omectl.planner.modes import VIRTUAL, check_service, is_virtual
 from omectl.planner.names import ENGINE, ROUTER
 from omectl.planner.pod import main_container, render_pod
 from omectl.planner.predictor import OLD_FORM, migrated
@@ -41,11 +41,14 @@ from omectl.planner.selection.sticky import picked_before
 from omectl.planner.status import planned_status, problem_status
 from omectl.planner.workloads.raw import component_service, router_access, service_ports
 from omectl.planner.workloads.table import WORKLOAD_KINDS
+from omectl.planner.workloads.virtual import virtual_status
 from omectl.planner.workloads.workload import Workload
 
 
 def plan(inputs: PlanInputs) -> Plan:
     """What is to exist for the service, why, and what to report. Never raises for what a user may write."""
+    if is_virtual(inputs.service):
+        return Plan(explanation=Explanation(mode=VIRTUAL), status=sorted_keys(virtual_status(inputs.service)))
     explanation = Explanation()
     try:
         service = migrated(inputs.service)

@@ -305,3 +305,30 @@ async def test_settings_change_services_and_broken_ones_leave_the_last_good_in_f
         await scene.admin.merge_patch(CONFIG_MAPS, SETTINGS, {"data": settings["data"]}, "ome")
         await eventually(lambda: url_has("svc.cluster.local"))
         assert b"omectl_settings_valid 1.0" in exposition()[0]
+
+
+async def test_a_service_that_becomes_virtual_loses_its_objects_and_gets_them_again_when_it_is_no_more(
+    scene: Scene,
+) -> None:
+    model, runtime = await make_model(scene), await make_runtime(scene)
+    name = await make_service(scene, model.name, runtime)
+    key = "ome.io/deploymentMode"
+    async with scene.manager():
+        first = (await deployment_of(scene, name))["metadata"]["uid"]
+        virtual: JsonObject = {"metadata": {"annotations": {key: "VirtualDeployment"}}}
+        await scene.admin.merge_patch(INFERENCE_SERVICES, name, virtual, scene.namespace)
+        told = await service_says(scene, name, "True", "VirtualDeployment")
+        assert told["status"]["address"] == {"url": f"http://{name}.{scene.namespace}.svc.cluster.local"}
+
+        async def gone() -> bool:
+            for kind in (DEPLOYMENTS, SERVICES, HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS):
+                listed = await scene.admin.list(kind, scene.namespace)
+                assert [one["metadata"]["name"] for one in listed.items if name in one["metadata"]["name"]] == []
+            return True
+
+        await eventually(gone)
+        await scene.admin.merge_patch(
+            INFERENCE_SERVICES, name, {"metadata": {"annotations": {key: None}}}, scene.namespace
+        )
+        await service_says(scene, name, "Unknown")
+        assert (await deployment_of(scene, name))["metadata"]["uid"] != first

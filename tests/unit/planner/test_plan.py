@@ -262,6 +262,11 @@ def test_facts_fill_what_the_models_spec_leaves_out() -> None:
         (service(engine={"minReplicas": 0}), "NotSupportedYet", "spec.engine.minReplicas of 0"),
         (service(engine={"leader": {}, "worker": {"size": 1}}), "NotSupportedYet", "spec.engine.leader"),
         (service(engine={"annotations": {"ome.io/deploymentMode": "MultiNodeRayVLLM"}}), "NotSupportedYet", "Ray"),
+        (
+            service(engine={"annotations": {"ome.io/deploymentMode": "VirtualDeployment"}}),
+            "DeploymentModeError",
+            "whole",
+        ),
         (service(decoder={}), "NotSupportedYet", "spec.decoder"),
         (service(metadata={"annotations": {"ome.io/autoscalerClass": "x"}}), "InvalidSpec", "found x"),
         (service(metadata={"annotations": {"ome.io/deploymentMode": "Serverless"}}), "NotSupportedYet", "Serverless"),

@@ -12,6 +12,7 @@ from omectl.planner.fit import EngineFit
 from omectl.planner.hardware import Trials
 from omectl.planner.inputs import PlanInputs
 from omectl.planner.model import ModelView, view_model
+from omectl.planner.modes import VIRTUAL
 from omectl.planner.names import ENGINE, component_name
 from omectl.planner.plan import plan
 from omectl.planner.predictor import migrated
@@ -101,7 +102,9 @@ def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | Clust
     """
     told = made.explanation
     service = _as_planned(inputs.service)
-    model = view_model(inputs.model, inputs.settings) if inputs.model is not None else None
+    # A virtual service chooses nothing, so nothing is told of what it could.
+    looked_at = inputs.model if told.mode != VIRTUAL else None
+    model = view_model(looked_at, inputs.settings) if looked_at is not None else None
     request, selection = request_of(service), inputs.settings.omectl.selection
     looking = _Looking(inputs, model)
     if model is None:
