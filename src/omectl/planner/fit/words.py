@@ -13,6 +13,7 @@ _SPLITS: Final = {
     Code.HEADS_UNEVEN: "{wanted} attention heads cannot be split over {found} tensor-parallel accelerators",
     Code.TOO_MANY_STAGES: "{found} pipeline stages are more than the {wanted} layers",
     Code.EXPERTS_UNEVEN: "{wanted} experts cannot be split over {found} accelerators",
+    Code.TOO_MANY_RANKS: "the engine spreads over {found} accelerators, and its pods ask for {wanted} only",
     Code.MORE_THAN_A_NODE: "a pod asks for {found} accelerators, and no node of the class has more than {wanted}",
 }
 _WASTES: Final = {

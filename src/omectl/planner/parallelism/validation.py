@@ -38,6 +38,7 @@ def _problems(spread: Parallelism, model: Divisions, per_node: int | None) -> It
     if uneven(model.experts, spread.expert):
         yield Problem(Code.EXPERTS_UNEVEN, str(model.experts), str(spread.expert))
     if spread.ranks != spread.gpus:
-        yield Problem(Code.GPUS_DIFFER, str(spread.gpus), str(spread.ranks))
+        code = Code.TOO_MANY_RANKS if spread.ranks > spread.gpus else Code.GPUS_DIFFER
+        yield Problem(code, str(spread.gpus), str(spread.ranks))
     if per_node is not None and spread.gpus_per_pod > per_node:
         yield Problem(Code.MORE_THAN_A_NODE, str(per_node), str(spread.gpus_per_pod))

@@ -11,6 +11,7 @@ from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.facts import ModelFacts
 from omectl.api.serving_runtime import AcceleratorModelConfig
 from omectl.planner.fit import EngineFit, Hardware, TermName, Verdict, Workload, engine_fit, estimate, spread_for
+from omectl.planner.fit.words import obstacle_of
 from omectl.planner.parallelism import Basis, Choice, Code, Parallelism, Problem, Stated, deployed
 
 GIB = 1 << 30
@@ -36,6 +37,15 @@ def test_an_engine_that_uses_fewer_gpus_than_it_asks_for_is_told() -> None:
     found = fit("python3 -m sglang.launch_server --tp-size 4")
     assert found.report.parallelism == Parallelism(tensor=4, gpus_per_pod=8)
     assert found.problems == (Problem(Code.GPUS_DIFFER, "8", "4"),)
+    assert obstacle_of(found) is None
+
+
+def test_an_engine_with_more_ranks_than_gpus_cannot_start() -> None:
+    """D 6: the ranks are the GPUs."""
+    found = obstacle_of(fit("vllm serve m --tensor-parallel-size 16"))
+    assert found is not None
+    assert (found.code, found.step) == ("TooManyRanks", "correct the engine's parallelism")
+    assert found.text == "the engine spreads over 16 accelerators, and its pods ask for 8 only"
 
 
 def test_a_reference_to_the_size_is_read_from_the_environment() -> None:

@@ -65,7 +65,7 @@ def test_what_authors_state_is_kept_and_its_problems_told() -> None:
     assert found.basis == Basis.STATED
     assert found.parallelism == Parallelism(tensor=6, pipeline=2, gpus_per_pod=8)
     assert [problem.code for problem in found.problems] == [
-        Code.HEADS_UNEVEN, Code.KEY_VALUE_HEADS_UNEVEN, Code.GPUS_DIFFER,
+        Code.HEADS_UNEVEN, Code.KEY_VALUE_HEADS_UNEVEN, Code.TOO_MANY_RANKS,
     ]  # fmt: skip
 
 
@@ -97,6 +97,7 @@ def test_a_missing_tensor_size_takes_what_is_left() -> None:
             Problem(Code.EXPERTS_UNEVEN, "8", "6"),
         ),
         (Parallelism(tensor=2, gpus_per_pod=4), Divisions(), 8, Problem(Code.GPUS_DIFFER, "4", "2")),
+        (Parallelism(tensor=8, gpus_per_pod=4), Divisions(), 8, Problem(Code.TOO_MANY_RANKS, "4", "8")),
         (Parallelism(tensor=5, gpus_per_pod=5), Divisions(), None, None),
     ],
 )
