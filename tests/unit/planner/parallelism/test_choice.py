@@ -135,7 +135,8 @@ def test_d_2_ranks_are_the_gpus_of_every_computed_choice() -> None:
             assert spread.ranks == spread.gpus
             assert all(problem.code != Code.HEADS_UNEVEN for problem in found.problems)
         elif spread.ranks != spread.gpus:
-            assert any(problem.code == Code.GPUS_DIFFER for problem in found.problems)
+            code = Code.TOO_MANY_RANKS if spread.ranks > spread.gpus else Code.GPUS_DIFFER
+            assert any(problem.code == code for problem in found.problems)
 
 
 def test_d_5_a_class_never_lowers_the_count_in_silence() -> None:
