@@ -66,7 +66,7 @@ def explain(
 
     from omectl.cli.failure import CliFailure
     from omectl.cli.manifests import inputs_of, read_manifests
-    from omectl.cli.model_facts import read_facts
+    from omectl.cli.model_facts import FactsSource
     from omectl.planner import plan
     from omectl.planner.report import report_of
 
@@ -86,7 +86,7 @@ def explain(
     if not manifests.services:
         wanted = f"InferenceService {namespace}/{name}" if name is not None else "an InferenceService"
         raise CliFailure(f"wanted {wanted} in {where}, found none; correct the name, --namespace or the files", 2)
-    known = read_facts(facts, hub_endpoint) if facts is not None else None
+    known = FactsSource(facts, hub_endpoint) if facts is not None else None
     reports: list[SelectionReport] = []
     for service in manifests.services:
         inputs = inputs_of(service, manifests, known)

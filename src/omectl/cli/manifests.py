@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from omectl.api.base_model import BaseModel, ClusterBaseModel
-    from omectl.api.facts import ModelFacts
     from omectl.api.inference_service import InferenceService
     from omectl.api.json import JsonObject
     from omectl.api.object import Resource
     from omectl.api.resource import ObjectKey
     from omectl.api.settings import Settings
     from omectl.cli.cluster_objects import Unread
+    from omectl.cli.model_facts import FactsSource
     from omectl.kube.client import Client
     from omectl.planner import PlanInputs
 
@@ -89,8 +89,11 @@ async def read_cluster(client: "Client", namespace: str, operator_namespace: str
     return replace(reading.manifests(), unread=tuple(unread))
 
 
-def inputs_of(service: "InferenceService", manifests: Manifests, known: "ModelFacts | None" = None) -> "PlanInputs":
-    """What the plan of one service among the manifests is made from; `known` are facts of its model."""
+def inputs_of(service: "InferenceService", manifests: Manifests, known: "FactsSource | None" = None) -> "PlanInputs":
+    """What the plan of one service among the manifests is made from; `known` tells of its model's files.
+
+    Raises: `CliFailure` when those cannot be read.
+    """
     from omectl.api.accelerator_class import AcceleratorClass
     from omectl.api.fine_tuned_weight import FineTunedWeight
     from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
@@ -103,7 +106,7 @@ def inputs_of(service: "InferenceService", manifests: Manifests, known: "ModelFa
     model = resolve_model(service, models.get)
     return PlanInputs(
         service=service,
-        model=with_facts(model, known) if model is not None and known is not None else model,
+        model=with_facts(model, known.of(model).facts) if model is not None and known is not None else model,
         weights=tuple(one for one in others if isinstance(one, FineTunedWeight)),
         runtimes=tuple(one for one in others if isinstance(one, ServingRuntime | ClusterServingRuntime)),
         accelerator_classes=tuple(one for one in others if isinstance(one, AcceleratorClass)),

@@ -1,6 +1,7 @@
 """What a model is, from its small files and the headers of its weight files. Pure: the caller fetches the bytes."""
 
 from omectl.modelparser.errors import ModelParseError
+from omectl.modelparser.files import ALLOW_PARAMETER, IGNORE_PARAMETER, model_files
 from omectl.modelparser.parser import parse_model
 from omectl.modelparser.reading import ModelReading
 from omectl.modelparser.requests import Request, needed_files
@@ -8,6 +9,8 @@ from omectl.modelparser.tensors import SafetensorsHeader, Tensor, header_bytes, 
 from omectl.modelparser.weights import TensorSummary
 
 __all__ = [
+    "ALLOW_PARAMETER",
+    "IGNORE_PARAMETER",
     "ModelParseError",
     "ModelReading",
     "Request",
@@ -15,6 +18,7 @@ __all__ = [
     "Tensor",
     "TensorSummary",
     "header_bytes",
+    "model_files",
     "needed_files",
     "parse_model",
     "parse_safetensors_header",

@@ -16,7 +16,7 @@ from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
 from omectl.planner.accelerated import accelerator_names
 from omectl.planner.accelerators.ask import ask_of
-from omectl.planner.accelerators.resources import accelerators_asked
+from omectl.planner.accelerators.resources import accelerators_asked, container_counts
 from omectl.planner.assembly import Assembly, assemble
 from omectl.planner.component import Component
 from omectl.planner.fit import EngineFit, Hardware, engine_fit
@@ -128,6 +128,12 @@ def _uncounted(one: AcceleratorClass) -> AcceleratorClass:
 
 
 def accelerators_of(part: Component, pod: JsonObject) -> int:
-    """How many accelerators one of the component's pods gets."""
+    """How many accelerators one of the component's pods gets: of a resource that its class counts in units, so many
+    units each."""
     names = accelerator_names(part)
-    return sum(accelerators_asked(container, names) for container in as_objects(pod.get("containers")))
+    containers = as_objects(pod.get("containers"))
+    if part.use is None or not names:
+        return sum(accelerators_asked(container) for container in containers)
+    units = part.use.units
+    asked = ((name, sum(container_counts(one).get(name, 0) for one in containers)) for name in names)
+    return sum(-(-count // (units[name].ceil() if name in units else 1)) for name, count in asked)

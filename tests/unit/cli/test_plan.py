@@ -161,7 +161,8 @@ async def test_facts_of_a_repository_that_names_no_revision_are_those_of_its_mai
     tmp_path: Path, revision: str
 ) -> None:
     async with HubServer([a_model(tmp_path)], HubOptions(name="org/model")) as hub:
-        facts = await asyncio.to_thread(read_facts, f"hf://org/model{revision}", hub.endpoint)
+        read = await asyncio.to_thread(read_facts, f"hf://org/model{revision}", hub.endpoint, {})
+        facts = read.facts
         assert facts.architecture == "BertModel"
         assert facts.revision == await hub.commit("org/model")
 

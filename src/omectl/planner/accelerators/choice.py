@@ -14,6 +14,7 @@ from omectl.planner.accelerators.constraints import demand_of, objections
 from omectl.planner.accelerators.decision import ClassDecision, Code, Objection, Outcome
 from omectl.planner.accelerators.policies import POLICIES
 from omectl.planner.accelerators.ranking import Assessment, Ranked, candidate_of, free_in_words, rank, tied
+from omectl.planner.accelerators.recognition import recognition_of
 from omectl.planner.accelerators.traits import Traits, traits_of
 from omectl.planner.result import NEAREST, Problem, Reason
 
@@ -185,8 +186,11 @@ def _refused(decision: ClassDecision, message: str, step: str) -> ClassChoice:
 
 
 def _chosen(one: AcceleratorClass, decision: ClassDecision, traits: Traits) -> ClassChoice:
-    """The choice with its price."""
-    return ClassChoice(decision=_priced(replace(decision, class_name=one.name), traits), chosen=one)
+    """The choice with its price. Asked for is so much of a resource, of which an accelerator may be several units."""
+    read = recognition_of(one)
+    unit = read.units[read.resources[0]] if read.resources else 1
+    decision = replace(decision, class_name=one.name, accelerators=-(-decision.accelerators // unit))
+    return ClassChoice(decision=_priced(decision, traits), chosen=one)
 
 
 def priced(decision: ClassDecision, one: AcceleratorClass, accelerators: int) -> ClassDecision:
