@@ -28,6 +28,9 @@ def summary_lines(inputs: "PlanInputs", plan: "Plan", listed_bytes: int | None =
             count = f"{one.accelerators} accelerators in each pod" if one.accelerators else "no accelerators in a pod"
             yield _line("class", f"{one.class_name or 'none'} for the {one.component}, {count}")
     yield _line("mode", told.mode)
+    if not plan.objects:
+        yield _line("objects", "none, and so nothing to download or pay for")
+        return
     kinds = Counter(str(obj["kind"]) for obj in plan.objects)
     named = (f"{kind} x{count}" if count > 1 else kind for kind, count in kinds.items())
     yield _line("objects", f"{len(plan.objects)}: {', '.join(named)}")

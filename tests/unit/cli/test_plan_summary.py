@@ -106,6 +106,24 @@ def test_files_that_lie_on_the_nodes_are_not_downloaded(app: typer.Typer, tmp_pa
     assert "  disk      none beside them" in lines
 
 
+def test_a_mode_that_makes_nothing_costs_nothing(app: typer.Typer, tmp_path: Path) -> None:
+    metadata = {**SERVICE["metadata"], "annotations": {"ome.io/deploymentMode": "VirtualDeployment"}}
+    assert table(app, tmp_path, KNOWN, RUNTIME, {**SERVICE, "metadata": metadata}) == [
+        "InferenceService default/svc",
+        "  mode      VirtualDeployment",
+        "  objects   none, and so nothing to download or pay for",
+    ]
+
+
+def test_where_others_scale_the_most_is_unbounded(app: typer.Typer, tmp_path: Path) -> None:
+    annotations = {"ome.io/autoscalerClass": "external"}
+    service = on_gpus(minReplicas=1)
+    service = {**service, "metadata": {**service["metadata"], "annotations": annotations}}
+    lines = table(app, tmp_path, KNOWN, LISTING, CLASS, service)
+    assert "  replicas  engine 1 or more" in lines
+    assert lines[-1] == "            unbounded for the most replicas"
+
+
 def test_a_refused_service_is_told_with_its_next_step_and_code_1(app: typer.Typer, tmp_path: Path) -> None:
     result = run(app, "-o", "table", "-f", write(tmp_path, KNOWN, SERVICE))
     assert isinstance(result.exception, CliFailure)
