@@ -24,6 +24,7 @@ from omectl.api.kinds import (
     CLUSTER_SERVING_RUNTIMES,
     INFERENCE_SERVICES,
 )
+from omectl.api.resource import key_of
 from omectl.kube.client import Client
 from omectl.kube.resources import CLUSTER_ROLE_BINDINGS, NAMESPACES, ROLE_BINDINGS
 from omectl.local.control_plane import ControlPlane, ControlPlaneOptions
@@ -101,6 +102,9 @@ async def team(shipped: Shipped) -> Any:
                 assert isinstance(found, dict)
                 if str(found["name"]).endswith(name):
                     await admin.delete(kind, str(found["name"]))
+        # Agents of other tests would fetch models.
+        for obj in (await admin.list(BASE_MODELS, name)).items:
+            await admin.delete(BASE_MODELS, key_of(obj).name, name)
 
 
 async def test_a_service_of_a_cluster_is_explained_with_models_runtimes_and_classes(team: Team) -> None:
