@@ -10,8 +10,6 @@ from omectl.cli.model_facts import PUBLIC_HUB, FactsOption, HubEndpoint
 from omectl.cli.options import Context, Kubeconfig, cluster_config
 
 if TYPE_CHECKING:
-    from omectl.cli.manifests import Manifests
-    from omectl.kube.credentials import ClientConfig
     from omectl.planner.report import SelectionReport
 
 _SHOWN = 5
@@ -62,10 +60,9 @@ def explain(
     accelerators, 2 when nobody can say: the command line or a file is wrong, the cluster does not answer, or you may
     not read what matters.
     """
-    import asyncio
-
+    from omectl.cli.cluster_answer import answer_of
     from omectl.cli.failure import CliFailure
-    from omectl.cli.manifests import inputs_of, read_manifests
+    from omectl.cli.manifests import inputs_of, read_cluster, read_manifests
     from omectl.cli.model_facts import FactsSource
     from omectl.planner import plan
     from omectl.planner.report import report_of
@@ -78,7 +75,11 @@ def explain(
     else:
         config = cluster_config(kubeconfig, context)
         namespace = namespace or config.namespace or "default"
-        where, manifests = config.server, asyncio.run(_live(config, namespace, operator_namespace, timeout))
+        found = namespace
+        where, manifests = (
+            config.server,
+            answer_of(config, lambda client: read_cluster(client, found, operator_namespace), timeout),
+        )
         for one in manifests.unread:
             typer.echo(f"omectl: {one.text}", err=True)
     if name is not None:
@@ -110,29 +111,6 @@ def _against(report: "SelectionReport") -> str:
     if obstacle is not None:
         return f"the engine does not fit its accelerators: {obstacle.code}"
     return ""
-
-
-async def _live(config: "ClientConfig", namespace: str, operator_namespace: str, timeout_s: float) -> "Manifests":
-    import asyncio
-
-    from omectl.cli.failure import CliFailure
-    from omectl.cli.logs import set_up_quiet_logging
-    from omectl.cli.manifests import read_cluster
-    from omectl.kube.client import Client
-    from omectl.kube.errors import KubeError
-
-    set_up_quiet_logging()
-    try:
-        async with asyncio.timeout(timeout_s), Client(config) as client:
-            return await read_cluster(client, namespace, operator_namespace)
-    except TimeoutError as error:
-        text = (
-            f"wanted the objects of {config.server} within {timeout_s:g} s, found no answer; wait longer by --timeout"
-        )
-        raise CliFailure(text, 2) from error
-    except KubeError as error:
-        # 1 would say that the service has no plan.
-        raise CliFailure(str(error), 2) from error
 
 
 def rendered(reports: "list[SelectionReport]", output: Output) -> str:

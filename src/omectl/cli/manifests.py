@@ -30,10 +30,14 @@ class Manifests:
     unread: "tuple[Unread, ...]" = ()
 
     def over(self, live: "Manifests") -> "Manifests":
-        """These services with the status that they have live, and the others in front of what is live."""
-        statuses = {service.key: service.status for service in live.services}
-        services = tuple(one.model_copy(update={"status": statuses.get(one.key)}) for one in self.services)
-        others = {(one.kind, one.key): one for one in (*live.others, *self.others)}
+        """These objects as they are once they are applied over the live ones.
+
+        A service, model or class that is there keeps its status; a service its identity, labels and annotations too.
+        """
+        there = {(one.kind, one.key): one for one in (*live.services, *live.others)}
+        services = tuple(_applied(one, there.get((one.kind, one.key))) for one in self.services)
+        mine = {(one.kind, one.key): _reported(one, there.get((one.kind, one.key))) for one in self.others}
+        others = {(one.kind, one.key): one for one in live.others} | mine
         return Manifests(services, tuple(others.values()), self.settings or live.settings, live.unread)
 
     @property
@@ -159,3 +163,23 @@ def _placed(obj: "Resource", namespace: str) -> "Resource":
     if obj.namespace or not obj.resource_kind.namespaced:
         return obj
     return obj.model_copy(update={"metadata": obj.metadata.model_copy(update={"namespace": namespace})})
+
+
+def _reported(obj: "Resource", live: "Resource | None") -> "Resource":
+    """The object with the status that it has live."""
+    status: object = getattr(live, "status", None)
+    return obj if status is None else obj.model_copy(update={"status": status})
+
+
+def _applied(service: "InferenceService", live: "Resource | None") -> "InferenceService":
+    """The service as it is once it is applied over the live one; one that is not there has no status yet."""
+    if live is None:
+        return service.model_copy(update={"status": None})
+    wanted = service.metadata
+    metadata = live.metadata.model_copy(
+        update={
+            "labels": {**live.metadata.labels, **wanted.labels},
+            "annotations": {**live.metadata.annotations, **wanted.annotations},
+        }
+    )
+    return service.model_copy(update={"metadata": metadata, "status": getattr(live, "status", None)})

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from omectl.api.document import as_object
-from omectl.api.json import JsonObject
+from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import DESIRED_HASH, FIELD_MANAGER, OWNED_BY_UID, REPLICAS_MANAGER
 from omectl.api.resource import ObjectKey, ResourceKind, key_of
 from omectl.kube.client import Client
@@ -87,6 +87,15 @@ class Applied:
     live: JsonObject
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What `Applier.apply` would do: the live object before (None when there is none) and after it."""
+
+    outcome: Outcome
+    before: JsonObject | None
+    after: JsonObject
+
+
 def desired_hash(obj: JsonObject) -> str:
     """32 hex digits over everything that is desired: what the server fills, and the hash itself, do not count."""
     bare = _without_hash(obj)
@@ -142,21 +151,38 @@ class Applier:
             return Applied(Outcome.UNCHANGED, live)
         key = key_of(desired)
         current = await self._current(kind, key)
+        outcome = _decide(owner, kind, stamped, current)
         if current is None:
             return await self._create(kind, stamped, initial_replicas)
-        if not controlled_by(current, uid_of(owner)):
-            raise NotOurs(kind.kind, key, _named(owner), _named_controller(current))
-        if metadata_of(current).get("deletionTimestamp"):
-            return Applied(Outcome.TERMINATING, current)
+        if outcome is not Outcome.UPDATED:
+            return Applied(outcome, current)
         reason = needs_apply(current, stamped)
-        if reason is None:
-            return Applied(Outcome.UNCHANGED, current)
         _log.info("child_applied", kind=kind.kind, object=str(key), reason=reason)
         if initial_replicas is not None and manages(current, self._field_manager, "spec", "replicas"):
             await self._apply_replicas(kind, current)
-        same: JsonObject = {**metadata_of(stamped), "uid": uid_of(current)}
-        reply = await self._apply(kind, {**stamped, "metadata": same}, self._field_manager)
+        reply = await self._apply(kind, _same(stamped, current), self._field_manager)
         return Applied(Outcome.UPDATED, await self._settle_replicas(kind, reply))
+
+    async def rehearse(
+        self, owner: JsonObject, kind: ResourceKind, desired: JsonObject, *, initial_replicas: int | None = None
+    ) -> Rehearsed:
+        """What `apply` would do now, by a dry run of its write: the server says what would come of it.
+
+        Raises what `apply` raises.
+        """
+        stamped = stamp(desired, owner)
+        current = await self._current(kind, key_of(desired))
+        outcome = _decide(owner, kind, stamped, current)
+        if current is not None and outcome is not Outcome.UPDATED:
+            return Rehearsed(outcome, current, current)
+        if current is None:
+            body = stamped if initial_replicas is None else _with_replicas(stamped, initial_replicas)
+        else:
+            body = _same(stamped, current)
+            if initial_replicas is not None and manages(current, self._field_manager, "spec", "replicas"):
+                # The number passes to another manager first. In one dry run it stays by being stated.
+                body = _with_replicas(body, as_object(current.get("spec")).get("replicas"))
+        return Rehearsed(outcome, current, await self._apply(kind, body, self._field_manager, dry_run=True))
 
     async def prune(
         self,
@@ -216,8 +242,7 @@ class Applier:
             return Applied(Outcome.CREATED, await self._apply(kind, stamped, self._field_manager))
         # The object is born with the right number, which then passes to the manager that never owns anything else.
         # The hash comes with the last write: a pass that is cut off before it is seen as unfinished by the next one.
-        scaled: JsonObject = {**as_object(stamped.get("spec")), "replicas": initial_replicas}
-        born = await self._apply(kind, {**_without_hash(stamped), "spec": scaled}, self._field_manager)
+        born = await self._apply(kind, _with_replicas(_without_hash(stamped), initial_replicas), self._field_manager)
         await self._apply_replicas(kind, born)
         return Applied(Outcome.CREATED, await self._apply(kind, stamped, self._field_manager))
 
@@ -240,15 +265,35 @@ class Applier:
             body["spec"] = {"replicas": spec.get("replicas")}
         return await self._apply(kind, body, REPLICAS_MANAGER)
 
-    async def _apply(self, kind: ResourceKind, obj: JsonObject, manager: str) -> JsonObject:
+    async def _apply(self, kind: ResourceKind, obj: JsonObject, manager: str, *, dry_run: bool = False) -> JsonObject:
         try:
-            return await self._client.apply(kind, obj, field_manager=manager, force=True)
+            return await self._client.apply(kind, obj, field_manager=manager, force=True, dry_run=dry_run)
         except (Invalid, BadRequest) as error:
             raise ApplyRefused(kind.kind, key_of(obj), error) from error
         except InternalError as error:
             if "typed patch object" not in error.message:
                 raise
             raise ApplyRefused(kind.kind, key_of(obj), error) from error
+
+
+def _decide(owner: JsonObject, kind: ResourceKind, stamped: JsonObject, current: JsonObject | None) -> Outcome:
+    """What is to be done with the object as it is live. Raises NotOurs."""
+    if current is None:
+        return Outcome.CREATED
+    if not controlled_by(current, uid_of(owner)):
+        raise NotOurs(kind.kind, key_of(stamped), _named(owner), _named_controller(current))
+    if metadata_of(current).get("deletionTimestamp"):
+        return Outcome.TERMINATING
+    return Outcome.UNCHANGED if needs_apply(current, stamped) is None else Outcome.UPDATED
+
+
+def _same(stamped: JsonObject, current: JsonObject) -> JsonObject:
+    """The object to apply, which must still be this very one."""
+    return {**stamped, "metadata": {**metadata_of(stamped), "uid": uid_of(current)}}
+
+
+def _with_replicas(obj: JsonObject, replicas: JsonValue) -> JsonObject:
+    return {**obj, "spec": {**as_object(obj.get("spec")), "replicas": replicas}}
 
 
 def _without_hash(obj: JsonObject) -> JsonObject:

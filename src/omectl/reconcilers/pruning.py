@@ -10,6 +10,7 @@ from omectl.api.document import as_objects, as_text, at
 from omectl.api.json import JsonObject
 from omectl.api.labels import COMPONENT
 from omectl.api.resource import ResourceKind, key_of
+from omectl.kube.apply import Applier
 
 Child = tuple[ResourceKind, JsonObject]
 
@@ -17,6 +18,12 @@ _WORKLOADS = frozenset({"Deployment.apps", "StatefulSet.apps", "LeaderWorkerSet.
 _IN_FRONT = frozenset({"Service", "PodDisruptionBudget.policy"})
 _REPLACED_BY = {"predictor": "engine"}
 """Components of the old form, and what serves in their place."""
+
+
+def stale_of(children: Iterable[Child], planned: Iterable[Child], owner: JsonObject) -> list[Child]:
+    """The owner's children that are not among the live objects of its plan."""
+    wanted = {_name(*child) for child in planned}
+    return [child for child in children if _name(*child) not in wanted and Applier.is_child(child[1], owner)]
 
 
 def may_go(stale: Iterable[Child], planned: Collection[Child]) -> list[Child]:
@@ -59,3 +66,7 @@ def component_of(obj: JsonObject) -> str:
 def describe(children: Iterable[Child]) -> str:
     """Names for a message."""
     return ", ".join(f"{kind.kind} {key_of(obj).name}" for kind, obj in children)
+
+
+def _name(kind: ResourceKind, obj: JsonObject) -> tuple[str, str, str]:
+    return (kind.api_version, kind.kind, key_of(obj).name)

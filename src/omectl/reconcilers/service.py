@@ -30,7 +30,7 @@ from omectl.manager import Result, TerminalError
 from omectl.planner.plan import plan
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
-from omectl.reconcilers.pruning import Child, component_of, describe, may_go
+from omectl.reconcilers.pruning import Child, component_of, describe, may_go, stale_of
 from omectl.reconcilers.scalers import displaced
 from omectl.reconcilers.selection_events import selection_tales
 from omectl.reconcilers.selection_metrics import count_selection
@@ -177,9 +177,7 @@ class ServiceReconciler:
 
     async def _prune(self, owner: JsonObject, planned: list[Child]) -> None:
         """Delete what is not planned; `planned` is as the server answered: the caches may not know it yet."""
-        children = self._caches.children.of(uid_of(owner))
-        wanted = {_name(*child) for child in planned}
-        stale = [child for child in children if _name(*child) not in wanted and self._applier.is_child(child[1], owner)]
+        stale = stale_of(self._caches.children.of(uid_of(owner)), planned, owner)
         if not stale:
             return
         going = may_go(stale, planned)
@@ -213,10 +211,6 @@ class ServiceReconciler:
         )
         for tale in (*selection_tales(f"InferenceService {service.key}", before, after, told.runtime_reason), *tales):
             self._recorder.event(raw, tale.type, tale.reason, tale.message)
-
-
-def _name(kind: ResourceKind, obj: JsonObject) -> tuple[str, str, str]:
-    return (kind.api_version, kind.kind, key_of(obj).name)
 
 
 def _namespace_is_going(error: KubeError) -> bool:
