@@ -11,16 +11,17 @@ _WIDTH = 12
 
 
 def table(told: "Iterable[ServiceChanges]") -> str:
-    """A part for each service: what is written and deleted object by object, and how many objects stay."""
+    """A part for each service: its plan in short, what is written and deleted, and how many objects stay."""
     return "\n".join(_part(one) for one in told)
 
 
 def _part(told: "ServiceChanges") -> str:
     from omectl.cli.live_changes import Action
+    from omectl.cli.plan_summary import summary_lines
 
-    lines = [f"InferenceService {told.service}"]
+    lines = list(summary_lines(told.inputs, told.made))
     if told.made.problem is not None:
-        lines.append(f"  {'no plan':<{_WIDTH}}  {told.made.problem}; nothing would be written or deleted")
+        lines.append("  nothing would be written or deleted")
     quiet = 0
     for change in told.changes:
         if change.action is Action.LEAVE and not change.note:

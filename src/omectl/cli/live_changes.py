@@ -20,7 +20,7 @@ from omectl.kube.errors import ApiError, ConnectionFailed, Forbidden, KubeError
 from omectl.kube.owners import metadata_of
 from omectl.kube.resources import PODS, built_in_kind
 from omectl.planner import Plan, plan
-from omectl.planner.inputs import LiveState
+from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.preview import FieldChange, field_changes
 from omectl.reconcilers.children import CHILD_KINDS, OPTIONAL_KINDS
 from omectl.reconcilers.pruning import Child, may_go, stale_of
@@ -67,10 +67,15 @@ class Change:
 class ServiceChanges:
     """All of a service, in the controller's order; none when the plan has a problem. `unread` is told once."""
 
-    service: ObjectKey
+    inputs: PlanInputs
     made: Plan
     changes: tuple[Change, ...] = ()
     unread: tuple[Unread, ...] = ()
+
+    @property
+    def service(self) -> ObjectKey:
+        """The service's namespace and name."""
+        return self.inputs.service.key
 
     @property
     def would_change(self) -> bool:
@@ -137,7 +142,7 @@ class _Look:
         changes: list[Change] = []
         if made.problem is None:
             changes = await self._changes(owner, made, children, list(served.values()))
-        return ServiceChanges(service.key, made, tuple(changes), (*manifests.unread, *self._unread))
+        return ServiceChanges(inputs, made, tuple(changes), (*manifests.unread, *self._unread))
 
     async def _changes(
         self, owner: JsonObject, made: Plan, children: list[Child], served: list[ResourceKind]
