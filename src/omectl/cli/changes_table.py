@@ -19,7 +19,7 @@ def _part(told: "ServiceChanges") -> str:
     from omectl.cli.live_changes import Action
     from omectl.cli.plan_summary import summary_lines
 
-    lines = list(summary_lines(told.inputs, told.made))
+    lines = list(summary_lines(told.inputs, told.made, told.listed_bytes))
     if told.made.problem is not None:
         lines.append("  nothing would be written or deleted")
     quiet = 0

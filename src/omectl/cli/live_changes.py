@@ -65,12 +65,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ServiceChanges:
-    """All of a service, in the controller's order; none when the plan has a problem. `unread` is told once."""
+    """All of a service, in the controller's order; none when the plan has a problem. `unread` is told once.
+
+    `listed_bytes` are those of the model's files that an agent would choose, None where nobody listed them.
+    """
 
     inputs: PlanInputs
     made: Plan
     changes: tuple[Change, ...] = ()
     unread: tuple[Unread, ...] = ()
+    listed_bytes: int | None = None
 
     @property
     def service(self) -> ObjectKey:
@@ -142,7 +146,8 @@ class _Look:
         changes: list[Change] = []
         if made.problem is None:
             changes = await self._changes(owner, made, children, list(served.values()))
-        return ServiceChanges(inputs, made, tuple(changes), (*manifests.unread, *self._unread))
+        listed = known.of(inputs.model).size_bytes if known is not None and inputs.model is not None else None
+        return ServiceChanges(inputs, made, tuple(changes), (*manifests.unread, *self._unread), listed)
 
     async def _changes(
         self, owner: JsonObject, made: Plan, children: list[Child], served: list[ResourceKind]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import typer
+from tests.unit.planner.build import inputs_for
 from typer.testing import CliRunner
 
 from omectl.api.base_model import ClusterBaseModel
@@ -18,7 +19,7 @@ from omectl.cli.failure import CliFailure
 from omectl.cli.live_changes import Action, Change, ServiceChanges
 from omectl.cli.manifests import Manifests
 from omectl.cli.plan import register
-from omectl.planner import Plan, PlanInputs, Problem
+from omectl.planner import Plan, PlanInputs, Problem, plan
 from omectl.planner.preview import Edit, FieldChange
 
 
@@ -127,6 +128,12 @@ def test_changes_are_told_object_by_object_and_what_stays_by_number() -> None:
         "  leave         Role r: stays\n"
         "  leave         1 object as it is\n"
     )
+
+
+def test_what_a_listing_tells_of_the_files_is_told_of_a_cluster_too() -> None:
+    inputs = inputs_for()
+    assert "  download  unknown" in table([ServiceChanges(inputs, plan(inputs))])
+    assert "(90900000 bytes) on each node\n" in table([ServiceChanges(inputs, plan(inputs), listed_bytes=90_900_000)])
 
 
 def test_changes_as_data_hold_every_object() -> None:
