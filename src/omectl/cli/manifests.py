@@ -108,9 +108,11 @@ def inputs_of(service: "InferenceService", manifests: Manifests, known: "FactsSo
     others = manifests.others
     models = {one.key: one for one in manifests.models}
     model = resolve_model(service, models.get)
+    # A source that cannot be read is told even where no model asks for it.
+    files = known.of(model) if known is not None else None
     return PlanInputs(
         service=service,
-        model=with_facts(model, known.of(model).facts) if model is not None and known is not None else model,
+        model=with_facts(model, files.facts) if model is not None and files is not None else model,
         weights=tuple(one for one in others if isinstance(one, FineTunedWeight)),
         runtimes=tuple(one for one in others if isinstance(one, ServingRuntime | ClusterServingRuntime)),
         accelerator_classes=tuple(one for one in others if isinstance(one, AcceleratorClass)),

@@ -47,11 +47,14 @@ class FactsSource:
         self._hub_endpoint = hub_endpoint
         self._read: dict[tuple[tuple[str, str], ...], ReadFiles] = {}
 
-    def of(self, model: "BaseModel | ClusterBaseModel") -> ReadFiles:
-        """The files of that model, by the patterns of its `storage.parameters`. Raises: `CliFailure`."""
+    def of(self, model: "BaseModel | ClusterBaseModel | None") -> ReadFiles:
+        """The files of that model, by the patterns of its `storage.parameters`; all without a model.
+
+        Raises: `CliFailure`.
+        """
         from omectl.modelparser import ALLOW_PARAMETER, IGNORE_PARAMETER
 
-        stated = model.spec.storage.parameters or {}
+        stated = (model.spec.storage.parameters if model is not None else None) or {}
         patterns = {name: stated[name] for name in (ALLOW_PARAMETER, IGNORE_PARAMETER) if name in stated}
         key = tuple(patterns.items())
         if key not in self._read:

@@ -144,7 +144,10 @@ def test_an_unknown_profile_is_wrong_usage(tmp_path: Path) -> None:
     omectl("cluster", "up", "--dir", tmp_path, "--profile", "huge").failed(2, "--profile", "fast, full", "'huge'")
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["plan"], ["get", "pods"], ["up", "--nodes", "many"], ["--no"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["plan", "--timeout", "soon"], ["get", "pods"], ["up", "--nodes", "many"], ["--no"]],
+)
 def test_what_the_parser_refuses_is_wrong_usage_and_plain_text(arguments: list[str]) -> None:
     ended = omectl(*arguments)
     assert ended.code == 2
