@@ -103,8 +103,9 @@ async def team(shipped: Shipped) -> Any:
                 if str(found["name"]).endswith(name):
                     await admin.delete(kind, str(found["name"]))
         # Agents of other tests would fetch models.
-        for obj in (await admin.list(BASE_MODELS, name)).items:
-            await admin.delete(BASE_MODELS, key_of(obj).name, name)
+        for key in map(key_of, (await admin.list(BASE_MODELS)).items):
+            if name in key.namespace:
+                await admin.delete(BASE_MODELS, key.name, key.namespace)
 
 
 async def test_a_service_of_a_cluster_is_explained_with_models_runtimes_and_classes(team: Team) -> None:
