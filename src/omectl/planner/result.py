@@ -1,6 +1,6 @@
 """What a plan is: desired objects, the reasons for every choice, the status to report, and what is in the way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -94,7 +94,9 @@ class Explanation:
     `outcome` is how the selection of the runtime ended, "" when it did not come to that; `entry` is the index of the
     chosen runtime's supported format, and `scope` where it lives. `better` is the runtime, by scope and name, that
     would be chosen today instead of one that is kept. `turn` is the code of why one was picked or kept, and `inputs`
-    the mark of what it was picked by; both are "" when the service names its runtime.
+    the mark of what it was picked by; both are "" when the service names its runtime. `candidates` are the runtimes
+    that were looked at: those that fit, by rank, then the others, the nearest first. The reasons against one of these
+    are put in words when it is read.
     `accelerators` has a decision for each engine and decoder, also when no class is asked for. `scales` are the
     components' replicas.
     `fit` is the engine's memory on its accelerators; None when there is no engine or it asks for none.
@@ -110,7 +112,7 @@ class Explanation:
     better: tuple[str, str] | None = None
     turn: str = ""
     inputs: str = ""
-    candidates: tuple[Candidate, ...] = ()
+    candidates: Sequence[Candidate] = ()
     tied: tuple[str, ...] = ()
     accelerators: tuple[ClassDecision, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 Nothing in it changes with what pods take or give back: a number of free accelerators would be written all the time.
 """
 
+from itertools import takewhile
 from typing import Final
 
 from omectl.api.inference_service import InferenceService
@@ -68,15 +69,17 @@ def refused_selection(service: InferenceService, told: Explanation, problem: Pro
     if not told.outcome:
         return before
     status = {name: before[name] for name in _REMEMBERED if name in before}
-    misses = [one for one in told.candidates if not one.accepted]
     lacks_runtime = not told.runtime and told.outcome != Outcome.OWN_RUNNER
     status["reason"] = told.outcome if lacks_runtime else problem.reason
     status["ranking"] = ranking
     if told.ambiguous:
         status["ambiguous"] = True
-    if misses and lacks_runtime:
-        status["nearest"] = [_miss(one) for one in misses[:_NEAREST]]
-        status["passedOver"] = len(misses)
+    if lacks_runtime:
+        candidates = told.candidates
+        fitting = sum(1 for _ in takewhile(lambda one: one.accepted, candidates))
+        if passed_over := len(candidates) - fitting:
+            status["nearest"] = [_miss(one) for one in candidates[fitting : fitting + _NEAREST]]
+            status["passedOver"] = passed_over
     return status
 
 

@@ -8,14 +8,15 @@ from omectl.planner.lint.catalogue import Catalogue
 from omectl.planner.lint.finding import Finding
 from omectl.planner.lint.rules import Code
 from omectl.planner.model import ModelView
-from omectl.planner.selection.candidates import EntryRules, Runtime, assess, entries
-from omectl.planner.selection.entry import Told
+from omectl.planner.selection.candidates import assess, entries
+from omectl.planner.selection.inquiry import Answers, EntryRules, Inquiry
 from omectl.planner.selection.overlap import OverlapCode, overlaps
 from omectl.planner.selection.policy import DEFAULT, OME, Policy
 from omectl.planner.selection.ranking import Ranked, deciding, ranked
 from omectl.planner.selection.request import Request
 from omectl.planner.selection.sample import common_model, of_size, sizes_in_both
 from omectl.planner.selection.size import SizeRange
+from omectl.planner.selection.terms import Runtime, terms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,9 @@ def _defeat(runtime: Runtime, model: ModelView, runtimes: list[Runtime], policy:
     """Who wins for the model, when it is not the runtime; asked where a service of its scope would ask."""
     request = Request(wants_decoder=runtime.spec.decoder_config is not None)
     rules = EntryRules(merit=policy.merit, automatic=True, needs_score=policy.needs_score)
-    told: Told = {}
-    there = [one for one in runtimes if one.namespace in ("", runtime.namespace)]
-    order = ranked((assess(one, model, request, rules, told) for one in there), model.size, policy)
+    answers = Answers(Inquiry(model, request, rules))
+    there = (one for one in runtimes if one.namespace in ("", runtime.namespace) and terms_of(one).met(answers))
+    order = ranked((assess(one, answers) for one in there), model.size, policy)
     if not order:
         return Defeat("none", None, "its score is not above 0")
     first = order[0]

@@ -21,11 +21,15 @@ from omectl.planner.report.told import AcceleratorTold, ModelTold, RuntimeTold
 from omectl.planner.report.way import Way
 from omectl.planner.report.ways import Trouble, ways_out
 from omectl.planner.result import Candidate, Plan, PlanRefused, Problem
-from omectl.planner.selection.candidates import Assessment, EntryRules, Runtime, assess, scope_of
+from omectl.planner.selection.candidates import assess, scope_of
 from omectl.planner.selection.choice import Outcome, find_runtime, select_runtime
 from omectl.planner.selection.difference import Code
+from omectl.planner.selection.inquiry import Answers, EntryRules, Inquiry
+from omectl.planner.selection.listing import Listing
 from omectl.planner.selection.policy import POLICIES
+from omectl.planner.selection.refused import Refused
 from omectl.planner.selection.request import request_of
+from omectl.planner.selection.terms import Runtime
 
 _OF_ACCELERATORS = frozenset(one.value for one in (Code.NO_CLASS, Code.DOES_NOT_FIT))
 _ARGUMENTS = re.compile(r"\.containers\[[^\]]*\]\.(?:command|args)\b")
@@ -236,12 +240,12 @@ class _Looking:
     def _each(self, service: InferenceService, candidates: Sequence[Candidate]) -> Iterator[RuntimeTold]:
         if self.model is None:
             return
-        request, rules, known = request_of(service), self._rules(service), _known(self.inputs)
+        answers, known = Answers(Inquiry(self.model, request_of(service), self._rules(service))), _known(self.inputs)
         for candidate in candidates:
-            found = assess(known[candidate.scope, candidate.name], self.model, request, rules)
+            found = assess(known[candidate.scope, candidate.name], answers)
             yield RuntimeTold.of(candidate, found, service, self.model)
 
-    def _candidates(self, service: InferenceService) -> tuple[Candidate, ...]:
+    def _candidates(self, service: InferenceService) -> Sequence[Candidate]:
         """As the selection tells them, or, where it does not come to that, as each would be refused."""
         if self.model is None:
             return ()
@@ -251,19 +255,14 @@ class _Looking:
         chosen = select_runtime(service, self.model, self.inputs.runtimes, settings, hindrance=hindrance)
         if chosen.candidates or self.model.format is not None:
             return chosen.candidates
-        request, rules, reference = request_of(service), self._rules(service), service.spec.runtime
+        reference = service.spec.runtime
         usable = [*_known(self.inputs).values()]
         if reference is not None:
             named = find_runtime(reference, usable)
             usable = [named] if named is not None else []
-        refused = [assess(one, self.model, request, rules) for one in usable]
-        return tuple(one.candidate() for one in sorted(refused, key=_distance))
+        return Listing((), Refused(usable, Answers(Inquiry(self.model, request_of(service), self._rules(service)))))
 
     def _rules(self, service: InferenceService) -> EntryRules:
         policy = POLICIES[self.inputs.settings.omectl.selection.ranking]
         automatic = service.spec.runtime is None
         return EntryRules(merit=policy.merit, automatic=automatic, needs_score=automatic and policy.needs_score)
-
-
-def _distance(one: Assessment) -> tuple[int, str, str]:
-    return (len(one.differences), one.runtime.name, one.scope)

@@ -12,13 +12,16 @@ from omectl.api.settings import SelectionSettings
 from omectl.planner.model import ModelView
 from omectl.planner.result import Candidate, Problem
 from omectl.planner.selection import problems
-from omectl.planner.selection.candidates import Assessment, EntryRules, Runtime, assess
+from omectl.planner.selection.candidates import Assessment, assess
 from omectl.planner.selection.difference import OF_THE_MODEL, Difference
-from omectl.planner.selection.entry import Told
+from omectl.planner.selection.inquiry import Answers, EntryRules, Inquiry
+from omectl.planner.selection.listing import Listing
 from omectl.planner.selection.policy import POLICIES, Policy
 from omectl.planner.selection.ranking import Ranked, deciding, ranked
+from omectl.planner.selection.refused import Refused
 from omectl.planner.selection.request import has_complete_runner, request_of
 from omectl.planner.selection.sticky import Pick, Turn, input_hash, reselect_asked, turn
+from omectl.planner.selection.terms import Runtime, terms_of
 
 _MOST_ASKED: Final = 4
 Hindrance: TypeAlias = Callable[[Runtime, int | None], Difference | None]
@@ -47,14 +50,15 @@ class Selection:
     `entry` is the index of the supported format that won, and the only one whose accelerator overrides apply; it is
     None for a named runtime that lists no model like this one. `turn` says whether an earlier pick was kept, and why;
     `inputs` is the mark of what it was made from. Both are there only when the choice was left to us. `tied` are the
-    names of the runtimes that fit as well as the best one, that one first.
+    names of the runtimes that fit as well as the best one, that one first. `candidates` are those that fit, by rank,
+    then the others, the nearest first; of these, only what is read is put in words.
     """
 
     outcome: Outcome
     runtime: Runtime | None = None
     reason: str = ""
     entry: int | None = None
-    candidates: tuple[Candidate, ...] = ()
+    candidates: Sequence[Candidate] = ()
     tied: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     problem: Problem | None = None
@@ -112,7 +116,8 @@ def find_runtime(reference: ServingRuntimeRef, runtimes: Sequence[Runtime]) -> R
 
 def _named(service: InferenceService, runtime: Runtime, model: ModelView, settings: SelectionSettings) -> Selection:
     policy = POLICIES[settings.ranking]
-    found = assess(runtime, model, request_of(service), EntryRules(merit=policy.merit, automatic=False))
+    rules = EntryRules(merit=policy.merit, automatic=False)
+    found = assess(runtime, Answers(Inquiry(model, request_of(service), rules)))
     text = "named by the service (spec.runtime)"
     if found.accepted:
         candidates = (found.candidate(1, text),)
@@ -141,10 +146,13 @@ def _automatic(
     hindrance: Hindrance | None,
 ) -> Selection:
     policy = POLICIES[settings.ranking]
-    request = request_of(service)
     rules = EntryRules(merit=policy.merit, automatic=True, needs_score=policy.needs_score)
-    told: Told = {}
-    assessments = [assess(runtime, model, request, rules, told) for runtime in runtimes]
+    answers = Answers(Inquiry(model, request_of(service), rules))
+    fitting: list[Runtime] = []
+    unfit: list[Runtime] = []
+    for one in runtimes:
+        (fitting if terms_of(one).met(answers) else unfit).append(one)
+    assessments = [assess(one, answers) for one in fitting]
     order = ranked(assessments, model.size, policy)
     inputs, own_runner = input_hash(service, model), has_complete_runner(service)
     before = previous if previous is not None and (previous.runtime or own_runner) else None
@@ -157,17 +165,17 @@ def _automatic(
         found_out = knowing is not None
         assessments = knowing or assessments
         order = ranked(assessments, model.size, policy)
-    refused = sorted((one for one in assessments if not one.accepted), key=_distance)
-    rejected = tuple(one.candidate() for one in refused)
+    refused = Refused(unfit, answers, known=[one for one in assessments if not one.accepted])
     if order:
         taken = turn(before, inputs, order, reselect)
         if not found_out:
             taken = replace(taken, better=None)
-        chosen = replace(_chosen(order, rejected, policy, taken), inputs=inputs)
+        chosen = replace(_chosen(order, refused, policy, taken), inputs=inputs)
         if chosen.ambiguous and settings.strict and not taken.kept:
             problem = problems.ambiguous(model, chosen.tied)
             return replace(chosen, outcome=Outcome.AMBIGUOUS, runtime=None, entry=None, reason="", problem=problem)
         return chosen
+    rejected = Listing((), refused)
     if own_runner:
         reason = "no runtime fits, and the engine's own runner is complete"
         return Selection(Outcome.OWN_RUNNER, reason=reason, candidates=rejected, inputs=inputs)
@@ -211,7 +219,7 @@ def _hindered(
     return knowing
 
 
-def _chosen(order: list[Ranked], rejected: tuple[Candidate, ...], policy: Policy, taken: Turn) -> Selection:
+def _chosen(order: list[Ranked], refused: Refused, policy: Policy, taken: Turn) -> Selection:
     best = order[0]
     order = sorted(order, key=lambda one: taken.first and one.key != taken.key)
     first, others = order[0], order[1:]
@@ -230,7 +238,7 @@ def _chosen(order: list[Ranked], rejected: tuple[Candidate, ...], policy: Policy
         if one is chosen and not taken.first:
             standing = f"kept: {taken.text}; {standing}"
         accepted.append(one.assessment.candidate(rank, standing))
-    candidates = (*accepted, *rejected)
+    candidates = Listing(accepted, refused)
     name = chosen.name if chosen is not None else "the service's own runner"
     warnings = [] if taken.first else [f"runtime {first.name} would be chosen today, {name} is kept: {taken.text}"]
     if chosen is None:
@@ -249,7 +257,3 @@ def _chosen(order: list[Ranked], rejected: tuple[Candidate, ...], policy: Policy
         (*chosen.assessment.notes, *warnings),
         turn=taken,
     )
-
-
-def _distance(one: Assessment) -> tuple[int, str, str]:
-    return (len(one.differences), one.runtime.name, one.scope)

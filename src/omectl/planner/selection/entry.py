@@ -1,26 +1,17 @@
-"""Whether one supported format of a runtime takes a model: every difference, as wanted and found.
+"""Whether one supported format of a runtime takes a model: every difference, as wanted and found."""
 
-Hundreds of runtimes state the same few things, and each is held against every service's model. So an entry is taken
-apart into statements: one that several entries make is one object, and what it says of a model is worked out once.
-"""
-
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
 from omectl.api.model_spec import DiffusionPipelineSpec
 from omectl.api.serving_runtime import SupportedModelFormat
 from omectl.planner.model import ModelView, NamedVersion
 from omectl.planner.selection.difference import Code, Difference
+from omectl.planner.selection.inquiry import Answers, Inquiry, Statement
 from omectl.planner.selection.patterns import NONE, takes
 from omectl.planner.selection.pipeline import pipeline_difference
 from omectl.planner.selection.specifiers import parse_specifiers
 from omectl.planner.selection.versions import specifier_problem, version_problem
-
-Statement: TypeAlias = Callable[[ModelView], Difference | None]
-"""Holds one thing that an entry states against a model: the difference, None when the model is as stated."""
-Told: TypeAlias = dict[Statement, Difference | None]
-"""What statements said of one model."""
 
 _REMEMBERED: Final = 8192
 _LISTED: Final = 8
@@ -48,25 +39,16 @@ def statements_of(entry: SupportedModelFormat) -> tuple[Statement, ...]:
         found.insert(0, _pipeline(entry.diffusion_pipeline))
     if entry.required_capabilities:
         found.append(_capabilities(entry.required_capabilities))
+    if not entry.auto_select:
+        found.append(_by_name_only)
+    if (points := score(entry)) <= 0:
+        found.append(_no_score(points, priority(entry)))
     return tuple(found)
-
-
-def held_against(statements: tuple[Statement, ...], model: ModelView, told: Told) -> list[Difference]:
-    """What of the model is not as stated; `told` is read and filled."""
-    found: list[Difference] = []
-    for statement in statements:
-        if statement in told:
-            difference = told[statement]
-        else:
-            difference = told[statement] = statement(model)
-        if difference is not None:
-            found.append(difference)
-    return found
 
 
 def differences(entry: SupportedModelFormat, model: ModelView) -> list[Difference]:
     """What of the model the entry does not take, all of it; nothing when it matches."""
-    return held_against(statements_of(entry), model, {})
+    return Answers(Inquiry(model)).against(statements_of(entry))
 
 
 def score(entry: SupportedModelFormat) -> int:
@@ -88,45 +70,62 @@ def lacking(wanted: tuple[str, ...], found: tuple[str, ...]) -> list[str]:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _architecture(listed: tuple[str, ...] | None, single: str | None) -> Statement:
-    return lambda model: _attribute(Code.ARCHITECTURE, listed, single, model.architecture)
+    return lambda inquiry: _attribute(Code.ARCHITECTURE, listed, single, inquiry.model.architecture)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _quantization(listed: tuple[str, ...] | None, single: str | None) -> Statement:
-    return lambda model: _attribute(Code.QUANTIZATION, listed, single, model.quantization)
+    return lambda inquiry: _attribute(Code.QUANTIZATION, listed, single, inquiry.model.quantization)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _format(name: str | None, version: str | None, operator: str, specifiers: str | None) -> Statement:
-    return lambda model: _versioned(Code.FORMAT, name, version, operator, specifiers, model.format)
+    return lambda inquiry: _versioned(Code.FORMAT, name, version, operator, specifiers, inquiry.model.format)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _framework(name: str | None, version: str | None, operator: str, specifiers: str | None) -> Statement:
-    def statement(model: ModelView) -> Difference | None:
-        if name is None and model.framework is None:
+    def statement(inquiry: Inquiry) -> Difference | None:
+        if name is None and inquiry.model.framework is None:
             return None
-        return _versioned(Code.FRAMEWORK, name, version, operator, specifiers, model.framework)
+        return _versioned(Code.FRAMEWORK, name, version, operator, specifiers, inquiry.model.framework)
 
     return statement
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _capabilities(wanted: tuple[str, ...]) -> Statement:
-    def statement(model: ModelView) -> Difference | None:
-        missing = lacking(wanted, model.capabilities)
+    def statement(inquiry: Inquiry) -> Difference | None:
+        missing = lacking(wanted, inquiry.model.capabilities)
         if not missing:
             return None
-        text = f"capability: wanted {', '.join(missing)}, found {', '.join(model.capabilities) or 'none'}"
+        text = f"capability: wanted {', '.join(missing)}, found {', '.join(inquiry.model.capabilities) or 'none'}"
         return Difference(Code.CAPABILITY, text)
 
     return statement
 
 
 def _pipeline(wanted: DiffusionPipelineSpec) -> Statement:
-    def statement(model: ModelView) -> Difference | None:
-        text = pipeline_difference(wanted, model.pipeline)
+    def statement(inquiry: Inquiry) -> Difference | None:
+        text = pipeline_difference(wanted, inquiry.model.pipeline)
         return Difference(Code.PIPELINE, text) if text else None
+
+    return statement
+
+
+def _by_name_only(inquiry: Inquiry) -> Difference | None:
+    if not inquiry.rules.automatic:
+        return None
+    return Difference(Code.NOT_AUTO_SELECTABLE, "it may only be chosen by name (autoSelect is not true on the format)")
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _no_score(points: int, factor: int) -> Statement:
+    def statement(inquiry: Inquiry) -> Difference | None:
+        if not (inquiry.rules.automatic and inquiry.rules.needs_score):
+            return None
+        text = f"score: wanted more than 0, found {points} (priority {factor} times the weights)"
+        return Difference(Code.NO_SCORE, text)
 
     return statement
 

@@ -11,13 +11,14 @@ from itertools import combinations
 from omectl.api.resource import ObjectKey
 from omectl.api.serving_runtime import SupportedModelFormat
 from omectl.planner.model import ModelView
-from omectl.planner.selection.candidates import EntryRules, Runtime, assess, entries
-from omectl.planner.selection.entry import Told
+from omectl.planner.selection.candidates import assess, entries
+from omectl.planner.selection.inquiry import Answers, EntryRules, Inquiry
 from omectl.planner.selection.policy import DEFAULT, Policy
 from omectl.planner.selection.ranking import ranked
 from omectl.planner.selection.request import Request
 from omectl.planner.selection.sample import common_model, of_size, sizes_in_both
 from omectl.planner.selection.size import SizeRange
+from omectl.planner.selection.terms import Runtime, terms_of
 
 
 class OverlapCode(StrEnum):
@@ -120,7 +121,8 @@ class _Samples:
         for size in sizes_in_both(*ranges):
             sample = of_size(shared, size)
             if own != other:
-                if all(assess(side.runtime, sample, request, self._rules).accepted for side in (left, right)):
+                answers = Answers(Inquiry(sample, request, self._rules))
+                if all(terms_of(side.runtime).met(answers) for side in (left, right)):
                     return Overlap(OverlapCode.SHADOWED, left.runtime, right.runtime, indexes, sample)
                 continue
             question = (pair, size, own, request.wants_decoder)
@@ -134,8 +136,7 @@ class _Samples:
         self, sample: ModelView, request: Request, namespace: str
     ) -> frozenset[tuple[ObjectKey, int | None]]:
         """Those of the namespace's runtimes between which only the name decides, with their entries."""
-        told: Told = {}
-        there = (one for one in self._enabled if one.namespace == namespace)
-        assessed = (assess(one, sample, request, self._rules, told) for one in there)
-        order = ranked(assessed, sample.size, self._policy)
+        answers = Answers(Inquiry(sample, request, self._rules))
+        there = (one for one in self._enabled if one.namespace == namespace and terms_of(one).met(answers))
+        order = ranked((assess(one, answers) for one in there), sample.size, self._policy)
         return frozenset((one.assessment.runtime.key, one.assessment.entry) for one in order if one.ties(order[0]))

@@ -11,8 +11,9 @@ from fractions import Fraction
 from typing import Final, TypeAlias
 
 from omectl.api.serving_runtime import SupportedModelFormat
-from omectl.planner.selection.candidates import NAMESPACE, Assessment, EntryMerit
+from omectl.planner.selection.candidates import NAMESPACE, Assessment
 from omectl.planner.selection.entry import priority, score
+from omectl.planner.selection.inquiry import EntryMerit
 from omectl.planner.selection.specificity import specificity
 
 Measure: TypeAlias = int | Fraction

@@ -7,8 +7,10 @@ from omectl.api.references import ServingRuntimeRef
 from omectl.api.serving_runtime import ServingRuntime
 from omectl.planner.model import ModelView
 from omectl.planner.result import NEAREST, Problem, Reason
-from omectl.planner.selection.candidates import Assessment, Runtime
+from omectl.planner.selection.candidates import Assessment
 from omectl.planner.selection.difference import Code
+from omectl.planner.selection.refused import Refused
+from omectl.planner.selection.terms import Runtime
 
 _NEAREST = 3
 _NAMES = 8
@@ -76,11 +78,11 @@ def ambiguous(model: ModelView, names: Sequence[str]) -> Problem:
     )
 
 
-def none_fits(service: InferenceService, model: ModelView, refused: Sequence[Assessment]) -> Problem:
+def none_fits(service: InferenceService, model: ModelView, refused: Refused) -> Problem:
     """No runtime fits: counts and the nearest misses."""
-    own = sum(isinstance(one.runtime, ServingRuntime) for one in refused)
+    own = refused.own
     counts = f"looked at {len(refused)} ({own} of namespace {service.namespace}, {len(refused) - own} of the cluster)"
-    near = "; ".join(f"{one.runtime.name} ({one.text})" for one in refused[:_NEAREST])
+    near = "; ".join(f"{one.runtime.name} ({one.text})" for one in refused.nearest(_NEAREST))
     near += f"; and {len(refused) - _NEAREST} more" if len(refused) > _NEAREST else ""
     return Problem(
         Reason.RUNTIME_SELECTION,

@@ -7,7 +7,6 @@ from omectl.api.component import EngineSpec, RouterSpec
 from omectl.api.document import as_text
 from omectl.api.inference_service import InferenceService
 from omectl.api.labels import ACCELERATOR_CLASS
-from omectl.api.serving_runtime import ServingRuntimeSpec
 from omectl.planner.names import DECODER, ENGINE, ROUTER
 
 _TEMPLATES: Final = {ENGINE: "engineConfig", DECODER: "decoderConfig", ROUTER: "routerConfig"}
@@ -44,19 +43,6 @@ def request_of(service: InferenceService) -> Request:
 def template_field(component: str) -> str:
     """The runtime's field that holds the component's template."""
     return _TEMPLATES[component]
-
-
-def missing_components(request: Request, runtime: ServingRuntimeSpec) -> list[str]:
-    """Components that neither the service nor the runtime has a container for."""
-    wanted = request.components
-    missing: list[str] = []
-    if ENGINE in wanted and runtime.engine_config is None:
-        missing.append(ENGINE)
-    if DECODER in wanted and runtime.decoder_config is None:
-        missing.append(DECODER)
-    if ROUTER in wanted and runtime.router_config is None:
-        missing.append(ROUTER)
-    return missing
 
 
 def has_complete_runner(service: InferenceService) -> bool:
