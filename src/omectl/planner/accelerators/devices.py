@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject
+from omectl.planner.accelerators.findings import Wrong
 
 _IMPLIED: Final = "deviceclass.resource.kubernetes.io/"
 """Before a DeviceClass's name: the extended resource that every DeviceClass stands for."""
@@ -42,11 +43,11 @@ class DeviceSelector:
 
     resources: tuple[str, ...]
     wanted: tuple[tuple[str, Value], ...] = ()
-    problem: str = ""
+    problem: Wrong | None = None
 
     def selects(self, device: Device) -> bool:
         """Whether the device is of the class; nothing is of one that cannot be read."""
-        return not self.problem and all(_same(device.traits.get(name), value) for name, value in self.wanted)
+        return self.problem is None and all(_same(device.traits.get(name), value) for name, value in self.wanted)
 
 
 def view_device_class(obj: JsonObject) -> DeviceSelector:
@@ -59,7 +60,7 @@ def view_device_class(obj: JsonObject) -> DeviceSelector:
         for part in expression.split("&&"):
             match = _COMPARISON.fullmatch(part.strip().removeprefix("(").removesuffix(")").strip())
             if match is None:
-                problem = f"wanted comparisons joined by &&, found {part.strip()!r:.80}; no device counts"
+                problem = Wrong("comparisons joined by &&", f"{part.strip()!r:.80}", "no device counts")
                 return DeviceSelector(resources, problem=problem)
             left = _DRIVER if match["left"] == _DRIVER else f"{match['domain']}/{match['name']}"
             wanted.append((left, _constant(match)))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class FindingCode(StrEnum):
@@ -17,14 +18,30 @@ class FindingCode(StrEnum):
     OVERCOMMITTED = "Overcommitted"
 
 
+class Wrong(NamedTuple):
+    """What was wanted, what was found, and what is done instead, "" where that is nothing."""
+
+    wanted: str
+    found: str
+    instead: str = ""
+
+    def __str__(self) -> str:
+        return f"wanted {self.wanted}, found {self.found}" + (f"; {self.instead}" if self.instead else "")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One field of one object. `text` says what was wanted, what was found and what is done instead."""
+    """One field of one object, and what is wrong with it."""
 
     object: str
     field: str
     code: FindingCode
-    text: str
+    wrong: Wrong
+
+    @property
+    def text(self) -> str:
+        """What is wrong, in words."""
+        return str(self.wrong)
 
     def __str__(self) -> str:
         return f"{self.object}: {self.field}: {self.text}"

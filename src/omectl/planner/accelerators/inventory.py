@@ -6,7 +6,7 @@ Only nodes that are ready and take new pods count. An accelerator is free when n
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from omectl.planner.accelerators.findings import Finding, FindingCode
+from omectl.planner.accelerators.findings import Finding, FindingCode, Wrong
 from omectl.planner.accelerators.nodes import NodeView
 from omectl.planner.accelerators.recognition import Recognition
 
@@ -66,8 +66,8 @@ def take_inventory(
         found.append(node.name)
         taken = recognition.accelerators(requests.get(node.name, {}))
         if taken > there:
-            text = f"wanted at most {there} accelerators in use, found requests for {taken}; none counted as free"
-            findings.append(Finding(f"Node {node.name}", "status.allocatable", FindingCode.OVERCOMMITTED, text))
+            over = Wrong(f"at most {there} accelerators in use", f"requests for {taken}", "none counted as free")
+            findings.append(Finding(f"Node {node.name}", "status.allocatable", FindingCode.OVERCOMMITTED, over))
         left = max(there - taken, 0)
         allocatable, requested, free = allocatable + there, requested + taken, free + left
         largest_free = max(largest_free, left)

@@ -6,16 +6,18 @@ from functools import lru_cache
 from typing import Final
 
 from omectl.api.quantity import Quantity, QuantityError
+from omectl.planner.accelerators.findings import Wrong
 
 GIB: Final = 1 << 30
 _MIB: Final = 1 << 20
+_NOT_COMPARED: Final = "not compared"
 LEAST_SHARE: Final = Fraction(9, 10)
 """A label may tell this much less than the class: error correction and firmware take up to 7 % of what is sold."""
 
 
 @lru_cache(maxsize=1024)
-def normalised(text: str | int) -> tuple[Fraction, str]:
-    """Bytes of a class's `memoryGB`, and what was assumed of its unit ("" when nothing was).
+def normalised(text: str | int) -> tuple[Fraction, Wrong | None]:
+    """Bytes of a class's `memoryGB`, and what was assumed of its unit (None when nothing was).
 
     The field is a quantity in bytes, and its name invites a plain number of gigabytes: one below 1Gi is taken for GiB.
     Raises: `QuantityError` for what is no quantity, or is not above 0.
@@ -24,10 +26,10 @@ def normalised(text: str | int) -> tuple[Fraction, str]:
     if amount <= 0:
         raise QuantityError(text)
     if amount >= GIB:
-        return amount, ""
+        return amount, None
     if str(text).replace(".", "", 1).isdigit():
-        return amount * GIB, f"wanted bytes with a unit such as {text}Gi, found {text}; read as {text}Gi"
-    return amount, f"wanted 1Gi or more, found {text}; read as it is written, write Gi for GiB"
+        return amount * GIB, Wrong(f"bytes with a unit such as {text}Gi", str(text), f"read as {text}Gi")
+    return amount, Wrong("1Gi or more", str(text), "read as it is written, write Gi for GiB")
 
 
 def gibibytes(amount: Fraction) -> int:
@@ -41,7 +43,7 @@ def in_words(amount: Fraction) -> str:
     return f"{tenths // 10}Gi" if tenths % 10 == 0 else f"{tenths / 10:.1f}Gi"
 
 
-def told_by_labels(labels: Mapping[str, str]) -> tuple[Fraction | None, str, str]:
+def told_by_labels(labels: Mapping[str, str]) -> tuple[Fraction | None, str, Wrong | None]:
     """Bytes of one accelerator of a node, the label that tells it, and what is wrong with that label.
 
     None without such a label, or when it cannot be read. NVIDIA's feature discovery and Karpenter count MiB, AMD's
@@ -54,9 +56,10 @@ def told_by_labels(labels: Mapping[str, str]) -> tuple[Fraction | None, str, str
         try:
             amount = read(text, labels)
         except (QuantityError, ZeroDivisionError):
-            return None, key, f"wanted a number of the form that {key.partition('/')[0]} writes, found {text!r:.40}"
-        return (amount, key, "") if amount > 0 else (None, key, f"wanted more than 0, found {text!r:.40}")
-    return None, "", ""
+            wanted = f"a number of the form that {key.partition('/')[0]} writes"
+            return None, key, Wrong(wanted, f"{text!r:.40}", _NOT_COMPARED)
+        return (amount, key, None) if amount > 0 else (None, key, Wrong("more than 0", f"{text!r:.40}", _NOT_COMPARED))
+    return None, "", None
 
 
 def _mebibytes(text: str, labels: Mapping[str, str]) -> Fraction:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from omectl.api.document import as_object, as_objects, as_text, at, text_values
 from omectl.api.json import JsonObject
 from omectl.api.matching import NodeFacts
-from omectl.planner.accelerators.findings import Finding, FindingCode
+from omectl.planner.accelerators.findings import Finding, FindingCode, Wrong
 from omectl.planner.accelerators.resources import whole
 
 
@@ -44,12 +44,12 @@ def view_node(node: JsonObject) -> NodeView:
         count, most = whole(value), whole(capacity.get(resource, value))
         where = f"status.allocatable[{resource}]"
         if count is None:
-            text = f"wanted a whole number, found {value!r:.40}; counted as 0"
-            findings.append(Finding(f"Node {name}", where, FindingCode.NODE_UNREADABLE, text))
+            wrong = Wrong("a whole number", f"{value!r:.40}", "counted as 0")
+            findings.append(Finding(f"Node {name}", where, FindingCode.NODE_UNREADABLE, wrong))
             continue
         if most is not None and most < count:
-            text = f"wanted at most the capacity of {most}, found {count}; counted as {most}"
-            findings.append(Finding(f"Node {name}", where, FindingCode.NODE_UNREADABLE, text))
+            wrong = Wrong(f"at most the capacity of {most}", str(count), f"counted as {most}")
+            findings.append(Finding(f"Node {name}", where, FindingCode.NODE_UNREADABLE, wrong))
             count = most
         allocatable[resource] = count
     conditions = as_objects(at(node, "status", "conditions"))

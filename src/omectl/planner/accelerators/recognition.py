@@ -14,7 +14,7 @@ from omectl.api.accelerator_class import AcceleratorClass, AcceleratorDiscovery
 from omectl.api.document import as_object, as_objects, at
 from omectl.api.json import JsonObject
 from omectl.api.matching import matches_node_selector
-from omectl.planner.accelerators.findings import Finding, FindingCode
+from omectl.planner.accelerators.findings import Finding, FindingCode, Wrong
 from omectl.planner.accelerators.memory import LEAST_SHARE, in_words, told_by_labels
 from omectl.planner.accelerators.nodes import NodeView
 from omectl.planner.accelerators.resources import counted, is_accelerator, whole
@@ -83,9 +83,9 @@ class Recognition:
     def memory_finding(self, node: NodeView) -> Finding | None:
         """What is wrong with the label that should tell the memory of the node's accelerators."""
         _, key, wrong = told_by_labels(node.labels)
-        if not wrong:
+        if wrong is None:
             return None
-        return Finding(f"Node {node.name}", f"label {key}", FindingCode.MEMORY_UNREADABLE, f"{wrong}; not compared")
+        return Finding(f"Node {node.name}", f"label {key}", FindingCode.MEMORY_UNREADABLE, wrong)
 
     def _memory_refusal(self, node: NodeView) -> str:
         told, key, _ = told_by_labels(node.labels)
@@ -117,8 +117,8 @@ def recognition_of(one: AcceleratorClass) -> Recognition:
         unit = whole(resource.quantity)
         if not unit:
             where = f"spec.resources[{resource.name}].quantity"
-            text = f"wanted a whole number of 1 or more, found {resource.quantity!r:.40}; taken as 1"
-            findings.append(Finding(f"AcceleratorClass {one.name}", where, FindingCode.QUANTITY_UNREADABLE, text))
+            wrong = Wrong("a whole number of 1 or more", f"{resource.quantity!r:.40}", "taken as 1")
+            findings.append(Finding(f"AcceleratorClass {one.name}", where, FindingCode.QUANTITY_UNREADABLE, wrong))
         units[resource.name] = unit or 1
     required = at(as_object(discovery.affinity), *_REQUIRED)
     terms = as_objects(as_object(required).get("nodeSelectorTerms"))
@@ -135,8 +135,8 @@ def recognition_of(one: AcceleratorClass) -> Recognition:
     )
     if not made.empty:
         return made
-    text = "wanted a node selector, a required node affinity, PCI ids or resources, found none; it matches no node"
-    nothing = Finding(f"AcceleratorClass {one.name}", "spec.discovery", FindingCode.NOTHING_TO_RECOGNISE, text)
+    wrong = Wrong("a node selector, a required node affinity, PCI ids or resources", "none", "it matches no node")
+    nothing = Finding(f"AcceleratorClass {one.name}", "spec.discovery", FindingCode.NOTHING_TO_RECOGNISE, wrong)
     return replace(made, findings=(nothing, *made.findings))
 
 

@@ -8,13 +8,14 @@ from typing import Final
 
 from omectl.api.accelerator_class import AcceleratorClass, AcceleratorPerformance
 from omectl.api.quantity import Quantity, QuantityError
-from omectl.planner.accelerators.findings import Finding, FindingCode
+from omectl.planner.accelerators.findings import Finding, FindingCode, Wrong
 from omectl.planner.accelerators.memory import normalised
 from omectl.planner.accelerators.versions import version_parts
 from omectl.planner.once import once_per_version
 
 PRECISIONS: Final = ("fp32", "fp16", "int8", "int4")
 FP8: Final = "fp8"
+_UNKNOWN: Final = "taken as unknown"
 _TIERS: Final = {"low": 1, "medium": 2, "high": 3}
 
 
@@ -76,8 +77,8 @@ def traits_of(one: AcceleratorClass) -> Traits:
     told = _Reader(f"AcceleratorClass {one.name}", findings)
     version = (abilities.compute_capability or "").strip()
     if version and version_parts(version) is None:
-        text = f"wanted numbers with dots such as 9.0, found {version!r:.40}; it only equals the same text"
-        told.add("spec.capabilities.computeCapability", FindingCode.VERSION_UNREADABLE, text)
+        wrong = Wrong("numbers with dots such as 9.0", f"{version!r:.40}", "it only equals the same text")
+        told.add("spec.capabilities.computeCapability", FindingCode.VERSION_UNREADABLE, wrong)
     tier = (cost.tier or "").strip().lower() if cost is not None else ""
     return Traits(
         name=one.name,
@@ -109,8 +110,8 @@ class _Reader:
         self._name = name
         self._findings = findings
 
-    def add(self, field_name: str, code: FindingCode, text: str) -> None:
-        self._findings.append(Finding(self._name, field_name, code, text))
+    def add(self, field_name: str, code: FindingCode, wrong: Wrong) -> None:
+        self._findings.append(Finding(self._name, field_name, code, wrong))
 
     def memory(self, text: str | int | None) -> Fraction | None:
         if text is None:
@@ -119,10 +120,10 @@ class _Reader:
         try:
             amount, assumed = normalised(text)
         except QuantityError:
-            wanted = f"wanted a quantity above 0 such as 80Gi, found {text!r:.40}; taken as unknown"
-            self.add(where, FindingCode.MEMORY_UNREADABLE, wanted)
+            wrong = Wrong("a quantity above 0 such as 80Gi", f"{text!r:.40}", _UNKNOWN)
+            self.add(where, FindingCode.MEMORY_UNREADABLE, wrong)
             return None
-        if assumed:
+        if assumed is not None:
             self.add(where, FindingCode.MEMORY_UNIT_ASSUMED, assumed)
         return amount
 
@@ -131,8 +132,8 @@ class _Reader:
             return None
         amount = _amount(text)
         if amount is None:
-            wanted = f"wanted a quantity of 0 or more, found {text!r:.40}; taken as unknown"
-            self.add(where, FindingCode.QUANTITY_UNREADABLE, wanted)
+            wrong = Wrong("a quantity of 0 or more", f"{text!r:.40}", _UNKNOWN)
+            self.add(where, FindingCode.QUANTITY_UNREADABLE, wrong)
             return None
         return amount
 
@@ -144,8 +145,8 @@ class _Reader:
         )
         for precision, value in values.items():
             if value is not None and value < 0:
-                text = f"wanted 0 or more, found {value}; taken as unknown"
-                self.add(f"spec.capabilities.performance ({precision})", FindingCode.QUANTITY_UNREADABLE, text)
+                wrong = Wrong("0 or more", str(value), _UNKNOWN)
+                self.add(f"spec.capabilities.performance ({precision})", FindingCode.QUANTITY_UNREADABLE, wrong)
         return {precision: value for precision, value in values.items() if value is not None and value > 0}
 
 

@@ -1,6 +1,5 @@
 """Fields of one object that mean nothing, or not what they seem to."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -36,7 +35,6 @@ _OF_CLASSES: Final = {
     FindingCode.MEMORY_UNIT_ASSUMED: Code.MEMORY_UNIT_ASSUMED,
     FindingCode.VERSION_UNREADABLE: Code.VERSION_UNREADABLE,
 }
-_TOLD: Final = re.compile(r"wanted (.*?), found (.*?)(?:; .*)?", re.DOTALL)
 
 
 def runtime_fields(runtime: Runtime, about: About) -> Iterator[Finding]:
@@ -104,7 +102,6 @@ def model_fields(model: BaseModel | ClusterBaseModel, about: About) -> Iterator[
 def class_fields(one: AcceleratorClass, about: About) -> Iterator[Finding]:
     """What in an accelerator class cannot be read, or recognises nothing."""
     for problem in recognition_of(one).findings:
-        told = _TOLD.fullmatch(problem.text)
-        wanted, found = (told[1], told[2]) if told is not None else ("another value", problem.text)
         code = _OF_CLASSES.get(problem.code, Code.QUANTITY_UNREADABLE)
-        yield about.finding(code, problem.field, wanted=wanted, found=found, do="correct the field")
+        wrong = problem.wrong
+        yield about.finding(code, problem.field, wanted=wrong.wanted, found=wrong.found, do="correct the field")
