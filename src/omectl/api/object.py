@@ -1,6 +1,6 @@
 """The base of the eight kinds: what every object has."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import Field
 
@@ -32,3 +32,9 @@ class Resource(WireType):
     def namespace(self) -> str:
         """The object's namespace, "" for cluster scope."""
         return self.metadata.namespace
+
+    def placed(self, namespace: str) -> Self:
+        """The object in that namespace, when it belongs into one and names none."""
+        if self.namespace or not self.resource_kind.namespaced:
+            return self
+        return self.model_copy(update={"metadata": self.metadata.model_copy(update={"namespace": namespace})})

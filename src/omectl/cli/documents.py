@@ -1,6 +1,7 @@
 """Objects in files, as commands read and print them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,24 +11,48 @@ if TYPE_CHECKING:
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What stands in a file's document, counted from 1: an object, or what should be one. `mistake` ends the file."""
+
+    file: str
+    document: int
+    value: "JsonValue"
+    mistake: str = ""
+
+
 def documents(files: Iterable[str]) -> "Iterable[tuple[str, JsonObject]]":
     """Each object with the file and the document that it stands in. Raises: `CliFailure`."""
-    import yaml
-
     from omectl.cli.failure import CliFailure
 
+    for one in items_of(files):
+        if one.mistake:
+            raise CliFailure(f"{one.file}: wanted YAML or JSON, found: {one.mistake}; correct the file", 2)
+        where = f"{one.file}, document {one.document}"
+        if not isinstance(one.value, dict):
+            raise CliFailure(f"{where}: wanted an object, found {type(one.value).__name__}; correct the file", 2)
+        yield where, one.value
+
+
+def items_of(files: Iterable[str]) -> Iterator[Item]:
+    """All that the files hold, those of a list one by one. What follows a mistake in a file is lost, others are read.
+
+    Raises: `CliFailure` for a file that cannot be opened.
+    """
+    import yaml
+
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for name, text in texts_of(files):
+    for name, text in _texts_of(files):
+        number = 0
         try:
             for number, document in enumerate(yaml.load_all(text, Loader=loader), 1):
-                where = f"{name}, document {number}"
-                yield from ((where, obj) for obj in _objects(where, document))
+                yield from (Item(name, number, one) for one in _in_document(document))
         except yaml.YAMLError as error:
             reason = " ".join(str(error).replace('"<unicode string>"', name).split())
-            raise CliFailure(f"{name}: wanted YAML or JSON, found: {reason}; correct the file", 2) from error
+            yield Item(name, number + 1, None, reason)
 
 
-def texts_of(files: Iterable[str]) -> Iterable[tuple[str, str]]:
+def _texts_of(files: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Each file with its text; of a folder every manifest in it. Raises: `CliFailure`."""
     import sys
 
@@ -48,27 +73,22 @@ def texts_of(files: Iterable[str]) -> Iterable[tuple[str, str]]:
                 raise CliFailure(f"{one}: wanted text in UTF-8, found: {error}; save the file so", 2) from error
 
 
-def _objects(where: str, document: "JsonValue") -> "list[JsonObject]":
-    """The objects of a document: itself, or the items of a list; none when it is empty."""
-    from omectl.api.document import as_objects
-    from omectl.cli.failure import CliFailure
-
-    if document is None:
-        return []
+def _in_document(document: "JsonValue") -> "list[JsonValue]":
+    """What a document holds: itself, or the items of a list; nothing when it is empty."""
     if not isinstance(document, dict):
-        raise CliFailure(f"{where}: wanted an object, found {type(document).__name__}; correct the file", 2)
+        return [] if document is None else [document]
     items = document.get("items")
-    is_list = str(document.get("kind", "")).endswith("List") and isinstance(items, list)
-    return as_objects(items) if is_list else [document]
+    return items if isinstance(items, list) and str(document.get("kind", "")).endswith("List") else [document]
 
 
-def rendered(objects: "list[JsonObject]", *, as_json: bool) -> str:
-    """The objects as a stream of YAML documents, or as one JSON list."""
+def rendered(objects: "list[JsonObject]", *, as_json: bool, alone: bool = False) -> str:
+    """The objects as a stream of YAML documents, or as one JSON list; with `alone`, a single one without a list."""
     if as_json:
         import msgspec
 
         listed = {"apiVersion": "v1", "kind": "List", "items": objects}
-        return msgspec.json.format(msgspec.json.encode(listed), indent=2).decode() + "\n"
+        whole = objects[0] if alone and len(objects) == 1 else listed
+        return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

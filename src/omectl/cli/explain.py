@@ -1,26 +1,17 @@
 """`omectl explain`: why a service gets its runtime and accelerators, or what would have to change."""
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from omectl.api.installation import OPERATOR_NAMESPACE
 from omectl.cli.model_facts import PUBLIC_HUB, FactsOption, HubEndpoint
-from omectl.cli.options import Context, Kubeconfig, cluster_config
+from omectl.cli.options import Context, Kubeconfig, Output, cluster_config, needs_no_cluster
 
 if TYPE_CHECKING:
     from omectl.planner.report import SelectionReport
 
 _SHOWN = 5
-
-
-class Output(StrEnum):
-    """The form of the report."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
+    ctx: typer.Context,
     name: Annotated[
         str | None, typer.Argument(metavar="ISVC", help="The service; else every one that the files hold.")
     ] = None,
@@ -68,6 +60,7 @@ def explain(
     from omectl.planner.report import report_of
 
     if files:
+        needs_no_cluster(ctx, "leave out the files, or the options of a cluster")
         namespace = namespace or "default"
         where, manifests = ", ".join(files), read_manifests(files, namespace)
     elif name is None:
@@ -119,12 +112,6 @@ def rendered(reports: "list[SelectionReport]", output: Output) -> str:
 
     if output is Output.TABLE:
         return "\n".join(in_words(one) for one in reports)
-    told = [as_json(one) for one in reports]
-    if output is Output.JSON:
-        import msgspec
+    from omectl.cli.documents import rendered as as_documents
 
-        whole = told[0] if len(told) == 1 else {"apiVersion": "v1", "kind": "List", "items": told}
-        return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
-    from omectl.cli.documents import rendered as as_yaml
-
-    return as_yaml(told, as_json=False)
+    return as_documents([as_json(one) for one in reports], as_json=output is Output.JSON, alone=True)

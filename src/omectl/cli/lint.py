@@ -6,19 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from omectl.cli.options import Output
+
 if TYPE_CHECKING:
     from omectl.api.json import JsonObject, JsonValue
     from omectl.planner.lint import Code, Document, Finding, Severity
 
 _SHOWN = 5
-
-
-class Output(StrEnum):
-    """The form of the findings."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
 
 
 class Level(StrEnum):
@@ -88,30 +82,11 @@ def _code(text: str) -> "Code":
 
 
 def _documents(files: Iterable[str]) -> "Iterator[Document]":
-    """Every object of the files; what follows a mistake in a file's YAML is lost, the other files are read."""
-    import yaml
-
-    from omectl.cli.documents import texts_of
+    from omectl.cli.documents import items_of
     from omectl.planner.lint import Document, Source
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for name, text in texts_of(files):
-        number = 0
-        try:
-            for number, raw in enumerate(yaml.load_all(text, Loader=loader), 1):
-                for one in _items(raw):
-                    yield Document(one, Source(name, number))
-        except yaml.YAMLError as error:
-            reason = " ".join(str(error).replace('"<unicode string>"', name).split())
-            yield Document(None, Source(name, number + 1), reason)
-
-
-def _items(raw: "JsonValue") -> "list[JsonValue]":
-    """The object, or those of a list."""
-    if not isinstance(raw, dict):
-        return [] if raw is None else [raw]
-    items = raw.get("items")
-    return items if isinstance(items, list) and str(raw.get("kind", "")).endswith("List") else [raw]
+    for one in items_of(files):
+        yield Document(one.value, Source(one.file, one.document), one.mistake)
 
 
 def _in_words(shown: "list[Finding]", counts: "dict[Severity, int]", limit: int) -> Iterator[str]:
@@ -156,8 +131,4 @@ def _as_data(shown: "list[Finding]", counts: "dict[Severity, int]", output: Outp
     ]
     numbers: JsonObject = {f"{level.value}s": count for level, count in counts.items()}
     whole: JsonObject = {"apiVersion": "omectl.io/v1", "kind": "LintReport", "counts": numbers, "findings": told}
-    if output is Output.YAML:
-        return rendered([whole], as_json=False)
-    import msgspec
-
-    return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
+    return rendered([whole], as_json=output is Output.JSON, alone=True)

@@ -146,7 +146,7 @@ class _Reading:
         if raw.get("kind") == "ConfigMap" and key_of(raw).name == SETTINGS_CONFIG_MAP:
             self._settings = parse_settings(text_values(raw.get("data")))
         elif str(raw.get("apiVersion", "")).startswith(f"{GROUP}/"):
-            obj = _placed(decode(raw), namespace)
+            obj = decode(raw).placed(namespace)
             if not obj.key.name:
                 raise NamelessObject(obj.kind)
             self._found[obj.kind, obj.key] = obj
@@ -158,13 +158,6 @@ class _Reading:
         services = tuple(obj for obj in self._found.values() if isinstance(obj, InferenceService))
         others = tuple(obj for obj in self._found.values() if not isinstance(obj, InferenceService))
         return Manifests(services, others, self._settings)
-
-
-def _placed(obj: "Resource", namespace: str) -> "Resource":
-    """The object in its namespace, when it belongs into one and names none."""
-    if obj.namespace or not obj.resource_kind.namespaced:
-        return obj
-    return obj.model_copy(update={"metadata": obj.metadata.model_copy(update={"namespace": namespace})})
 
 
 def _reported(obj: "Resource", live: "Resource | None") -> "Resource":

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,28 @@ Kubeconfig = Annotated[
     ),
 ]
 Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig; else its current one.")]
+
+
+_OF_A_CLUSTER = frozenset({"kubeconfig", "context", "operator_namespace", "timeout", "exit_code"})
+
+
+class Output(StrEnum):
+    """The form of what is told."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def needs_no_cluster(ctx: typer.Context, remedy: str) -> None:
+    """Refuse options that would have no effect, as files alone are read. Raises CliFailure."""
+    given: list[str] = []
+    for param in ctx.command.params:
+        source = ctx.get_parameter_source(param.name) if param.name in _OF_A_CLUSTER else None
+        if source is not None and source.name == "COMMANDLINE":
+            given.append(param.opts[0])
+    if given:
+        raise CliFailure(f"wanted a cluster with {' and '.join(given)}, found files alone; {remedy}", 2)
 
 
 def cluster_config(kubeconfig: Path | None, context: str | None) -> "ClientConfig":

@@ -7,7 +7,7 @@ import typer
 
 from omectl.api.installation import OPERATOR_NAMESPACE
 from omectl.cli.model_facts import PUBLIC_HUB, FactsOption, HubEndpoint
-from omectl.cli.options import Context, Kubeconfig, cluster_config
+from omectl.cli.options import Context, Kubeconfig, cluster_config, needs_no_cluster
 
 if TYPE_CHECKING:
     from omectl.cli.live_changes import ServiceChanges
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
+    ctx: typer.Context,
     name: Annotated[
         str | None, typer.Argument(metavar="ISVC", help="The service; else every one that the files hold.")
     ] = None,
@@ -77,7 +78,7 @@ def plan(
         raise CliFailure("wanted the name of a service, or files (-f), found neither", 2)
     known = FactsSource(facts, hub_endpoint) if facts is not None else None
     if files and not live:
-        _needs_no_cluster(exit_code=exit_code, points=kubeconfig is not None or context is not None)
+        needs_no_cluster(ctx, "add --live")
         manifests = read_manifests(files, namespace or "default")
         _offline(_named(manifests, name, namespace or "default", files), output or Output.YAML, known)
         return
@@ -97,14 +98,6 @@ def plan(
     _tell(told, output or Output.TABLE)
     if exit_code and any(one.would_change for one in told):
         raise typer.Exit(3)
-
-
-def _needs_no_cluster(*, exit_code: bool, points: bool) -> None:
-    from omectl.cli.failure import CliFailure
-
-    asked = ["--exit-code"] * exit_code + ["a cluster"] * points
-    if asked:
-        raise CliFailure(f"wanted --live with {' and '.join(asked)}, found files alone; add --live", 2)
 
 
 def _named(manifests: "Manifests", name: str | None, namespace: str, files: list[str]) -> "Manifests":

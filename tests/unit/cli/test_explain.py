@@ -124,6 +124,14 @@ def test_neither_a_name_nor_files_is_wrong_usage(app: typer.Typer) -> None:
     failed(run(app), 2, "wanted the name of a service, or files (-f)")
 
 
+@pytest.mark.parametrize("arguments", [("--context", "c"), ("--timeout", "3"), ("--operator-namespace", "o")])
+def test_options_of_a_cluster_are_refused_beside_files(
+    app: typer.Typer, tmp_path: Path, arguments: tuple[str, str]
+) -> None:
+    told = f"wanted a cluster with {arguments[0]}, found files alone; leave out the files, or the options of a cluster"
+    failed(run(app, "-f", write(tmp_path, KNOWN, RUNTIME, SERVICE), *arguments), 2, told)
+
+
 def test_a_report_is_one_json_object_and_several_are_a_list(app: typer.Typer, tmp_path: Path) -> None:
     one = json.loads(run(app, "-f", write(tmp_path, KNOWN, RUNTIME, SERVICE), "-o", "json").stdout)
     assert (one["apiVersion"], one["kind"], one["service"]) == ("omectl.io/v1", "SelectionReport", "default/svc")

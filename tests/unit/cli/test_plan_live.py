@@ -41,8 +41,9 @@ def failure(app: typer.Typer, *arguments: str) -> CliFailure:
     ("arguments", "text"),
     [
         ((), "wanted the name of a service, or files (-f), found neither"),
-        (("-f", "x.yaml", "--exit-code"), "wanted --live with --exit-code, found files alone; add --live"),
-        (("-f", "x.yaml", "--context", "c"), "wanted --live with a cluster, found files alone; add --live"),
+        (("-f", "x.yaml", "--exit-code"), "wanted a cluster with --exit-code, found files alone; add --live"),
+        (("-f", "x.yaml", "--timeout", "3"), "wanted a cluster with --timeout, found files alone; add --live"),
+        (("-f", "x.yaml", "--context", "c"), "wanted a cluster with --context, found files alone; add --live"),
         (("svc", "-o", "explain"), "wanted -o table, yaml or json of a cluster, found explain; use `omectl explain`"),
     ],
 )

@@ -73,7 +73,7 @@ def read(documents: Iterable[Document], namespace: str) -> tuple[Catalogue, tupl
                 findings.append(_settings_finding(error, raw, source))
         elif as_text(raw.get("apiVersion")).startswith(f"{GROUP}/"):
             try:
-                resource = _placed(decode(raw), namespace)
+                resource = decode(raw).placed(namespace)
                 objects.append(Read(resource, about_of(resource, source)))
             except DecodeError as error:
                 about = About(error.kind, error.name, source)
@@ -92,13 +92,6 @@ def _settings_finding(error: SettingsError, raw: JsonObject, source: Source) -> 
     return about.finding(
         Code.SETTINGS_UNREADABLE, where, wanted=error.wanted, found=error.found, do="correct the ConfigMap"
     )
-
-
-def _placed(obj: Resource, namespace: str) -> Resource:
-    """The object in its namespace, when it belongs into one and names none."""
-    if obj.namespace or not obj.resource_kind.namespaced:
-        return obj
-    return obj.model_copy(update={"metadata": obj.metadata.model_copy(update={"namespace": namespace})})
 
 
 def _in_brackets(path: str) -> str:
