@@ -4,6 +4,7 @@ To know it the engine is put together and its pod rendered, as a plan does it; s
 come first, and what was put together is used again.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
@@ -53,7 +54,7 @@ class Trial:
         part, model, status = self.assembly.parts[0], self._model, self._resource.status
         container = main_container(part, self.engine.spec)
         use = part.use
-        count = accelerators_asked(container, accelerator_names(part))
+        count = _counted(part, [container])
         if not count:
             return None
         facts = (status.facts if status is not None else None) or RecordedFacts()
@@ -128,10 +129,13 @@ def _uncounted(one: AcceleratorClass) -> AcceleratorClass:
 
 
 def accelerators_of(part: Component, pod: JsonObject) -> int:
-    """How many accelerators one of the component's pods gets: of a resource that its class counts in units, so many
-    units each."""
+    """How many accelerators one of the component's pods gets."""
+    return _counted(part, as_objects(pod.get("containers")))
+
+
+def _counted(part: Component, containers: Sequence[JsonObject]) -> int:
+    """The accelerators of these containers: of a resource that the class counts in units, so many units each."""
     names = accelerator_names(part)
-    containers = as_objects(pod.get("containers"))
     if part.use is None or not names:
         return sum(accelerators_asked(container) for container in containers)
     units = part.use.units

@@ -46,6 +46,16 @@ def test_a_runtime_that_holds_the_model_comes_before_a_better_one_that_does_not(
     assert "each accelerator needs" in second.reasons[1]
 
 
+@pytest.mark.parametrize(("unit", "asked", "accelerators"), [("1", 4, 4), ("2", 8, 4), ("2", 7, 4)])
+def test_an_accelerator_of_several_units_of_a_resource_is_one_to_fit_on(
+    unit: str, asked: int, accelerators: int
+) -> None:
+    h100 = accelerator_class("H100", resources=[{"name": "nvidia.com/gpu", "quantity": unit}])
+    found = planned(serving("r", asked, tensor=4), classes=(h100,)).explanation.fit
+    assert found is not None
+    assert (found.report.parallelism.gpus, found.problems) == (accelerators, ())
+
+
 def test_the_only_runtime_is_taken_with_a_warning_though_it_is_too_small() -> None:
     """D 4: a warning, when selection is not strict."""
     found = planned(serving("one", 1))
