@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Final, cast
 
 from omectl.api.json import JsonObject
@@ -15,6 +14,7 @@ from omectl.planner.lint.rules import Code
 from omectl.planner.names import DECODER, ENGINE
 from omectl.planner.selection.candidates import Runtime
 from omectl.planner.selection.request import template_field
+from omectl.planner.spelling import similar
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _LONGEST_NAME: Final = 253
@@ -80,7 +80,7 @@ def _unknown(part: WireType, path: str, about: About) -> Iterator[Finding]:
 def _told(found: JsonObject, known: list[str] | tuple[str, ...], path: str, about: About) -> Iterator[Finding]:
     for name in found:
         if name not in known:
-            near = get_close_matches(name, known, 1)
+            near = similar(name, known)
             do = f"write {near[0]}, or remove it" if near else "remove it"
             yield about.finding(
                 Code.FIELD_UNKNOWN, f"{path}.{name}", wanted="a field of the kind", found=repr(name), do=do

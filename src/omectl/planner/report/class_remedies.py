@@ -18,8 +18,8 @@ from omectl.planner.accelerators.memory import gibibytes
 from omectl.planner.accelerators.traits import Traits, traits_of
 from omectl.planner.accelerators.versions import version_parts
 from omectl.planner.report.change import Change
-from omectl.planner.report.names import similar
 from omectl.planner.selection.candidates import Runtime
+from omectl.planner.spelling import similar
 
 _FILLS: Final[Mapping[Code, tuple[str, str]]] = {
     Code.MEMORY_UNKNOWN: ("capabilities.memoryGB", "<memory>"),

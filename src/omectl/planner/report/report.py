@@ -183,10 +183,14 @@ def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | Clust
 
 def _authors(made: Plan, name: str) -> tuple[str, ...]:
     """Who wrote the arguments of the engine's container."""
-    found = made.provenance.get(("Deployment", component_name(name, ENGINE)))
-    if found is None:
-        return ()
-    return tuple(sorted({str(origin) for path, origin in found.origins.items() if _ARGUMENTS.search(path)}))
+    origins = [
+        origin
+        for (_, workload), found in made.provenance.items()
+        if workload == component_name(name, ENGINE)
+        for path, origin in found.origins.items()
+        if _ARGUMENTS.search(path)
+    ]
+    return tuple(sorted({str(origin) for origin in origins}))
 
 
 def _only_hindered(one: RuntimeTold) -> bool:

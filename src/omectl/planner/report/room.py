@@ -14,7 +14,7 @@ from omectl.planner.fit import EngineFit, FitReport, Verdict, Workload, estimate
 from omectl.planner.inputs import PlanInputs
 from omectl.planner.model import ModelView
 from omectl.planner.names import ENGINE
-from omectl.planner.parallelism import Code, Dialect, dialect_of
+from omectl.planner.parallelism import Code, Dialect, dialect_of, flags
 from omectl.planner.parallelism.dialects import Flag
 from omectl.planner.report.change import Change
 from omectl.planner.report.told import AcceleratorTold
@@ -23,7 +23,6 @@ from omectl.planner.selection.candidates import Runtime
 
 _CLASSES: Final = 3
 _MOST_TENSOR: Final = 16
-_SHELLS: Final = frozenset({"sh", "bash", "ash", "dash"})
 _LIMITS: Final = ("limits", "requests")
 
 
@@ -41,33 +40,20 @@ class Engine:
     def dialect(self) -> Dialect | None:
         """The engine's flags, when its arguments may be added to: a shell's text is not touched."""
         command, args = as_texts(self.container.get("command")), as_texts(self.container.get("args"))
-        if command and command[0].rsplit("/", 1)[-1] in _SHELLS:
+        if flags.is_shell(command) or flags.is_shell(args):
             return None
         return dialect_of(as_text(self.container.get("image")), command, args)
 
     def with_flag(self, flag: Flag, value: int) -> Change:
         """The service's engine gets the arguments that it has now, with this flag."""
-        kept: list[JsonValue] = [*without(as_texts(self.container.get("args")), flag), f"{flag.names[0]}={value}"]
-        return self.in_service("spec.engine.runner.args", kept)
+        args = as_texts(self.container.get("args"))
+        found, text = flags.find(args, flag), str(value)
+        words = flags.replace(args, found, text) if found is not None else flags.add(args, flag, text)
+        return self.in_service("spec.engine.runner.args", list[JsonValue](words))
 
     def in_service(self, field: str, value: JsonValue = None) -> Change:
         """A change of the service."""
         return Change(f"InferenceService {self.inputs.service.name}", field, value)
-
-
-def without(args: Sequence[str], flag: Flag) -> list[str]:
-    """The arguments less the flag and its value."""
-    kept: list[str] = []
-    skip = False
-    for word in args:
-        if skip:
-            skip = False
-            continue
-        if word in flag.names:
-            skip = True
-        elif word.partition("=")[0] not in flag.names:
-            kept.append(word)
-    return kept
 
 
 def main_container_of(objects: Sequence[JsonObject]) -> JsonObject:

@@ -18,13 +18,13 @@ from omectl.planner.names import MAIN_CONTAINER
 from omectl.planner.plan import plan
 from omectl.planner.references import model_namespaces, model_reference
 from omectl.planner.report.change import Change, once
-from omectl.planner.report.names import similar
 from omectl.planner.report.remedies import OF_ITS_CHOICE, OF_THE_FORMAT
 from omectl.planner.report.told import AcceleratorTold, RuntimeTold
 from omectl.planner.report.way import Way
 from omectl.planner.result import Plan, Problem, Reason
 from omectl.planner.selection.choice import Outcome
 from omectl.planner.selection.difference import OF_THE_MODEL
+from omectl.planner.spelling import similar
 
 _MOST: Final = 5
 _TRIED: Final = 3

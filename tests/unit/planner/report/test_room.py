@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.planner.build import Runtime, entry, model, runtime, service
+from tests.unit.planner.build import Runtime, entry, inputs_for, model, runtime, service
 from tests.unit.planner.report.test_ways import Cluster
 
 from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.codec import decode_as
 from omectl.planner.fit import Verdict
-from omectl.planner.parallelism import SGLANG, VLLM
+from omectl.planner.parallelism import SGLANG
 from omectl.planner.report import in_words
-from omectl.planner.report.room import without
+from omectl.planner.report.room import Engine
 
 Json = Any
 NEEDS = {"nvidia.com/gpu": "1"}
@@ -94,9 +94,8 @@ def test_a_flag_takes_the_place_of_the_one_that_is_there() -> None:
     one = cluster(engine("sglang:v1", "--context-length", "131072", "--x"), sized("small", "24Gi"))
     (change,) = one.report().ways[0].changes
     assert isinstance(change.value, list)
-    assert change.value[0] == "--x"
-    assert str(change.value[1]).startswith("--context-length=")
-    assert len(change.value) == 2
+    assert (change.value[0], change.value[2:]) == ("--context-length", ["--x"])
+    assert 0 < int(str(change.value[1])) < 131072
 
 
 def test_a_class_that_the_runtime_does_not_list_is_listed_too() -> None:
@@ -154,15 +153,15 @@ def test_a_spread_divides_the_heads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "kept"),
+    ("args", "wanted"),
     [
-        (["--tp", "2", "--x"], ["--x"]),
-        (["--tp-size=2", "--x"], ["--x"]),
-        (["--tensor-parallel-size", "2"], []),
-        (["--tpx=2"], ["--tpx=2"]),
-        ([], []),
+        (["--tp", "2", "--x"], ["--tp", "8", "--x"]),
+        (["--tp-size=2", "--x"], ["--tp-size=8", "--x"]),
+        (["--tpx=2"], ["--tpx=2", SGLANG.tensor.names[0], "8"]),
+        (["--x \\\n--tp 2 \\\n--y"], ["--x \\\n--tp=8 \\\n--y"]),
     ],
+    ids=["words", "one word", "no such flag", "lines"],
 )
-def test_a_flag_is_taken_out_with_its_value(args: list[str], kept: list[str]) -> None:
-    assert without(args, SGLANG.tensor) == kept
-    assert without(["a", *args], VLLM.tensor) == ["a", *kept]
+def test_a_flag_gets_its_value_where_it_stands(args: list[str], wanted: list[str]) -> None:
+    planned = Engine(inputs=inputs_for(), model=None, runtime=None, accelerator=None, container={"args": [*args]})
+    assert planned.with_flag(SGLANG.tensor, 8).value == wanted

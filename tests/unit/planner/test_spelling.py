@@ -2,7 +2,7 @@
 
 import pytest
 
-from omectl.planner.report.names import similar
+from omectl.planner.spelling import similar
 
 
 @pytest.mark.parametrize(
