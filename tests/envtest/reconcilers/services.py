@@ -115,12 +115,15 @@ async def make_available(scene: Scene, service: str, *, available: bool = True) 
     await scene.admin.merge_patch(DEPLOYMENTS, name, {"status": status}, scene.namespace, subresource="status")
 
 
-async def events_of(scene: Scene, name: str) -> list[tuple[str, str]]:
-    """Type and reason of the Events about an object of this name, in the test's namespace or the operator's."""
+async def events_of(scene: Scene, name: str, kind: str = INFERENCE_SERVICES.kind) -> list[tuple[str, str]]:
+    """Type and reason of the Events about an object, in the test's namespace or the operator's.
+
+    A service's child has its name too, and Events of the API server's own.
+    """
     found: list[tuple[str, str]] = []
     for namespace in (scene.namespace, "ome"):
-        listed = await scene.admin.list(EVENTS, namespace)
-        found += [
-            (str(event["type"]), str(event["reason"])) for event in listed.items if event["regarding"]["name"] == name
-        ]
+        for event in (await scene.admin.list(EVENTS, namespace)).items:
+            about: Any = event["regarding"]
+            if (about["kind"], about["name"]) == (kind, name):
+                found.append((str(event["type"]), str(event["reason"])))
     return found

@@ -74,8 +74,8 @@ async def test_a_model_that_does_not_exist_is_said_and_awaited(scene: Scene) -> 
         assert await deployment_of(scene, name)
 
 
-async def _has_event(scene: Scene, name: str, reason: str) -> bool:
-    return ("Warning", reason) in await events_of(scene, name)
+async def _has_event(scene: Scene, name: str, reason: str, kind: str = INFERENCE_SERVICES.kind) -> bool:
+    return ("Warning", reason) in await events_of(scene, name, kind)
 
 
 async def test_a_problem_that_lasts_is_told_once(scene: Scene) -> None:
@@ -297,7 +297,7 @@ async def test_settings_change_services_and_broken_ones_leave_the_last_good_in_f
         await scene.admin.merge_patch(CONFIG_MAPS, SETTINGS, {"data": {"ingress": domain}}, "ome")
         await eventually(lambda: url_has("first.example.org"))
         await scene.admin.merge_patch(CONFIG_MAPS, SETTINGS, {"data": {"ingress": "{broken"}}, "ome")
-        await eventually(lambda: _has_event(scene, SETTINGS, "SettingsInvalid"))
+        await eventually(lambda: _has_event(scene, SETTINGS, "SettingsInvalid", CONFIG_MAPS.kind))
         assert b"omectl_settings_valid 0.0" in exposition()[0]
         other = await make_service(scene, model.name, runtime, stem="later")
         await make_available(scene, other)

@@ -1,10 +1,9 @@
 """What a plan would do, change and cost, told before it is carried out. Pure."""
 
 from omectl.planner.preview.cost import ComponentCost, FilesCost, PlanCost, Price, Source, cost_of
-from omectl.planner.preview.fields import HIDDEN, Edit, FieldChange, field_changes, masked
+from omectl.planner.preview.fields import Edit, FieldChange, field_changes
 
 __all__ = [
-    "HIDDEN",
     "ComponentCost",
     "Edit",
     "FieldChange",
@@ -14,5 +13,4 @@ __all__ = [
     "Source",
     "cost_of",
     "field_changes",
-    "masked",
 ]
