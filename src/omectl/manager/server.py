@@ -14,7 +14,7 @@ import structlog
 
 from omectl import metrics
 from omectl.api.json import JsonObject
-from omectl.listening import stop_listening
+from omectl.listening import parting, stop_listening
 from omectl.manager.access import AccessFilter
 from omectl.manager.errors import ManagerError
 from omectl.manager.probes import Answer, Checks
@@ -226,7 +226,10 @@ class HttpServer:
                 await stop_listening(server)
         finally:
             if runner is not None:
-                await runner.cleanup()
+                answers = runner.server
+                connections = answers.connections if answers is not None else []
+                async with parting(one.transport for one in connections):
+                    await runner.cleanup()
 
 
 def _guarded(guard: AccessFilter) -> Middleware:

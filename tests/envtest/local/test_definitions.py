@@ -1,7 +1,6 @@
 """Installing definitions and webhook configurations on a real API server."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,11 +10,13 @@ from aiohttp import web
 
 from omectl.api.json import JsonObject
 from omectl.api.resource import ResourceKind
+from omectl.certificates import KeyPair
 from omectl.kube.client import Client
 from omectl.kube.errors import ApiError, Invalid
 from omectl.kube.resources import CONFIG_MAPS
 from omectl.local.control_plane import ControlPlane
 from omectl.local.crds import CrdRefused
+from omectl.manager import HttpServer, ServingCertificate
 
 IN_FORCE_S = 20.0
 
@@ -84,7 +85,7 @@ async def test_definition_that_the_server_rejects_is_its_own_error(control_plane
 
 
 @pytest.fixture
-async def refusing_webhook(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[str]:
+async def refusing_webhook(control_plane: ControlPlane) -> AsyncIterator[str]:
     """The address of a webhook that refuses everything, with a certificate of the control plane's authority."""
 
     async def refuse(request: web.Request) -> web.Response:
@@ -92,20 +93,15 @@ async def refusing_webhook(control_plane: ControlPlane, tmp_path: Path) -> Async
         verdict = {"uid": review["request"]["uid"], "allowed": False, "status": {"message": f"no: {request.path}"}}
         return web.json_response(review | {"response": verdict})
 
-    pair = control_plane.serving_certificate()
-    (tmp_path / "tls.crt").write_bytes(pair.certificate)
-    (tmp_path / "tls.key").write_bytes(pair.key)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
-    app = web.Application()
-    app.router.add_post("/{path:.*}", refuse)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-    await site.start()
-    host, port = runner.addresses[0]
-    yield f"https://{host}:{port}"
-    await runner.cleanup()
+    class Given:
+        async def read(self) -> KeyPair:
+            return control_plane.serving_certificate()
+
+    server = HttpServer("refusing", "127.0.0.1:0", "--refusing", certificate=ServingCertificate("refusing", Given()))
+    server.serve("/{path:.*}", refuse, "POST")
+    await server.start()
+    yield server.url
+    await server.stop()
 
 
 async def test_installed_webhook_is_called_on_this_machine(

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import gc
+import os
 import socket
 import ssl
 from contextlib import suppress
@@ -197,6 +198,26 @@ async def test_a_server_with_a_certificate_speaks_tls_and_follows_its_changes() 
         writer.close()
         await writer.wait_closed()
     await server.stop()
+
+
+async def test_a_peer_that_does_not_answer_a_tls_farewell_is_left() -> None:
+    authority = CertificateAuthority.made()
+    certificate = ServingCertificate("test", Given(authority.server(["127.0.0.1"])))
+    server = HttpServer("test", "127.0.0.1:0", "--flag", certificate=certificate)
+    server.serve("/hello", hello)
+    await server.start()
+    assert server.address is not None
+    trusting = ssl.create_default_context(cadata=authority.certificate.decode())
+    plain = await asyncio.to_thread(socket.create_connection, server.address, 5)
+    # Closed by nobody here: a process that hangs keeps its connections, too.
+    with await asyncio.to_thread(trusting.wrap_socket, plain, server_hostname="127.0.0.1") as silent:
+        silent.sendall(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await asyncio.to_thread(silent.recv, 15)) == b"HTTP/1.1 200 OK"
+        await server.stop()
+        with socket.socket(fileno=os.dup(silent.fileno())) as beneath, suppress(ConnectionResetError):
+            beneath.settimeout(5)
+            while await asyncio.to_thread(beneath.recv, 1000):
+                pass
 
 
 async def test_a_server_without_a_usable_certificate_does_not_start() -> None:

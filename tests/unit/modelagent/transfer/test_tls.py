@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.unit.modelagent.transfer.test_engine import KIB, OPTIONS, PATHS, bench
 
+from omectl.listening import stop_listening
 from omectl.local.hub import FileFault
 from omectl.modelagent.problems import ModelError, Reason
 from omectl.modelagent.transfer import connections
@@ -52,6 +53,7 @@ async def tls_in_front_of(port: int, certificate: Path, *, redirects: bytes = b"
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     passing: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
 
     async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, ssl.SSLError):
@@ -62,6 +64,7 @@ async def tls_in_front_of(port: int, certificate: Path, *, redirects: bytes = b"
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+        writers.extend((writer, inner_writer))
         for pair in ((reader, inner_writer), (inner_reader, writer)):
             passing.add(asyncio.create_task(pump(*pair)))
 
@@ -69,10 +72,14 @@ async def tls_in_front_of(port: int, certificate: Path, *, redirects: bytes = b"
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        server.close()
+        await stop_listening(server)
         for task in passing:
             task.cancel()
         await asyncio.gather(*passing, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
+        for _ in range(5):
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
