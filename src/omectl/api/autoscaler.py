@@ -30,7 +30,7 @@ class ScalerAuthenticationRef(WireType):
     kind: Annotated[str, one_of("TriggerAuthentication", "ClusterTriggerAuthentication")] = "TriggerAuthentication"
 
 
-class KedaConfig(WireType):
+class KedaConfig(WireType, defer_build=False):
     """KEDA settings; numbers are written as text."""
 
     enable_keda: Flag | None = None
@@ -81,7 +81,7 @@ class KedaSpec(WireType):
     fallback: KedaFallback | None = None
 
 
-class AutoscalerSpec(WireType):
+class AutoscalerSpec(WireType, defer_build=False):
     """Who scales a component, and on what."""
 
     scaler_class: Annotated[str, REQUIRED, one_of("HPA", "KEDA", "External", "None")] = ""

@@ -69,7 +69,7 @@ class AcceleratorConstraints(WireType):
     preferred_precisions: Strings | None = None
 
 
-class AcceleratorSelector(WireType):
+class AcceleratorSelector(WireType, defer_build=False):
     """Choice of an accelerator class."""
 
     accelerator_class: str | None = None
@@ -90,7 +90,7 @@ class WorkerSpec(InlinesPod):
     runner: Runner | None = None
 
 
-class EngineSpec(InlinesPod, ComponentExtensionSpec):
+class EngineSpec(InlinesPod, ComponentExtensionSpec, defer_build=False):
     """An engine or a decoder."""
 
     runner: Runner | None = None
@@ -102,7 +102,7 @@ class EngineSpec(InlinesPod, ComponentExtensionSpec):
 DecoderSpec = EngineSpec
 
 
-class RouterSpec(InlinesPod, ComponentExtensionSpec):
+class RouterSpec(InlinesPod, ComponentExtensionSpec, defer_build=False):
     """A router; each pair of `config` becomes an environment variable of the runner."""
 
     runner: Runner | None = None

@@ -17,7 +17,7 @@ class OwnerReference(WireType):
     block_owner_deletion: Flag | None = None
 
 
-class ObjectMeta(WireType):
+class ObjectMeta(WireType, defer_build=False):
     """Name, identity and bookkeeping of an object. Absent maps and lists read as empty ones."""
 
     name: str = ""

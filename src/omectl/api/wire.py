@@ -152,7 +152,11 @@ FROM_THE_WIRE: Mapping[str, bool] = {"from_the_wire": True}
 
 
 class WireType(BaseModel):
-    """A frozen API type. See the module's docstring for its reading and writing rules."""
+    """A frozen API type. See the module's docstring for its reading and writing rules.
+
+    A type's schema is built at its first use, with those of all types inside it. One that many hold says
+    `defer_build=False`: it is built once, and each holder takes it as it is.
+    """
 
     model_config = ConfigDict(
         frozen=True,
