@@ -52,7 +52,7 @@ crds: $(STAMP) ## Write manifests/crds from the types
 mutation: $(STAMP) ## Change the machinery one place at a time and see whether a unit test notices (ARGS=workqueue informers controller election)
 	@$(BIN)/python -m hack.mutation $(ARGS)
 
-bench-%: $(STAMP) ## Measure: bench-up, bench-plan, bench-machinery (ARGS="--only B1,B4 --objects 10000 --repeat 3", "--quick", "--help")
+bench-%: $(STAMP) ## Measure: bench-up, bench-plan, bench-services, bench-machinery (ARGS="--only B1,B4 --objects 10000 --repeat 3", "--quick", "--help")
 	@$(BIN)/python -m hack.bench $* $(ARGS)
 
 soak-machinery: $(STAMP) ## Let an operator live through churn, compactions and restarts (ARGS="--minutes 360"; 10 by default)

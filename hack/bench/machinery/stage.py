@@ -26,6 +26,8 @@ from omectl.local.control_plane import ControlPlane
 _MEDIUM_BYTES = 2_900
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? ([0-9.e+-]+|NaN)$")
 
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
 
 class Profile(Enum):
     """What an object looks like: its kind and its size as JSON."""
@@ -185,6 +187,16 @@ class ServerMetrics:
             for found, with_labels, value in self._samples
             if found == name and all(part in (with_labels or "").split(",") for part in wanted)
         )
+
+    def by(self, name: str, *labels: str) -> dict[tuple[str, ...], float]:
+        """The sums over the series of that name, by their values of these labels."""
+        found: dict[tuple[str, ...], float] = {}
+        for each, with_labels, value in self._samples:
+            if each == name:
+                told = dict(_LABEL.findall(with_labels or ""))
+                key = tuple(told.get(label, "") for label in labels)
+                found[key] = found.get(key, 0.0) + float(value)
+        return found
 
 
 def _encoded(key: str) -> str:

@@ -1,0 +1,1 @@
+"""bench-services: many services at once on a real API server, from their creation to their end."""
