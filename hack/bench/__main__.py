@@ -8,7 +8,13 @@ from hack.bench.report import Report
 
 from omectl.cli.logs import set_up_quiet_logging
 
-MODULES = {"up": "up", "machinery": "machinery.run", "soak": "machinery.soak", "plan": "plan.run", "services": "services.run"}
+MODULES = {
+    "up": "up",
+    "machinery": "machinery.run",
+    "soak": "machinery.soak",
+    "plan": "plan.run",
+    "services": "services.run",
+}
 
 
 def main() -> None:

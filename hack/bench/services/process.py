@@ -61,8 +61,7 @@ class ManagerProcess:
         """Up to now."""
         found = await self._read()
         requests, reconciles = (found.total(name) for name in ("rest_client_requests_total", _RECONCILES))
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return Cost(requests, (int(fields[11]) + int(fields[12])) / _TICKS, reconciles)
+        return Cost(requests, _cpu_s(self._process.pid), reconciles)
 
     async def service_passes(self) -> float:
         """How often it looked at a service."""
@@ -102,3 +101,9 @@ class ManagerProcess:
 
 
 _RECONCILES = "controller_runtime_reconcile_total"
+
+
+def _cpu_s(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS

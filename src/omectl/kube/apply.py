@@ -7,7 +7,7 @@ touched.
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -23,7 +23,10 @@ from omectl.kube.client import Client
 from omectl.kube.containment import first_difference
 from omectl.kube.errors import ApiError, BadRequest, Conflict, InternalError, Invalid, KubeError, NotFound
 from omectl.kube.owners import controlled_by, controller_of, metadata_of, owner_reference, uid_of
-from omectl.kube.replicas import manages, manages_beyond_replicas
+from omectl.kube.replicas import manages
+
+_NEVER: Final = "1"
+"""A resource version that no object has: etcd's first revision holds none. Applied with it, an object is only made."""
 
 _log = structlog.stdlib.get_logger(__name__)
 _SERVER_FIELDS: Final = frozenset(
@@ -142,26 +145,31 @@ class Applier:
     ) -> Applied:
         """Make `desired` true for `owner`; `live` is what the cache has and may be stale.
 
-        With `initial_replicas`, `desired` has no `spec.replicas`: the number is set once, at creation, by a manager of
-        its own, and afterwards belongs to whatever scales the object.
+        With `initial_replicas`, `desired` has no `spec.replicas`: the number is set once, at creation, and afterwards
+        belongs to whatever scales the object.
         Raises NotOurs, ApplyRefused, and whatever the client raises.
         """
         stamped = stamp(desired, owner)
-        if live is not None and controlled_by(live, uid_of(owner)) and needs_apply(live, stamped) is None:
-            return Applied(Outcome.UNCHANGED, live)
-        key = key_of(desired)
-        current = await self._current(kind, key)
+        try:
+            if live is None:
+                return await self._create(kind, stamped, initial_replicas)
+            if controlled_by(live, uid_of(owner)):
+                reason = needs_apply(live, stamped)
+                if reason is None:
+                    return Applied(Outcome.UNCHANGED, live)
+                if _tells_enough(live, initial_replicas):
+                    return await self._update(kind, stamped, live, reason, initial_replicas, _at_version)
+        except Conflict:
+            # The cache is behind, and only the server knows what is there.
+            pass
+        current = await self._current(kind, key_of(desired))
         outcome = _decide(owner, kind, stamped, current)
         if current is None:
             return await self._create(kind, stamped, initial_replicas)
         if outcome is not Outcome.UPDATED:
             return Applied(outcome, current)
-        reason = needs_apply(current, stamped)
-        _log.info("child_applied", kind=kind.kind, object=str(key), reason=reason)
-        if initial_replicas is not None and manages(current, self._field_manager, "spec", "replicas"):
-            await self._apply_replicas(kind, current)
-        reply = await self._apply(kind, _same(stamped, current), self._field_manager)
-        return Applied(Outcome.UPDATED, await self._settle_replicas(kind, reply))
+        reason = needs_apply(current, stamped) or ""
+        return await self._update(kind, stamped, current, reason, initial_replicas, _same)
 
     async def rehearse(
         self, owner: JsonObject, kind: ResourceKind, desired: JsonObject, *, initial_replicas: int | None = None
@@ -237,33 +245,28 @@ class Applier:
             return None
 
     async def _create(self, kind: ResourceKind, stamped: JsonObject, initial_replicas: int | None) -> Applied:
+        """Make it in one request. Raises Conflict when an object of that name exists, whoever has it."""
+        body = stamped if initial_replicas is None else _with_replicas(stamped, initial_replicas)
+        absent: JsonObject = {**body, "metadata": {**metadata_of(body), "resourceVersion": _NEVER}}
+        born = await self._apply(kind, absent, self._field_manager)
         _log.info("child_created", kind=kind.kind, object=str(key_of(stamped)))
-        if initial_replicas is None:
-            return Applied(Outcome.CREATED, await self._apply(kind, stamped, self._field_manager))
-        # The object is born with the right number, which then passes to the manager that never owns anything else.
-        # The hash comes with the last write: a pass that is cut off before it is seen as unfinished by the next one.
-        born = await self._apply(kind, _with_replicas(_without_hash(stamped), initial_replicas), self._field_manager)
-        await self._apply_replicas(kind, born)
-        return Applied(Outcome.CREATED, await self._apply(kind, stamped, self._field_manager))
+        return Applied(Outcome.CREATED, born)
 
-    async def _settle_replicas(self, kind: ResourceKind, reply: JsonObject) -> JsonObject:
-        """Leave the replicas' manager nothing but the replicas, also when an earlier pass was cut off half-way."""
-        if not manages_beyond_replicas(reply):
-            return reply
-        return await self._apply_replicas(kind, reply)
-
-    async def _apply_replicas(self, kind: ResourceKind, live: JsonObject) -> JsonObject:
-        key = key_of(live)
-        body: JsonObject = {
-            "apiVersion": kind.api_version,
-            "kind": kind.kind,
-            "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid_of(live)},
-        }
-        spec = live.get("spec")
-        scaler_owns = manages_beyond_replicas(live) and not manages(live, REPLICAS_MANAGER, "spec", "replicas")
-        if isinstance(spec, dict) and not scaler_owns:
-            body["spec"] = {"replicas": spec.get("replicas")}
-        return await self._apply(kind, body, REPLICAS_MANAGER)
+    async def _update(
+        self,
+        kind: ResourceKind,
+        stamped: JsonObject,
+        current: JsonObject,
+        reason: str,
+        initial_replicas: int | None,
+        placed: Callable[[JsonObject, JsonObject], JsonObject],
+    ) -> Applied:
+        """Apply over the current object; `placed` says how exactly it must still be that one. Raises Conflict."""
+        _log.info("child_applied", kind=kind.kind, object=str(key_of(stamped)), reason=reason)
+        if initial_replicas is not None and manages(current, self._field_manager, "spec", "replicas"):
+            # The number that was ours passes to a manager that never has anything else, so that it stays.
+            current = await self._apply(kind, _replicas_of(kind, current), REPLICAS_MANAGER)
+        return Applied(Outcome.UPDATED, await self._apply(kind, placed(stamped, current), self._field_manager))
 
     async def _apply(self, kind: ResourceKind, obj: JsonObject, manager: str, *, dry_run: bool = False) -> JsonObject:
         try:
@@ -287,9 +290,30 @@ def _decide(owner: JsonObject, kind: ResourceKind, stamped: JsonObject, current:
     return Outcome.UNCHANGED if needs_apply(current, stamped) is None else Outcome.UPDATED
 
 
+def _tells_enough(live: JsonObject, initial_replicas: int | None) -> bool:
+    """Whether the cached object is enough to apply over it: caches leave out who owns the replicas."""
+    metadata = metadata_of(live)
+    owners_known = initial_replicas is None or bool(metadata.get("managedFields"))
+    return owners_known and not metadata.get("deletionTimestamp")
+
+
 def _same(stamped: JsonObject, current: JsonObject) -> JsonObject:
     """The object to apply, which must still be this very one."""
     return {**stamped, "metadata": {**metadata_of(stamped), "uid": uid_of(current)}}
+
+
+def _at_version(stamped: JsonObject, current: JsonObject) -> JsonObject:
+    """The object to apply, over this very version of the live one."""
+    same = _same(stamped, current)
+    return {**same, "metadata": {**metadata_of(same), "resourceVersion": metadata_of(current).get("resourceVersion")}}
+
+
+def _replicas_of(kind: ResourceKind, live: JsonObject) -> JsonObject:
+    """Nothing but the number of replicas that the live object has."""
+    key = key_of(live)
+    metadata: JsonObject = {"name": key.name, "namespace": key.namespace, "uid": uid_of(live)}
+    spec: JsonObject = {"replicas": as_object(live.get("spec")).get("replicas")}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "spec": spec}
 
 
 def _with_replicas(obj: JsonObject, replicas: JsonValue) -> JsonObject:

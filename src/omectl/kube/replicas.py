@@ -2,7 +2,6 @@
 
 from omectl.api.document import as_object, as_objects
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import REPLICAS_MANAGER
 from omectl.kube.owners import metadata_of
 
 
@@ -18,11 +17,6 @@ def managed_fields(obj: JsonObject, manager: str) -> list[JsonObject]:
 def manages(obj: JsonObject, manager: str, *path: str) -> bool:
     """The manager owns the field at `path`."""
     return any(_has(fields, path) for fields in managed_fields(obj, manager))
-
-
-def manages_beyond_replicas(obj: JsonObject) -> bool:
-    """The replicas' manager owns more than `spec.replicas`: a creation was cut off half-way, or is under way."""
-    return any(fields not in ({"f:spec": {"f:replicas": {}}}, {}) for fields in managed_fields(obj, REPLICAS_MANAGER))
 
 
 def _has(fields: JsonValue, path: tuple[str, ...]) -> bool:

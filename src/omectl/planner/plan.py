@@ -13,7 +13,7 @@ from omectl.planner.accelerators.choice import priced
 from omectl.planner.document import sorted_keys
 from omectl.planner.fit.words import problem_in_words
 from omectl.planner.hardware import Trial, Trials, accelerators_of
-from omectl.planner.inputs import PlanInputs
+from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
@@ -123,18 +123,21 @@ def _rendered(
         scales=tuple(scaling.scale for scaling in scalings.values()),
     )
     ranking = inputs.settings.omectl.selection.ranking
+
+    def report(live: LiveState) -> JsonObject:
+        return sorted_keys(planned_status(service, model, workloads, where, live, explanation, ranking, scalings))
+
     return Plan(
         objects=tuple(sorted_keys(obj) for obj in objects),
         explanation=explanation,
-        status=sorted_keys(
-            planned_status(service, model, workloads, where, inputs.live, explanation, ranking, scalings)
-        ),
+        status=report(inputs.live),
         initial_replicas={
             (scaling.target.kind, scaling.target.name): initial_replicas(scaling, inputs.live)
             for scaling in scalings.values()
             if scaling.pinned is None
         },
         provenance=provenance,
+        report=report,
     )
 
 

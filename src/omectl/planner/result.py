@@ -1,6 +1,6 @@
 """What a plan is: desired objects, the reasons for every choice, the status to report, and what is in the way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -10,6 +10,7 @@ from omectl.planner.accelerators.decision import ClassDecision
 from omectl.planner.fit import EngineFit
 
 if TYPE_CHECKING:
+    from omectl.planner.inputs import LiveState
     from omectl.planner.provenance import Provenance
 
 
@@ -133,6 +134,8 @@ class Plan:
     `initial_replicas` says, by kind and name, how many replicas to create a workload with; later they are the
     autoscaler's, and no object states them. `provenance` tells of a workload, by kind and name, who wrote each field of
     its pods, and what disagreed.
+    `report` gives the status over another live state, such as the one after the objects were applied; None where the
+    status does not depend on what was planned.
     """
 
     objects: tuple[JsonObject, ...] = ()
@@ -141,3 +144,4 @@ class Plan:
     problem: Problem | None = None
     initial_replicas: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     provenance: "Mapping[tuple[str, str], Provenance]" = field(default_factory=dict[tuple[str, str], "Provenance"])
+    report: "Callable[[LiveState], JsonObject] | None" = field(default=None, compare=False, repr=False)

@@ -6,8 +6,9 @@ whole status is put as the last step, also when something went wrong before. Wit
 applied and nothing pruned: what serves goes on serving.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 import structlog
@@ -21,21 +22,22 @@ from omectl.api.resource import ObjectKey, ResourceKind, key_of
 from omectl.api.settings import Settings
 from omectl.clock import Clock
 from omectl.informers import Lister
-from omectl.kube.apply import Applier, ApplyRefused, NotOurs
+from omectl.kube.apply import Applied, Applier, ApplyRefused, NotOurs, Outcome
 from omectl.kube.client import Client
 from omectl.kube.errors import Conflict, ConnectionFailed, Forbidden, KubeError, NotFound
 from omectl.kube.finalizers import contains_finalizer, release
 from omectl.kube.owners import uid_of
 from omectl.manager import Result, TerminalError
+from omectl.planner.inputs import LiveState
 from omectl.planner.plan import plan
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
 from omectl.reconcilers.pruning import Child, component_of, describe, may_go, stale_of
-from omectl.reconcilers.scalers import displaced
+from omectl.reconcilers.scalers import SCALER_KINDS, displaced
 from omectl.reconcilers.selection_events import selection_tales
 from omectl.reconcilers.selection_metrics import count_selection
 from omectl.reconcilers.service_events import event_reason, transitions
-from omectl.reconcilers.service_inputs import InputCaches, gather
+from omectl.reconcilers.service_inputs import InputCaches, gather, live_state
 from omectl.reconcilers.service_status import (
     Failure,
     failure_of,
@@ -78,6 +80,27 @@ class ServiceCaches:
     settings: Callable[[], Settings]
 
 
+@dataclass(slots=True)
+class Trouble:
+    """What went wrong in a pass, for the status and for the next try."""
+
+    failures: list[Failure] = field(default_factory=list[Failure])
+    errors: list[KubeError] = field(default_factory=list[KubeError])
+
+    @contextmanager
+    def of(self, component: str, *, leftover: bool = False) -> Generator[None]:
+        """Note a refusal of what is done inside. Raises what the whole pass is tried again for, or given up for."""
+        try:
+            yield
+        except (Conflict, ConnectionFailed):
+            raise
+        except KubeError as error:
+            if _namespace_is_going(error):
+                raise TerminalError(str(error)) from error
+            self.failures.append(failure_of(component, error, leftover=leftover))
+            self.errors.append(error)
+
+
 class ServiceReconciler:
     """Brings a service's children and status in line with its plan."""
 
@@ -105,14 +128,17 @@ class ServiceReconciler:
         if service.metadata.deleting:
             return Result()
         made = self._plan(service, raw)
-        failures: list[Failure] = []
-        errors: list[KubeError] = []
+        trouble = Trouble()
+        status = made.status
         if made.problem is None:
-            await self._make_room(raw, made)
-            applied = await self._apply(raw, made, failures, errors)
-            if not failures:
-                await self._prune(raw, applied)
-        await self._report(service, raw, made, failures)
+            has_room = await self._make_room(raw, made, trouble)
+            applied = await self._apply(raw, made, trouble, scalers=has_room)
+            if not trouble.failures:
+                await self._prune(raw, [(kind, one.live) for kind, one in applied], trouble)
+            if made.report is not None and any(one.outcome is not Outcome.UNCHANGED for _, one in applied):
+                status = made.report(self._live(service, applied))
+        await self._report(service, raw, made, status, trouble.failures)
+        failures, errors = trouble.failures, trouble.errors
         if not errors:
             return Result()
         _log.warning("service_incomplete", service=str(key), failures=reasons_of(failures))
@@ -139,19 +165,24 @@ class ServiceReconciler:
         return plan(inputs)
 
     async def _apply(
-        self, owner: JsonObject, made: Plan, failures: list[Failure], errors: list[KubeError]
-    ) -> list[Child]:
-        """Apply each object and return them live; one that cannot be written does not keep the others from it."""
-        live: list[Child] = []
+        self, owner: JsonObject, made: Plan, trouble: Trouble, *, scalers: bool
+    ) -> list[tuple[ResourceKind, Applied]]:
+        """Apply each object; one that cannot be written does not keep the others from it.
+
+        Without `scalers` there is no room for autoscalers, and they are left out.
+        """
+        done: list[tuple[ResourceKind, Applied]] = []
         for desired in made.objects:
             component, key = component_of(desired), key_of(desired)
             kind = self._caches.kinds.of(desired)
             if kind is None:
                 name = f"{desired.get('kind')} ({desired.get('apiVersion')})"
                 message = f"wanted {name} {key}, found that the cluster does not serve this kind; install its CRD"
-                failures.append(Failure(component, "DependencyMissing", message))
+                trouble.failures.append(Failure(component, "DependencyMissing", message))
                 continue
-            try:
+            if kind in SCALER_KINDS and not scalers:
+                continue
+            with trouble.of(component):
                 applied = await self._applier.apply(
                     owner,
                     kind,
@@ -159,37 +190,53 @@ class ServiceReconciler:
                     self._caches.children.get(kind, key),
                     initial_replicas=made.initial_replicas.get((kind.kind, key.name)),
                 )
-                live.append((kind, applied.live))
-            except (Conflict, ConnectionFailed):
-                raise
-            except KubeError as error:
-                if _namespace_is_going(error):
-                    raise TerminalError(str(error)) from error
-                failures.append(failure_of(component, error))
-                errors.append(error)
-        return live
+                done.append((kind, applied))
+        return done
 
-    async def _make_room(self, owner: JsonObject, made: Plan) -> None:
-        """Delete scalers that keep others from their workload, once it is known that those can come."""
+    async def _make_room(self, owner: JsonObject, made: Plan, trouble: Trouble) -> bool:
+        """Delete scalers that keep others from their workload, once it is known that those can come.
+
+        Answers whether they are gone.
+        """
         kinds = self._caches.kinds
         coming = [(kind, obj) for obj in made.objects if (kind := kinds.of(obj)) is not None]
-        await self._applier.prune(owner, displaced(self._caches.children.of(uid_of(owner)), coming), ())
+        before = len(trouble.failures)
+        await self._delete(owner, displaced(self._caches.children.of(uid_of(owner)), coming), trouble)
+        return len(trouble.failures) == before
 
-    async def _prune(self, owner: JsonObject, planned: list[Child]) -> None:
+    async def _prune(self, owner: JsonObject, planned: list[Child], trouble: Trouble) -> None:
         """Delete what is not planned; `planned` is as the server answered: the caches may not know it yet."""
         stale = stale_of(self._caches.children.of(uid_of(owner)), planned, owner)
         if not stale:
             return
         going = may_go(stale, planned)
-        await self._applier.prune(owner, going, ())
+        await self._delete(owner, going, trouble)
         if len(going) < len(stale):
             waiting = [child for child in stale if child not in going]
             _log.info("prune_waits_for_replacement", service=str(key_of(owner)), objects=describe(waiting))
 
-    async def _report(self, service: InferenceService, raw: JsonObject, made: Plan, failures: list[Failure]) -> None:
+    async def _delete(self, owner: JsonObject, going: list[Child], trouble: Trouble) -> None:
+        for child in going:
+            with trouble.of(component_of(child[1]), leftover=True):
+                await self._applier.prune(owner, [child], ())
+
+    def _live(self, service: InferenceService, applied: list[tuple[ResourceKind, Applied]]) -> LiveState:
+        """What is there after the objects were applied: the caches, and what the server answered since."""
+        children = self._caches.children
+        written = [(kind, one.live) for kind, one in applied]
+        return live_state([*children.of(service.metadata.uid), *written], children.pods_of(service.key))
+
+    async def _report(
+        self,
+        service: InferenceService,
+        raw: JsonObject,
+        made: Plan,
+        planned: JsonObject,
+        failures: list[Failure],
+    ) -> None:
         """Put the status; when it differed, tell of the transition."""
         status = service_status(
-            made.status,
+            planned,
             failures,
             generation=service.metadata.generation,
             previous=service.status,

@@ -56,8 +56,6 @@ def gather(
             return caches.models.decoded(BaseModel, key)
         return caches.cluster_models.decoded(ClusterBaseModel, key)
 
-    live = {(kind.kind, key_of(obj).name): obj for kind, obj in children}
-    live |= {(PODS.kind, key_of(pod).name): pod for pod in pods}
     return PlanInputs(
         service=service,
         model=resolve_model(service, model),
@@ -71,8 +69,14 @@ def gather(
         ),
         settings=settings,
         capabilities=capabilities,
-        live=LiveState(live),
+        live=live_state(children, pods),
     )
+
+
+def live_state(children: Iterable[tuple[ResourceKind, JsonObject]], pods: Iterable[JsonObject]) -> LiveState:
+    """What of the service is there; of two children of one name the later counts."""
+    live = {(kind.kind, key_of(obj).name): obj for kind, obj in children}
+    return LiveState(live | {(PODS.kind, key_of(pod).name): pod for pod in pods})
 
 
 def _keys_in(lister: Lister, namespace: str) -> list[ObjectKey]:

@@ -12,20 +12,26 @@ from omectl.kube.errors import Forbidden, KubeError, NotFound
 
 READY = "Ready"
 INGRESS_READY = "IngressReady"
+PRUNED = "Pruned"
+"""Only told while something that is no longer planned cannot be deleted."""
 _COMPONENT_READY = {"engine": "EngineReady", "decoder": "DecoderReady", "router": "RouterReady"}
 _MESSAGE_LIMIT = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One object of the plan that could not be written. `component` is "" for those of the service as a whole."""
+    """One object that could not be written. `component` is "" for those of the service as a whole.
+
+    `leftover`: it is one that is no longer planned and could not be deleted, which keeps nothing from serving.
+    """
 
     component: str
     reason: str
     message: str
+    leftover: bool = False
 
 
-def failure_of(component: str, error: KubeError) -> Failure:
+def failure_of(component: str, error: KubeError, *, leftover: bool = False) -> Failure:
     """The error as a condition tells it: what was wanted, what was found, what to do."""
     match error:
         case ApplyRefused():
@@ -38,7 +44,7 @@ def failure_of(component: str, error: KubeError) -> Failure:
             reason = "DependencyMissing"
         case _:
             reason = "ApplyFailed"
-    return Failure(component, reason, str(error))
+    return Failure(component, reason, str(error), leftover)
 
 
 def service_status(
@@ -53,10 +59,10 @@ def service_status(
     given = InferenceServiceStatus.model_validate(planned)
     conditions = {condition.type: condition for condition in given.conditions or ()}
     for failure in failures:
-        name = _COMPONENT_READY.get(failure.component, INGRESS_READY)
+        name = PRUNED if failure.leftover else _COMPONENT_READY.get(failure.component, INGRESS_READY)
         conditions[name] = _false(name, failure)
-    if failures:
-        conditions[READY] = _false(READY, failures[0])
+    if hindering := [failure for failure in failures if not failure.leftover]:
+        conditions[READY] = _false(READY, hindering[0])
     merged = merge_conditions(previous.conditions if previous else None, conditions.values(), now)
     written = given.model_copy(update={"conditions": merged, "observed_generation": generation})
     if given.selection is None and previous is not None and previous.selection is not None:

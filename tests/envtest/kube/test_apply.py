@@ -1,14 +1,16 @@
 """Apply and prune against a real API server: what is written, what is left alone, what is refused."""
 
+from typing import Any
+
 import pytest
 
 from omectl.api.json import JsonObject
-from omectl.api.labels import REPLICAS_MANAGER
+from omectl.api.labels import FIELD_MANAGER, REPLICAS_MANAGER
 from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.apply import Applier, ApplyRefused, NotOurs, Outcome
 from omectl.kube.client import Client
 from omectl.kube.owners import metadata_of
-from omectl.kube.replicas import manages, manages_beyond_replicas
+from omectl.kube.replicas import manages
 from omectl.kube.resources import CONFIG_MAPS, DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, SERVICES
 
 
@@ -20,6 +22,21 @@ async def owner(client: Client, namespace: str) -> JsonObject:
 @pytest.fixture
 def applier(client: Client) -> Applier:
     return Applier(client)
+
+
+@pytest.fixture
+def requests(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the client is asked for."""
+    asked: list[str] = []
+    for name in ("apply", "get"):
+        inner = getattr(client, name)
+
+        def noted(*arguments: Any, _name: str = name, _inner: Any = inner, **options: Any) -> Any:
+            asked.append(_name)
+            return _inner(*arguments, **options)
+
+        monkeypatch.setattr(client, name, noted)
+    return asked
 
 
 def deployment(namespace: str, *, replicas: int | None = None, cpu: str = "1000m") -> JsonObject:
@@ -181,16 +198,77 @@ async def test_replicas_are_set_at_creation_and_then_belong_to_the_scaler(
 ) -> None:
     born = await applier.apply(owner, DEPLOYMENTS, deployment(namespace), None, initial_replicas=4)
     assert born.live["spec"]["replicas"] == 4
-    assert manages(born.live, REPLICAS_MANAGER, "spec", "replicas")
-    assert not manages_beyond_replicas(born.live)
-    assert not manages(born.live, "omectl", "spec", "replicas")
-
     await client.merge_patch(DEPLOYMENTS, "a", {"spec": {"replicas": 7}}, namespace, subresource="scale")
     scaled = await client.get(DEPLOYMENTS, "a", namespace)
+    assert not manages(scaled, FIELD_MANAGER, "spec", "replicas")
     same = await applier.apply(owner, DEPLOYMENTS, deployment(namespace), scaled, initial_replicas=4)
     assert same.outcome is Outcome.UNCHANGED
     changed = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, cpu="2"), scaled, initial_replicas=4)
     assert changed.live["spec"]["replicas"] == 7
+    assert not manages(changed.live, REPLICAS_MANAGER, "spec", "replicas")
+
+
+async def test_the_number_of_birth_stays_when_the_object_changes_before_anybody_scales_it(
+    applier: Applier, owner: JsonObject, namespace: str
+) -> None:
+    born = await applier.apply(owner, DEPLOYMENTS, deployment(namespace), None, initial_replicas=4)
+    for cpu in ("2", "3"):
+        changed = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, cpu=cpu), born.live, initial_replicas=1)
+        assert changed.outcome is Outcome.UPDATED
+        assert changed.live["spec"]["replicas"] == 4
+        assert manages(changed.live, REPLICAS_MANAGER, "spec", "replicas")
+        assert not manages(changed.live, FIELD_MANAGER, "spec", "replicas")
+
+
+async def test_a_cached_object_without_its_managers_is_read_before_its_number_is_handed_over(
+    applier: Applier, owner: JsonObject, namespace: str, requests: list[str]
+) -> None:
+    fixed = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, replicas=5), None)
+    metadata_of(fixed.live).pop("managedFields")
+    handed = await applier.apply(owner, DEPLOYMENTS, deployment(namespace), fixed.live, initial_replicas=1)
+    assert handed.live["spec"]["replicas"] == 5
+    assert requests == ["apply", "get", "apply", "apply"]
+
+
+@pytest.mark.parametrize("kind", [DEPLOYMENTS, SERVICES, HORIZONTAL_POD_AUTOSCALERS], ids=lambda kind: kind.kind)
+async def test_creation_and_change_are_one_request_each_and_rest_is_none(
+    applier: Applier, owner: JsonObject, namespace: str, requests: list[str], kind: ResourceKind
+) -> None:
+    make = {DEPLOYMENTS: deployment, SERVICES: service, HORIZONTAL_POD_AUTOSCALERS: autoscaler}[kind]
+    born = await applier.apply(owner, kind, make(namespace), None)
+    assert requests == ["apply"]
+    labelled = make(namespace)
+    metadata_of(labelled)["labels"] = {"a": "b"}
+    changed = await applier.apply(owner, kind, labelled, born.live)
+    assert requests == ["apply", "apply"]
+    assert (await applier.apply(owner, kind, labelled, changed.live)).outcome is Outcome.UNCHANGED
+    assert requests == ["apply", "apply"]
+
+
+async def test_over_a_newer_version_than_the_cache_has_it_is_read_and_then_applied(
+    applier: Applier, client: Client, owner: JsonObject, namespace: str, requests: list[str]
+) -> None:
+    first = await applier.apply(owner, SERVICES, service(namespace), None)
+    await client.merge_patch(SERVICES, "a", {"metadata": {"labels": {"seen": "no"}}}, namespace)
+    requests.clear()
+    changed = service(namespace)
+    changed["spec"]["ports"][0]["port"] = 81
+    found = await applier.apply(owner, SERVICES, changed, first.live)
+    assert found.outcome is Outcome.UPDATED
+    assert requests == ["apply", "get", "apply"]
+    assert metadata_of(found.live)["labels"]["seen"] == "no"
+
+
+async def test_what_was_taken_from_its_owner_unseen_is_not_written(
+    applier: Applier, client: Client, owner: JsonObject, namespace: str
+) -> None:
+    first = await applier.apply(owner, SERVICES, service(namespace), None)
+    freed = await client.merge_patch(SERVICES, "a", {"metadata": {"ownerReferences": None}}, namespace)
+    changed = service(namespace)
+    changed["spec"]["ports"][0]["port"] = 81
+    with pytest.raises(NotOurs, match="found it owned by nobody"):
+        await applier.apply(owner, SERVICES, changed, first.live)
+    assert await client.get(SERVICES, "a", namespace) == freed
 
 
 async def test_a_fixed_number_of_replicas_is_handed_over_to_an_autoscaler_unchanged(
@@ -201,32 +279,6 @@ async def test_a_fixed_number_of_replicas_is_handed_over_to_an_autoscaler_unchan
     assert handed.live["spec"]["replicas"] == 5
     back = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, replicas=2), handed.live)
     assert back.live["spec"]["replicas"] == 2
-
-
-@pytest.mark.parametrize("writes", [1, 2])
-async def test_a_creation_that_was_cut_off_is_finished_by_the_next_pass(
-    client: Client, owner: JsonObject, namespace: str, writes: int
-) -> None:
-    class CutOff(Exception):
-        pass
-
-    class Dying(Applier):
-        done = 0
-
-        async def _apply(self, kind: ResourceKind, obj: JsonObject, manager: str) -> JsonObject:
-            if self.done == writes:
-                raise CutOff
-            self.done += 1
-            return await super()._apply(kind, obj, manager)
-
-    with pytest.raises(CutOff):
-        await Dying(client).apply(owner, DEPLOYMENTS, deployment(namespace), None, initial_replicas=4)
-    half = await client.get(DEPLOYMENTS, "a", namespace)
-    assert half["spec"]["replicas"] == 4
-    whole = await Applier(client).apply(owner, DEPLOYMENTS, deployment(namespace), half, initial_replicas=4)
-    assert whole.outcome is Outcome.UPDATED
-    assert not manages_beyond_replicas(whole.live)
-    assert not manages(whole.live, "omectl", "spec", "replicas")
 
 
 async def test_an_object_that_is_being_deleted_is_left_alone(

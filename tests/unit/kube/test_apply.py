@@ -10,7 +10,7 @@ from omectl.api.resource import ObjectKey
 from omectl.kube.apply import ApplyRefused, NotOurs, desired_hash, needs_apply, stamp
 from omectl.kube.errors import BadRequest, Cause, Details, Invalid
 from omectl.kube.owners import controlled_by, metadata_of, owner_reference
-from omectl.kube.replicas import manages, manages_beyond_replicas
+from omectl.kube.replicas import manages
 
 OWNER: JsonObject = {
     "apiVersion": "ome.io/v1beta1",
@@ -132,9 +132,6 @@ def test_ownership_of_replicas_is_read_from_managed_fields() -> None:
     replicas: JsonObject = {"f:spec": {"f:replicas": {}}}
     obj: JsonObject = {"metadata": {"managedFields": [entry(REPLICAS_MANAGER, replicas)]}}
     assert manages(obj, REPLICAS_MANAGER, "spec", "replicas")
-    assert not manages_beyond_replicas(obj)
-    whole: JsonObject = {"f:spec": {"f:replicas": {}, "f:template": {}}}
-    obj = {"metadata": {"managedFields": [entry(REPLICAS_MANAGER, whole), entry("hpa", {}, subresource="scale")]}}
-    assert manages_beyond_replicas(obj)
+    obj = {"metadata": {"managedFields": [entry("omectl", {}), entry("omectl", replicas, subresource="scale")]}}
     assert not manages(obj, "omectl", "spec", "replicas")
     assert not manages({}, "omectl", "spec", "replicas")

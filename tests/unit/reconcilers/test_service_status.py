@@ -52,6 +52,27 @@ def test_the_same_again_later_is_equal_so_nothing_is_written() -> None:
     assert written(PLANNED, previous=status, later=1) == status
 
 
+def test_a_leftover_that_cannot_be_deleted_is_told_and_keeps_nothing_from_being_ready() -> None:
+    status = written(PLANNED, Failure("engine", "Forbidden", "delete Service a: no; allow it", leftover=True))
+    found = conditions(status)
+    assert {name: found[name]["status"] for name in found} == {
+        "Ready": "True",
+        "EngineReady": "True",
+        "IngressReady": "True",
+        "Pruned": "False",
+    }
+    assert found["Pruned"]["reason"] == "Forbidden"
+    assert found["Pruned"]["severity"] == "Info"
+    assert found["Pruned"]["message"] == "delete Service a: no; allow it"
+    assert "Pruned" not in conditions(written(PLANNED, previous=status))
+
+
+def test_beside_a_leftover_the_first_real_failure_stands_for_the_service() -> None:
+    leftover = Failure("engine", "Forbidden", "x", leftover=True)
+    found = conditions(written(PLANNED, leftover, Failure("engine", "ManifestRefused", "y; do z")))
+    assert (found["Ready"]["reason"], found["EngineReady"]["reason"]) == ("ManifestRefused", "ManifestRefused")
+
+
 def test_a_change_moves_only_its_own_time() -> None:
     status = written(PLANNED)
     changed = written(PLANNED, Failure("engine", "NotOurs", "x; do y"), previous=status, later=1)
