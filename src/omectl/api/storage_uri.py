@@ -60,6 +60,15 @@ class PvcUri:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageUri:
+    """A path inside an OCI image; `subpath` is "" for the whole image. OME does not know this one."""
+
+    scheme: ClassVar[str] = "image"
+    reference: str
+    subpath: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class S3Uri:
     """A prefix in an S3 bucket; `region` is "" when the URI names none."""
 
@@ -108,7 +117,11 @@ class VendorUri:
     path: str
 
 
-StorageUri: TypeAlias = HuggingFaceUri | LocalUri | OciUri | PvcUri | S3Uri | AzureUri | GcsUri | GitHubUri | VendorUri
+StorageUri: TypeAlias = (
+    HuggingFaceUri | LocalUri | OciUri | PvcUri | ImageUri | S3Uri | AzureUri | GcsUri | GitHubUri | VendorUri
+)
+MOUNTED_BY_PODS: Final = (f"{PvcUri.scheme}://", f"{ImageUri.scheme}://")
+"""How URIs begin whose files no node holds: pods mount them themselves."""
 
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 _AZURE_HOST: Final = ".blob.core.windows.net"
@@ -148,6 +161,12 @@ def _pvc(rest: str) -> PvcUri:
     if colon and not _NAMESPACE.fullmatch(namespace):
         raise _MalformedError
     return PvcUri(namespace, claim, subpath)
+
+
+def _image(rest: str) -> ImageUri:
+    reference, _, subpath = rest.partition("#")
+    _need(reference)
+    return ImageUri(reference, subpath)
 
 
 def _s3(rest: str) -> S3Uri:
@@ -199,6 +218,7 @@ _FORMS: Final[dict[str, tuple[str, str, Callable[[str], StorageUri]]]] = {
     "gs": ("GCS", "gs://{bucket}[/{object}]", _gcs),
     "github": ("GitHub", "github://{owner}/{repository}[@{tag}]", _github),
     "local": ("local", "local://{path}", _local),
+    "image": ("image", "image://{reference}[#{path}]", _image),
 }
 
 

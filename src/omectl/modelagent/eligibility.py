@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from omectl.api.matching import Match, NodeFacts, node_matches
+from omectl.api.storage_uri import MOUNTED_BY_PODS
 from omectl.modelagent.wanted import WantedModel
-
-_NOT_THE_AGENTS = "pvc://"
 
 
 def should_hold(model: WantedModel, node: NodeFacts | None) -> Match:
@@ -14,6 +13,6 @@ def should_hold(model: WantedModel, node: NodeFacts | None) -> Match:
         return Match(ok=False, reason="the node's own object is not known yet")
     if model.deleting:
         return Match(ok=False, reason="the model is being deleted")
-    if model.storage.storage_uri.startswith(_NOT_THE_AGENTS):
-        return Match(ok=False, reason="a volume claim is mounted, not downloaded")
+    if model.storage.storage_uri.startswith(MOUNTED_BY_PODS):
+        return Match(ok=False, reason="pods mount its volume themselves, nothing is downloaded")
     return node_matches(model.storage, node)

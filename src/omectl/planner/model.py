@@ -8,11 +8,11 @@ from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.conditions import TRUE, find_condition
 from omectl.api.facts import NameVersion, RecordedFacts
 from omectl.api.labels import ModelKey, model_label_key
-from omectl.api.model_path import default_model_path
 from omectl.api.model_size import format_model_size, parse_model_size
 from omectl.api.model_spec import DiffusionPipelineSpec, ModelFormat, ModelFrameworkSpec
 from omectl.api.settings import Settings
 from omectl.api.wire import FROM_THE_WIRE
+from omectl.planner.model_files import ModelFiles, files_of
 
 _KILO: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)K", re.ASCII)
 
@@ -33,7 +33,7 @@ class ModelView:
     """A model as selection and rendering see it.
 
     `size` is the exact parameter count, None when unknown; `size_text` how the spec or the facts write it, and
-    `size_readable` is False when the spec's text is no size. `path` is where its files lie on the nodes.
+    `size_readable` is False when the spec's text is no size. `files` are what its pods mount.
     """
 
     key: ModelKey
@@ -47,7 +47,7 @@ class ModelView:
     size: int | None
     size_text: str
     size_readable: bool
-    path: str
+    files: ModelFiles
     revision: str
     ready: bool
     state: str
@@ -56,6 +56,11 @@ class ModelView:
     @property
     def name(self) -> str:
         return self.key.name
+
+    @property
+    def path(self) -> str:
+        """Where its files lie in a pod; on the nodes too when they are there."""
+        return self.files.path
 
     @property
     def label_key(self) -> str:
@@ -83,6 +88,7 @@ def view_model(model: BaseModel | ClusterBaseModel, settings: Settings) -> Model
     spec, status = model.spec, model.status
     facts = (status.facts if status is not None else None) or RecordedFacts()
     size, text, readable = _size(spec.model_parameter_size, facts.parameter_count)
+    files = files_of(spec.storage, settings.models_root)
     condition = find_condition((status.conditions if status is not None else None) or (), "Ready")
     ready = condition.status == TRUE if condition is not None else status is not None and status.state == "Ready"
     return ModelView(
@@ -97,9 +103,9 @@ def view_model(model: BaseModel | ClusterBaseModel, settings: Settings) -> Model
         size=size,
         size_text=text,
         size_readable=readable,
-        path=spec.storage.path or default_model_path(settings.models_root, spec.storage.storage_uri),
+        files=files,
         revision=facts.revision or "",
-        ready=ready,
+        ready=ready or not files.on_nodes,
         state=f"{condition.reason}: {condition.message}" if condition is not None and not ready else "",
     )
 

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.inference_service import InferenceService
-from omectl.api.installation import SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonObject
-from omectl.api.settings import Settings
 from omectl.planner.accelerators.choice import priced
 from omectl.planner.document import sorted_keys
 from omectl.planner.fit.words import problem_in_words
@@ -17,6 +14,7 @@ from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
+from omectl.planner.model_files import check_files
 from omectl.planner.modes import VIRTUAL, check_service, is_virtual
 from omectl.planner.names import ENGINE, ROUTER
 from omectl.planner.pod import main_container, render_pod
@@ -55,7 +53,7 @@ def plan(inputs: PlanInputs) -> Plan:
         check_service(service)
         resource = _model(service, inputs.model)
         model = view_model(resource, inputs.settings)
-        _check_path(model, inputs.settings)
+        check_files(model.files, f"model {model.name}", service.namespace, inputs.settings.models_root)
         trials = Trials(replace(inputs, service=service), resource, model)
         settings, before = inputs.settings.omectl.selection, picked_before(service)
         selection = select_runtime(service, model, inputs.runtimes, settings, before, trials.hindrance)
@@ -206,13 +204,3 @@ def _model(service: InferenceService, model: BaseModel | ClusterBaseModel | None
         message = f"{kind} {model.name} is being deleted"
         raise PlanRefused(Reason.MODEL, message, "name another model", failure="BaseModelNotReady")
     return model
-
-
-def _check_path(model: ModelView, settings: Settings) -> None:
-    """A pod mounts the path from its node's disk, so it must be a model's place and no other directory."""
-    path, root = PurePosixPath(model.path), PurePosixPath(settings.models_root)
-    if ".." not in path.parts and path != root and path.is_relative_to(root):
-        return
-    message = f"spec.storage.path of model {model.name}: {model.path} lies outside the models root {root}"
-    step = f"choose a path below {root}, or change modelsRoot under the key omectl of ConfigMap {SETTINGS_CONFIG_MAP}"
-    raise PlanRefused(Reason.MODEL, message, step, failure="BaseModelNotReady")

@@ -54,12 +54,14 @@ def render_pod(component: Component, model: ModelView) -> RenderedPod:
     if inits:
         pod["initContainers"] = list[JsonValue](placeholders.fill_known_in(container) for container in inits)
     accelerated = Accelerated()
-    volume = _add_model_volume(pod, model)
     if component.name == ROUTER:
+        # It reads no model, and would have to wait for a node that has one.
         _finish_router(component, containers[main])
     else:
+        volume = _add_model_volume(pod, model)
         accelerated = _finish_engine(component, containers[main], model, volume)
-        pod["nodeSelector"] = _node_selector(component, model)
+        if model.files.on_nodes:
+            pod["nodeSelector"] = _node_selector(component, model)
     for container in (*containers, *as_objects(pod.get("initContainers"))):
         container.setdefault("imagePullPolicy", "IfNotPresent")
     _check(component, containers)
@@ -118,16 +120,21 @@ def _unknown_placeholders(
 def _add_model_volume(pod: JsonObject, model: ModelView) -> str:
     """Add the model's files as a volume; its name, which another volume may not have."""
     volumes: list[JsonValue] = list[JsonValue](as_objects(pod.get("volumes")))
-    source: JsonObject = {"path": model.path}
-    name = volume_name(model.name)
+    name, source = volume_name(model.name), model.files.source
     for volume in as_objects(volumes):
-        if volume.get("name") == name and at(volume, "hostPath", "path") == model.path:
+        if volume.get("name") == name and _holds(volume, source):
             return name
     taken = {as_text(volume.get("name")) for volume in as_objects(volumes)}
     while name in taken:
         name = volume_name(f"{name}-model")
-    pod["volumes"] = [*volumes, {"name": name, "hostPath": source}]
+    pod["volumes"] = [*volumes, {"name": name, **source}]
     return name
+
+
+def _holds(volume: JsonObject, source: JsonObject) -> bool:
+    """Whether a volume that somebody else wrote has the files; the type of a path is then theirs."""
+    path = at(source, "hostPath", "path")
+    return at(volume, "hostPath", "path") == path if path else source.items() <= volume.items()
 
 
 def _finish_engine(component: Component, container: JsonObject, model: ModelView, volume: str) -> Accelerated:
@@ -136,7 +143,7 @@ def _finish_engine(component: Component, container: JsonObject, model: ModelView
         return Accelerated()
     mounts = as_objects(container.get("volumeMounts"))
     if all(mount.get("mountPath") != model.path for mount in mounts):
-        mounts.append({"name": volume, "mountPath": model.path, "readOnly": True})
+        mounts.append(model.files.mount(volume))
     container["volumeMounts"] = list[JsonValue](mounts)
     _fill_resources(component, container)
     accelerated = accelerate(component, container)

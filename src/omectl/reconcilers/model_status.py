@@ -18,6 +18,7 @@ from omectl.api.installation import AGENT_DAEMON_SET, AGENT_NAMESPACE
 from omectl.api.labels import FORCE_DELETE
 from omectl.api.model_status import ModelProgress, ModelStatusSpec
 from omectl.api.node_entry import NodeEntry
+from omectl.api.storage_uri import MOUNTED_BY_PODS
 
 READY = "Ready"
 ALL_NODES_READY = "AllNodesReady"
@@ -25,8 +26,6 @@ FACTS_KNOWN = "FactsKnown"
 
 _REASON = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")
 _NAMES_SHOWN = 3
-_NOBODY_BRINGS = "pvc://"
-"""Models that agents leave alone, because a claim is no node's; every other scheme they answer for themselves."""
 _MESSAGE_LIMIT = 2000
 _PHASES = ("scanning", "downloading", "verifying", "finalizing")
 """From the beginning to the end; a model's phase is that of the node that has the longest way to go."""
@@ -74,13 +73,14 @@ def model_status(
 ) -> ModelStatusSpec:
     """The status of a model. `reports` are of nodes that exist; `filled` names the spec fields filled from facts."""
     previous = model.status or ModelStatusSpec(state="In_Transit")
-    tally = _Tally(model.metadata.uid, tuple(reports), placement)
+    mounted = model.spec.storage.storage_uri.startswith(MOUNTED_BY_PODS) and not model.metadata.deleting
+    tally = _Tally(model.metadata.uid, tuple(reports), Placement() if mounted else placement)
     facts = _facts(tally, previous.facts, filled)
-    verdict = _deleting(tally) if model.metadata.deleting else _ready(model, tally)
+    verdict = _deleting(tally) if model.metadata.deleting else _mounted(model) if mounted else _ready(tally)
     conditions = {
         READY: verdict,
-        ALL_NODES_READY: _all_nodes_ready(tally, verdict),
-        FACTS_KNOWN: _facts_known(tally, facts),
+        ALL_NODES_READY: verdict if mounted else _all_nodes_ready(tally, verdict),
+        FACTS_KNOWN: _facts_known(tally, facts, mounted=mounted),
     }
     written = [
         Condition(
@@ -94,13 +94,13 @@ def model_status(
         for name, found in conditions.items()
     ]
     return ModelStatusSpec(
-        state="Ready" if tally.ready else "Failed" if tally.failed else "In_Transit",
+        state="Ready" if tally.ready or mounted else "Failed" if tally.failed else "In_Transit",
         lifecycle=previous.lifecycle,
         nodes_ready=tuple(sorted(tally.ready)),
         nodes_failed=tuple(sorted(tally.failed)),
         conditions=_merged(previous.conditions, written, now),
         observed_generation=model.metadata.generation,
-        progress=_progress(tally),
+        progress=ModelProgress(phase="Ready", nodes_wanted=0, nodes_ready=0) if mounted else _progress(tally),
         facts=facts,
     )
 
@@ -123,7 +123,13 @@ class _Tally:
         self.wanted = placement.wanted | self.ready.keys() | self.failed.keys() | self.updating.keys()
 
 
-def _ready(model: BaseModel | ClusterBaseModel, tally: _Tally) -> Verdict:
+def _mounted(model: BaseModel | ClusterBaseModel) -> Verdict:
+    uri = model.spec.storage.storage_uri
+    message = f"pods mount {uri} themselves, and no node holds it; whether it is there shows when pods start"
+    return Verdict(TRUE, "MountedByPods", message)
+
+
+def _ready(tally: _Tally) -> Verdict:
     if tally.ready:
         return Verdict(TRUE, "NodesReady", f"{len(tally.ready)} of {_nodes(len(tally.wanted))} hold the model")
     if tally.failed:
@@ -136,16 +142,10 @@ def _ready(model: BaseModel | ClusterBaseModel, tally: _Tally) -> Verdict:
         node, problem = min(tally.unreadable.items())
         message = f"the entry of node {node} cannot be read: {problem}; next: remove it, its agent writes it again"
         return Verdict(FALSE, "EntryUnreadable", message)
-    return _nowhere(model, tally.placement)
+    return _nowhere(tally.placement)
 
 
-def _nowhere(model: BaseModel | ClusterBaseModel, placement: Placement) -> Verdict:
-    if model.spec.storage.storage_uri.startswith(_NOBODY_BRINGS):
-        message = (
-            f"spec.storage.storageUri: no agent brings {model.spec.storage.storage_uri}; "
-            "next: use hf://, or put the files on the nodes and use local://"
-        )
-        return Verdict(FALSE, "StorageNotSupported", message)
+def _nowhere(placement: Placement) -> Verdict:
     if not placement.matching:
         detail = f" ({placement.mismatch})" if placement.mismatch else ""
         message = (
@@ -198,7 +198,7 @@ def _deleting(tally: _Tally) -> Verdict:
     return Verdict(FALSE, "Deleting", message)
 
 
-def _facts_known(tally: _Tally, facts: RecordedFacts | None) -> Verdict:
+def _facts_known(tally: _Tally, facts: RecordedFacts | None, *, mounted: bool) -> Verdict:
     incomplete = {node: entry for node, entry in tally.ready.items() if entry.reason}
     if len(incomplete) == len(tally.ready) > 0:
         return _failure(incomplete)
@@ -206,6 +206,9 @@ def _facts_known(tally: _Tally, facts: RecordedFacts | None) -> Verdict:
         name = facts.architecture or (facts.format.name if facts.format else "")
         size = f", {facts.parameter_count:,} parameters" if facts.parameter_count else ""
         return Verdict(TRUE, "ReadFromFiles", f"{name}{size}")
+    if mounted:
+        message = "no agent reads what pods mount; next: state the format, framework, architecture and size in the spec"
+        return Verdict(FALSE, "NobodyReads", message)
     if tally.failed:
         return _failure(tally.failed)
     return Verdict(FALSE, "NotReadYet", "no node has read the model's files yet; nothing to do")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.unit.modelagent.conftest import MakeModel
 
 from omectl.api.matching import NodeFacts
@@ -44,8 +45,9 @@ def test_a_model_that_is_going_belongs_nowhere(make_model: MakeModel) -> None:
     assert not should_hold(going, NODE).ok
 
 
-def test_a_volume_claim_is_not_the_agent_s(make_model: MakeModel) -> None:
-    assert not should_hold(make_model("pvc://claim/models"), NODE).ok
+@pytest.mark.parametrize("uri", ["pvc://claim/models", "image://registry.example/m:1"])
+def test_what_pods_mount_themselves_is_not_the_agent_s(make_model: MakeModel, uri: str) -> None:
+    assert not should_hold(make_model(uri), NODE).ok
 
 
 def test_nothing_belongs_on_a_node_that_is_not_known(make_model: MakeModel) -> None:

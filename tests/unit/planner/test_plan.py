@@ -86,7 +86,7 @@ def test_a_routers_configuration_is_sorted_and_replaces_variables_of_the_same_na
 def test_the_model_is_mounted_and_pods_wait_for_a_node_that_has_it() -> None:
     pod = pod_of(made())
     assert pod["nodeSelector"] == {"models.ome.io/clusterbasemodel.m": "Ready"}
-    assert pod["volumes"] == [{"name": "m", "hostPath": {"path": "/raid/models/m"}}]
+    assert pod["volumes"] == [{"name": "m", "hostPath": {"path": "/raid/models/m", "type": "Directory"}}]
     container = pod["containers"][0]
     assert container["volumeMounts"] == [{"name": "m", "mountPath": "/raid/models/m", "readOnly": True}]
     assert values(container)["MODEL_PATH"] == "/raid/models/m"

@@ -83,6 +83,7 @@ def test_d_19_every_field_tells_its_author() -> None:
         f"{POD}.volumes[0].emptyDir": "runtime r",
         f"{POD}.volumes[1].name": "controller",
         f"{POD}.volumes[1].hostPath.path": "controller",
+        f"{POD}.volumes[1].hostPath.type": "controller",
         f"{POD}.tolerations[0].key": "service",
         f"{POD}.tolerations[1].key": "runtime r",
         f"{POD}.nodeSelector.gpu": "class h100",

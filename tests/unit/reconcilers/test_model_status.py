@@ -6,7 +6,7 @@ from omectl.api.base_model import ClusterBaseModel
 from omectl.api.conditions import Condition, find_condition
 from omectl.api.facts import ModelFacts
 from omectl.api.json import JsonObject
-from omectl.api.model_status import ModelStatusSpec
+from omectl.api.model_status import ModelProgress, ModelStatusSpec
 from omectl.api.node_entry import EntryProgress, NodeEntry
 from omectl.reconcilers.model_status import (
     ALL_NODES_READY,
@@ -162,10 +162,18 @@ def test_a_disabled_model_is_fetched_as_any_other_and_says_how_far_it_is() -> No
     assert condition(status_of(of=model(disabled=True))).reason == condition(status_of(of=model())).reason
 
 
-def test_a_model_in_a_claim_says_that_no_agent_brings_it() -> None:
-    found = condition(status_of(of=model(storage={"storageUri": "pvc://claim/path"})))
-    assert found.reason == "StorageNotSupported"
-    assert "local://" in found.message
+@pytest.mark.parametrize("uri", ["pvc://claim/path", "image://registry.example/m:1"])
+def test_a_model_that_pods_mount_themselves_is_ready_and_no_node_is_waited_for(uri: str) -> None:
+    of = model(storage={"storageUri": uri})
+    status = status_of(of=of, where=Placement(nodes=2, matching=2, wanted=frozenset({"a", "b"})))
+    found = condition(status)
+    assert (status.state, found.status, found.reason) == ("Ready", "True", "MountedByPods")
+    assert uri in found.message
+    assert condition(status, "AllNodesReady") == found.model_copy(update={"type": "AllNodesReady"})
+    facts = condition(status, "FactsKnown")
+    assert (facts.status, facts.reason) == ("False", "NobodyReads")
+    assert "state the format" in facts.message
+    assert status.progress == ModelProgress(phase="Ready", nodes_wanted=0, nodes_ready=0)
 
 
 def test_progress_adds_the_nodes_up_and_shows_the_phase_of_the_last() -> None:

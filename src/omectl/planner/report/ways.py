@@ -99,7 +99,7 @@ def _before_selection(trouble: Trouble) -> Iterator[Way]:
         yield from _another_model(trouble)
     elif model.spec.disabled:
         yield Way("enable the model", (_in_model(model, "disabled", value=False),))
-    elif trouble.model is not None and not model.metadata.deleting:
+    elif trouble.model is not None and trouble.model.files.on_nodes and not model.metadata.deleting:
         root = trouble.inputs.settings.models_root
         path = default_model_path(root, model.spec.storage.storage_uri)
         if path.startswith(f"{root}/"):

@@ -20,9 +20,10 @@ _NAMED_KIND = ServingRuntime.resource_kind.kind
 def model_unknown(model: ModelView, message: str) -> Problem:
     """Too little is known of the model to say which runtime serves it."""
     why = f" ({model.state})" if model.state else ""
+    wait = "wait for the model agent to read the model's files, or " if model.files.on_nodes else ""
     step = (
-        "wait for the model agent to read the model's files, or state what is missing in the spec of "
-        f"{model.key.kind} {model.name}: {', '.join(model.facts_missing) or 'its facts'}"
+        f"{wait}state what is missing in the spec of {model.key.kind} {model.name}: "
+        f"{', '.join(model.facts_missing) or 'its facts'}"
     )
     return Problem(Reason.MODEL_NOT_READY, f"{message}{why}", step, "BaseModelNotReady")
 

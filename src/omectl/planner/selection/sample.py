@@ -11,6 +11,7 @@ from omectl.api.model_size import format_model_size
 from omectl.api.model_spec import DiffusionComponentSpec, DiffusionPipelineSpec, ModelFormat, ModelFrameworkSpec
 from omectl.api.serving_runtime import SupportedModelFormat
 from omectl.planner.model import ModelView, NamedVersion
+from omectl.planner.model_files import ModelFiles
 from omectl.planner.selection.entry import differences
 from omectl.planner.selection.patterns import ANY, NONE
 from omectl.planner.selection.size import SizeRange
@@ -32,7 +33,7 @@ _BLANK: Final = ModelView(
     size=None,
     size_text="",
     size_readable=True,
-    path="",
+    files=ModelFiles(path=""),
     revision="",
     ready=True,
     state="",
