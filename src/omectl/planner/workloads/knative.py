@@ -1,0 +1,113 @@
+"""The serverless mode: a Knative Service, whose controller scales the pods, to none when nobody asks.
+
+Knative itself makes the Service of the component's name, the routes and the scaler, so that a plan has none of these.
+"""
+
+from typing import Final
+
+from omectl.api import labels as keys
+from omectl.api.conditions import TRUE
+from omectl.api.document import as_number, as_object, as_text, at
+from omectl.api.json import JsonObject, JsonValue
+from omectl.planner.component import Component
+from omectl.planner.metadata import Metadata
+from omectl.planner.names import service_object_name
+from omectl.planner.scaling.bounds import replicas
+from omectl.planner.verdict import Verdict
+from omectl.planner.workloads.raw import object_metadata
+from omectl.planner.workloads.revisions import traffic_targets
+from omectl.planner.workloads.workload import WorkloadState, told_condition
+
+API_VERSION: Final = "serving.knative.dev/v1"
+KIND: Final = "Service"
+_POD_AUTOSCALER: Final = "kpa.autoscaling.knative.dev"
+_ON_THE_SERVICE: Final = (keys.KNATIVE_ROLLOUT_DURATION, keys.KNATIVE_PASSTHROUGH)
+"""Annotations that Knative reads on its Service and not on a revision."""
+_ON_A_REVISION: Final = (
+    "autoscaling.knative.dev/",
+    "features.knative.dev/",
+    "networking.knative.dev/",
+    "queue.sidecar.serving.knative.dev/",
+)
+"""Annotations of the service as a whole with these prefixes act on its pods."""
+
+
+def knative_name(object_name: str) -> str:
+    """The name of the Knative Service, which is a part of host names."""
+    return service_object_name(object_name)
+
+
+def knative_service(component: Component, metadata: Metadata, pod: JsonObject) -> JsonObject:
+    """The Knative Service. It states no replicas, only their bounds. Raises `PlanRefused`."""
+    objects = {key: value for key, value in metadata.labels.items() if key != keys.APP}
+    pods = {key: value for key, value in metadata.pod_labels.items() if key not in (keys.APP, keys.KNATIVE_VISIBILITY)}
+    own = {key: metadata.annotations[key] for key in _ON_THE_SERVICE if key in metadata.annotations}
+    template: JsonObject = {
+        "metadata": {
+            "labels": as_object(dict[str, JsonValue](pods)),
+            "annotations": as_object(dict[str, JsonValue](_revision_annotations(component, metadata))),
+        },
+        "spec": {**pod, **_limits(component)},
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": object_metadata(component, knative_name(component.object_name), objects, own),
+        "spec": {"template": template, "traffic": list[JsonValue](traffic_targets(component))},
+    }
+
+
+def read_knative_service(obj: JsonObject) -> WorkloadState:
+    """What a live Knative Service says of itself."""
+    status = as_object(obj.get("status"))
+    ready = told_condition(obj, "Ready")
+    created, serving = as_text(status.get("latestCreatedRevisionName")), as_text(status.get("latestReadyRevisionName"))
+    seen = as_number(status.get("observedGeneration")) >= as_number(at(obj, "metadata", "generation"))
+    available = ready.status == TRUE
+    # A newest revision that fails makes it not Ready, while the one before goes on serving.
+    routed = told_condition(obj, "RoutesReady").status == TRUE and bool(serving)
+    return WorkloadState(
+        kind=f"Knative {KIND}",
+        name=as_text(at(obj, "metadata", "name")),
+        available=available or routed,
+        rolled_out=seen and available and created == serving,
+        verdict=Verdict(TRUE, ready.reason, _still(serving, ready)) if routed and not available else ready,
+        revision=created,
+    )
+
+
+def _still(serving: str, ready: Verdict) -> str:
+    return f"revision {serving} serves; of the newest: {ready.message or ready.reason or 'nothing is known yet'}"
+
+
+def _revision_annotations(component: Component, metadata: Metadata) -> dict[str, str]:
+    """What the pods get, and what Knative's autoscaler is to do."""
+    own = {key: value for key, value in metadata.annotations.items() if key.startswith(_ON_A_REVISION)}
+    pods = {key: value for key, value in metadata.pod_annotations.items() if key not in _ON_THE_SERVICE}
+    return {**own, **pods, **_autoscaling({**own, **pods}, component)}
+
+
+def _autoscaling(stated: dict[str, str], component: Component) -> dict[str, str]:
+    bounds, scaling = replicas(component, zero=True), component.scaling
+    found = {
+        keys.KNATIVE_CLASS: stated.get(keys.KNATIVE_CLASS) or _POD_AUTOSCALER,
+        keys.KNATIVE_MIN_SCALE: str(bounds.least),
+        keys.KNATIVE_MAX_SCALE: str(bounds.most),
+    }
+    if scaling.scale_target is not None:
+        found[keys.KNATIVE_TARGET] = str(scaling.scale_target)
+    if scaling.scale_metric is not None:
+        found[keys.KNATIVE_METRIC] = scaling.scale_metric
+    return found
+
+
+def _limits(component: Component) -> JsonObject:
+    """How many requests a pod takes at a time, and how long one may last."""
+    scaling = component.scaling
+    found: JsonObject = {}
+    if scaling.container_concurrency is not None:
+        found["containerConcurrency"] = scaling.container_concurrency
+    if scaling.timeout_seconds is not None:
+        found["timeoutSeconds"] = scaling.timeout_seconds
+        found["responseStartTimeoutSeconds"] = scaling.timeout_seconds
+    return found
