@@ -24,7 +24,7 @@ from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.preview import FieldChange, field_changes
 from omectl.reconcilers.children import CHILD_KINDS, OPTIONAL_KINDS
 from omectl.reconcilers.pruning import Child, may_go, stale_of
-from omectl.reconcilers.scalers import displaced
+from omectl.reconcilers.room import in_the_way
 
 if TYPE_CHECKING:
     from omectl.api.inference_service import InferenceService
@@ -138,10 +138,10 @@ class _Look:
         served = {kind.group_kind: kind for kind in await self._discovery.kinds()}
         children = await self._children(service, served)
         pods = await self._listed(PODS, service.namespace, f"{INFERENCE_SERVICE}={service.name}")
-        live = {(kind.kind, key_of(obj).name): obj for kind, obj in (*children, *((PODS, pod) for pod in pods))}
+        live = LiveState.of((*children, *((PODS, pod) for pod in pods)))
         # Facts of files are read without asyncio, and from the hub for as long as that takes.
         gathered = await asyncio.to_thread(inputs_of, service, manifests, known)
-        inputs = replace(gathered, capabilities=frozenset(served), live=LiveState(live))
+        inputs = replace(gathered, capabilities=frozenset(served), live=live)
         made = plan(inputs)
         changes: list[Change] = []
         if made.problem is None:
@@ -167,7 +167,7 @@ class _Look:
             found.append(change)
             if after is not None:
                 planned.append((kind, after))
-        going = [one for one in displaced(children, coming) if Applier.is_child(one[1], owner)]
+        going = [one for one in in_the_way(children, coming) if Applier.is_child(one[1], owner)]
         found.extend(_told(Action.DELETE, going))
         rest = [one for one in children if one not in going]
         blocked = any(one.action in (Action.REFUSED, Action.UNKNOWN) for one in found)

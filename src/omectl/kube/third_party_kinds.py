@@ -2,6 +2,10 @@
 
 from omectl.api.resource import ResourceKind
 
+KNATIVE_SERVICES = ResourceKind(
+    group="serving.knative.dev", version="v1", kind="Service", plural="services", namespaced=True
+)
+RAY_CLUSTERS = ResourceKind(group="ray.io", version="v1", kind="RayCluster", plural="rayclusters", namespaced=True)
 SCALED_OBJECTS = ResourceKind(
     group="keda.sh", version="v1alpha1", kind="ScaledObject", plural="scaledobjects", namespaced=True
 )

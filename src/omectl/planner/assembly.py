@@ -1,17 +1,18 @@
 """The components of a service, each with the accelerator class that was chosen for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omectl.planner.accelerators.choice import ClassChoice
 from omectl.planner.accelerators.component import accelerator_of
 from omectl.planner.class_use import ClassUse
 from omectl.planner.component import Component, component_names
 from omectl.planner.inputs import PlanInputs
-from omectl.planner.modes import mode_of
+from omectl.planner.layers import LEADER, WORKER
+from omectl.planner.modes import RAY, mode_of
 from omectl.planner.names import ROUTER
 from omectl.planner.result import Problem
-from omectl.planner.scaling import ScalerClass, choose_scaler
+from omectl.planner.scaling import choose_scaler
 from omectl.planner.selection.candidates import Runtime
 
 
@@ -36,13 +37,18 @@ def assemble(inputs: PlanInputs, runtime: Runtime | None, entry: int | None) -> 
     """
     service = inputs.service
     plain = tuple(Component.merged(name, service, runtime) for name in component_names(service))
-    modes = {
-        part.name: mode_of(part, can_be_zero=choose_scaler(part).scaler_class is ScalerClass.KEDA) for part in plain
-    }
+    default = inputs.settings.deploy.default_deployment_mode
+    modes = {part.name: mode_of(part, choose_scaler(part), default) for part in plain}
     choices = {part.name: accelerator_of(part, inputs.accelerator_classes) for part in plain if part.name != ROUTER}
     uses = {name: ClassUse.of(choice.chosen, runtime, entry) for name, choice in choices.items()}
-    parts = tuple(
-        Component.merged(part.name, service, runtime, use) if (use := uses.get(part.name)) is not None else part
-        for part in plain
-    )
+    parts = tuple(_deployed(part, modes[part.name], uses.get(part.name)) for part in plain)
     return Assembly(parts, modes, choices)
+
+
+def _deployed(plain: Component, mode: str, use: ClassUse | None) -> Component:
+    """The component with its class; on Ray, where it has a leader or workers, with the leader's pod."""
+    part = Component.merged(plain.name, plain.service, plain.runtime, use) if use is not None else plain
+    if mode != RAY or not {LEADER, WORKER} & plain.document.keys():
+        return part
+    leader = Component.merged(plain.name, plain.service, plain.runtime, use, LEADER)
+    return replace(leader, scaling=part.scaling)

@@ -1,14 +1,15 @@
 """What a plan is made from: everything that it reads, gathered by the caller."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.fine_tuned_weight import FineTunedWeight
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
+from omectl.api.resource import ResourceKind, key_of
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
 from omectl.api.settings import Settings
 
@@ -29,11 +30,21 @@ CORE_CAPABILITIES: Final = frozenset(
 """Kinds that every cluster serves: what an offline plan assumes."""
 
 
+def kind_in_words(group: str, kind: str) -> str:
+    """The kind as people tell it from others of that name: Knative has a Service too."""
+    return f"Knative {kind}" if group == "serving.knative.dev" else kind
+
+
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """Live objects of the service, with status, by kind and name; its pods among them under kind `Pod`."""
+    """Live objects of the service, with status, by kind (in words) and name; its pods among them under kind `Pod`."""
 
     children: Mapping[tuple[str, str], JsonObject] = field(default_factory=dict[tuple[str, str], JsonObject])
+
+    @classmethod
+    def of(cls, objects: Iterable[tuple[ResourceKind, JsonObject]]) -> Self:
+        """These objects, each with its kind."""
+        return cls({(kind_in_words(kind.group, kind.kind), key_of(obj).name): obj for kind, obj in objects})
 
     def get(self, kind: str, name: str) -> JsonObject | None:
         """The child of that kind and name."""

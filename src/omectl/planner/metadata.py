@@ -11,7 +11,6 @@ from omectl.api import labels as keys
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.planner.component import Component
 from omectl.planner.model import ModelView
-from omectl.planner.modes import RAW
 from omectl.planner.names import label_value
 
 _POD_ANNOTATIONS: Final = (
@@ -60,13 +59,13 @@ class Metadata:
 
 
 def component_metadata(
-    component: Component, model: ModelView, resource: BaseModel | ClusterBaseModel, revision: str
+    component: Component, model: ModelView, resource: BaseModel | ClusterBaseModel, mode: str, revision: str
 ) -> Metadata:
-    """The metadata of a component. A new `revision` of the model's files rolls the pods; "" is unknown."""
+    """The metadata of a component in its mode. A new `revision` of the model's files rolls the pods; "" is unknown."""
     own = component.service.metadata
     annotations = {key: value for key, value in own.annotations.items() if key not in keys.NEVER_COPIED}
     annotations.pop(keys.DEPLOYMENT_MODE, None)
-    computed = _computed_annotations(component, model, resource)
+    computed = {**_computed_annotations(component, model, resource), keys.DEPLOYMENT_MODE: mode}
     computed_labels = _computed_labels(component, model, resource)
     computed_labels |= _queue_labels({**annotations, **component.own_annotations})
     own_labels = component.scaling.labels or {}
@@ -97,7 +96,6 @@ def _computed_annotations(
         keys.BASE_MODEL_FORMAT_VERSION: (model.format.version or "") if model.format is not None else "",
         keys.BASE_MODEL_VENDOR: resource.spec.vendor or "",
         keys.SERVING_RUNTIME: component.runtime_name,
-        keys.DEPLOYMENT_MODE: RAW,
     }
     return {key: value for key, value in found.items() if value}
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from omectl.api.inference_service import InferenceService
 from omectl.api.labels import (
+    CHOSEN_MODE,
     DEPLOYMENT_MODE,
     INJECT_FINE_TUNED_ADAPTER,
     INJECT_MODEL_INIT,
@@ -13,13 +14,18 @@ from omectl.api.labels import (
 from omectl.planner.component import Component
 from omectl.planner.names import ENGINE
 from omectl.planner.result import PlanRefused, Reason
+from omectl.planner.scaling.choice import ScalerChoice, ScalerClass, ScalerSource
 
 RAW: Final = "RawDeployment"
 SERVERLESS: Final = "Serverless"
 MULTI_NODE: Final = "MultiNode"
+RAY: Final = "MultiNodeRayVLLM"
 PREFILL_DECODE: Final = "PDDisaggregated"
 VIRTUAL: Final = "VirtualDeployment"
-_MODES: Final = frozenset({RAW, SERVERLESS, MULTI_NODE, "MultiNodeRayVLLM", VIRTUAL})
+_MODES: Final = frozenset({RAW, SERVERLESS, MULTI_NODE, RAY, VIRTUAL})
+_SERVED: Final = frozenset({RAW, SERVERLESS, RAY})
+_STEERING: Final = frozenset({SERVERLESS, RAY})
+"""Modes of a service that decide for its engine. `RawDeployment` decides nothing: OME's admission writes it on all."""
 
 
 def is_virtual(service: InferenceService) -> bool:
@@ -33,17 +39,21 @@ def check_service(service: InferenceService) -> None:
         raise not_supported(field, wish, instead)
 
 
-def mode_of(component: Component, *, can_be_zero: bool) -> str:
+def mode_of(component: Component, scaler: ScalerChoice, default: str) -> str:
     """The component's mode. Raises `PlanRefused` for one that is not there yet.
 
-    `can_be_zero`: its autoscaler can do without pods, so that a lower bound of 0 asks for no mode of its own.
+    `scaler` is who scales it: KEDA can do without pods, so that a lower bound of 0 asks for no mode of its own.
+    `default` is the settings' mode, for engines of which nothing is said.
     """
-    mode, field = _mode(component, can_be_zero=can_be_zero)
+    mode, field = _mode(component, scaler, default)
+    if mode == SERVERLESS and component.service.spec.decoder is not None:
+        # An engine and a decoder find each other by their pods, which have to be there.
+        return RAW
     if mode == VIRTUAL:
         message = f"{field}: {VIRTUAL} is a mode of a whole service, not of a component"
         raise PlanRefused(Reason.DEPLOYMENT_MODE, message, "set the annotation on the service, or remove it")
-    if mode != RAW:
-        raise not_supported(field, f"deployment mode {mode}", _instead(component, mode))
+    if mode not in _SERVED:
+        raise not_supported(field, f"deployment mode {mode}", _instead(component))
     return mode
 
 
@@ -63,11 +73,11 @@ def _unsupported(service: InferenceService) -> Iterator[tuple[str, str, str]]:
         if key in annotations and (not wanted or annotations[key] == wanted):
             yield f"annotation {key}", "an injected container", "remove it; the model is mounted from the node"
     mode = annotations.get(DEPLOYMENT_MODE, "")
-    if mode in _MODES - {RAW}:
+    if mode in _MODES - _SERVED:
         yield f"annotation {DEPLOYMENT_MODE}", f"deployment mode {mode}", f"set it to {RAW}"
 
 
-def _mode(component: Component, *, can_be_zero: bool) -> tuple[str, str]:
+def _mode(component: Component, scaler: ScalerChoice, default: str) -> tuple[str, str]:
     """The mode and what asks for it. A word that is no mode counts as absent."""
     stated = component.own_annotations.get(DEPLOYMENT_MODE, "")
     if component.name == ENGINE and stated in _MODES:
@@ -75,14 +85,34 @@ def _mode(component: Component, *, can_be_zero: bool) -> tuple[str, str]:
     for part in ("leader", "worker"):
         if part in component.document:
             return MULTI_NODE, component.origin(part)
-    if component.scaling.min_replicas == 0 and not can_be_zero:
-        return SERVERLESS, f"{component.origin('minReplicas')} of 0"
+    if component.scaling.min_replicas == 0 and scaler.scaler_class is not ScalerClass.KEDA:
+        if scaler.block is None:
+            return SERVERLESS, f"{component.origin('minReplicas')} of 0"
+        _check_zero(component, scaler.scaler_class)
+    asked = component.service.metadata.annotations.get(DEPLOYMENT_MODE, "")
+    if component.name == ENGINE and asked in _STEERING:
+        return asked, f"annotation {DEPLOYMENT_MODE} of the service"
+    silent = component.scaling.min_replicas is None and scaler.source is ScalerSource.DEFAULT and asked != RAW
+    if component.name == ENGINE and silent and _recorded(component.service) != RAW:
+        return default, "the settings' deploy.defaultDeploymentMode"
     return RAW, ""
 
 
-def _instead(component: Component, mode: str) -> str:
-    if mode == SERVERLESS:
-        return f"set spec.{component.name}.minReplicas to 1 or more"
+def _check_zero(component: Component, scaler_class: ScalerClass) -> None:
+    """Somebody else may scale a Deployment to nothing; one that has to scale itself from nothing cannot."""
+    if scaler_class is not ScalerClass.EXTERNAL:
+        where = f"{component.origin('minReplicas')} is 0, but {component.origin('autoscaler')}.class"
+        message = f"{where} is {scaler_class.value}, which needs a pod at least"
+        step = "remove the autoscaler for the serverless mode, choose class KEDA, or raise minReplicas"
+        raise PlanRefused(Reason.INVALID_SPEC, message, step)
+
+
+def _recorded(service: InferenceService) -> str:
+    """The mode that the service has: a changed setting does not move what runs already."""
+    return (service.status.annotations or {}).get(CHOSEN_MODE, "") if service.status is not None else ""
+
+
+def _instead(component: Component) -> str:
     if component.runtime is not None:
         return f"use a runtime for one node instead of {component.runtime.name}"
     return f"remove it from spec.{component.name}"

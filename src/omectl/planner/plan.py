@@ -26,6 +26,7 @@ from omectl.planner.routing import route
 from omectl.planner.scaling import (
     ScaleTarget,
     Scaling,
+    built_in,
     disruption_budget,
     engine_metrics,
     follow,
@@ -37,7 +38,8 @@ from omectl.planner.selection.candidates import scope_of
 from omectl.planner.selection.choice import Selection, select_runtime
 from omectl.planner.selection.sticky import picked_before
 from omectl.planner.status import planned_status, problem_status
-from omectl.planner.workloads.raw import component_service, router_access, service_ports
+from omectl.planner.workloads.knative import name_is_taken
+from omectl.planner.workloads.raw import router_access, service_ports
 from omectl.planner.workloads.table import WORKLOAD_KINDS
 from omectl.planner.workloads.virtual import virtual_status
 from omectl.planner.workloads.workload import Workload
@@ -90,7 +92,7 @@ def _rendered(
         kind = WORKLOAD_KINDS[assembly.modes[part.name]]
         # A revision that is unknown for a while does not restart the pods.
         revision = model.revision or kind.live_revision(inputs.live, part.object_name)
-        metadata = component_metadata(part, model, resource, revision)
+        metadata = component_metadata(part, model, resource, assembly.modes[part.name], revision)
         rendered = trial.engine if part.name == ENGINE else render_pod(part, model)
         workload = workloads[part.name] = Workload(of=kind, component=part, metadata=metadata, pod=rendered.spec)
         if part.use is not None:
@@ -106,12 +108,15 @@ def _rendered(
         metadata, pod = workload.metadata, workload.pod
         explanation = replace(explanation, warnings=(*explanation.warnings, *scaling.warnings))
         objects += router_access(part, metadata, pod)
-        objects.append(scaling.pin(workload.manifest()))
-        objects.append(component_service(part, metadata, pod))
+        objects += map(scaling.pin, workload.manifests(scaling.bounds.least))
+        in_front = workload.service()
+        if in_front is not None and not name_is_taken(inputs.live, in_front):
+            objects.append(in_front)
         ports[part.name] = service_ports(part, pod)[0]
         objects += [scaling.scaler] if scaling.scaler is not None else []
-        objects.append(disruption_budget(part, metadata))
-    where = route(service, entry, ports, parts, inputs.settings.ingress)
+        if workload.of.scalable:
+            objects.append(disruption_budget(part, metadata))
+    where = route(service, entry, ports, parts, inputs.settings.ingress, workloads[entry.name])
     objects += where.objects
     explanation = replace(
         explanation,
@@ -132,7 +137,7 @@ def _rendered(
         initial_replicas={
             (scaling.target.kind, scaling.target.name): initial_replicas(scaling, inputs.live)
             for scaling in scalings.values()
-            if scaling.pinned is None
+            if scaling.pinned is None and not scaling.built_in
         },
         provenance=provenance,
         report=report,
@@ -151,7 +156,9 @@ def _scalings(inputs: PlanInputs, workloads: Mapping[str, Workload]) -> dict[str
     for name in sorted(workloads, key=lambda one: pace is not None and pace.follows(one)):
         workload = workloads[name]
         target = ScaleTarget(workload.api_version, workload.kind, workload.name)
-        if pace is not None and pace.follows(name):
+        if not workload.of.scalable:
+            found[name] = built_in(workload.component, target, zero=not workload.of.several)
+        elif pace is not None and pace.follows(name):
             found[name] = follow(workload.component, target, pace, found[pace.anchor], inputs.live)
         else:
             measured = metrics[ENGINE if name == ROUTER else name]

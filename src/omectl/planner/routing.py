@@ -15,6 +15,7 @@ from omectl.planner.names import EXTERNAL_SERVICE, cluster_host, label_value, se
 from omectl.planner.placeholders import Placeholders
 from omectl.planner.result import PlanRefused, Reason
 from omectl.planner.workloads.raw import service_type
+from omectl.planner.workloads.workload import Workload
 
 _CLUSTER_LOCAL: Final = "cluster-local"
 _LONGEST_HOST: Final = 253
@@ -37,8 +38,9 @@ def route(
     ports: Mapping[str, JsonObject],
     parts: tuple[Component, ...],
     settings: IngressSettings,
+    workload: Workload,
 ) -> Route:
-    """The route to the entry component; `ports` has the first port of each component's Service.
+    """The route to the entry component, run by `workload`; `ports` has the first port of each component's Service.
 
     Raises: `PlanRefused`.
     """
@@ -49,9 +51,12 @@ def route(
     name = service_object_name(service.name)
     local = service.metadata.labels.get(keys.KNATIVE_VISIBILITY) == _CLUSTER_LOCAL
     address = f"http://{cluster_host(entry.service_name if local else name, service.namespace)}:{number}"
-    objects = () if local else (_external_service(service, name, entry, number),)
+    objects = () if local else (_external_service(service, name, workload, number),)
     if settings.disable_ingress_creation or local:
         return Route(objects, address, address, hosts, ingress=False)
+    if not workload.of.own_service:
+        step = f"set ingress.disableIngressCreation in the settings, or annotation {keys.INGRESS_DISABLE_CREATION}"
+        raise not_supported("the ingress of the settings", "a serverless component behind an Ingress", step)
     if settings.enable_gateway_api:
         raise not_supported("ingress.enableGatewayAPI of the settings", "Gateway API routes", "set it to false")
     _check_hosts(settings)
@@ -71,7 +76,7 @@ def _check_hosts(settings: IngressSettings) -> None:
             raise not_supported(f"ingress.{field} (settings or annotation)", "a second way to a service", "remove it")
 
 
-def _external_service(service: InferenceService, name: str, entry: Component, number: int) -> JsonObject:
+def _external_service(service: InferenceService, name: str, workload: Workload, number: int) -> JsonObject:
     own = service.metadata
     annotations = {
         key: value for key, value in own.annotations.items() if key.startswith(keys.EXTERNAL_SERVICE_PREFIXES)
@@ -91,7 +96,7 @@ def _external_service(service: InferenceService, name: str, entry: Component, nu
         "metadata": metadata,
         "spec": {
             "type": service_type(own.annotations.get(keys.SERVICE_TYPE, "")),
-            "selector": {keys.INFERENCE_SERVICE: owner, keys.COMPONENT: entry.name},
+            "selector": {keys.INFERENCE_SERVICE: owner, keys.COMPONENT: workload.component.name, **workload.of.serving},
             "ports": ports,
         },
     }

@@ -24,7 +24,7 @@ from omectl.planner.selection_status import refused_selection, selection_status
 from omectl.planner.verdict import Verdict
 from omectl.planner.workloads.pods import UNSCHEDULABLE, Trouble, first_trouble, pod_ready, pods_of
 from omectl.planner.workloads.table import live_state
-from omectl.planner.workloads.workload import Workload, WorkloadState
+from omectl.planner.workloads.workload import Report, Workload, WorkloadState
 
 _CONDITIONS: Final = {ENGINE: "EngineReady", ROUTER: "RouterReady"}
 _INGRESS: Final = "IngressReady"
@@ -53,7 +53,8 @@ class Observed:
 
 def observe(live: LiveState, object_name: str, workload: WorkloadState | None) -> Observed:
     """The component of that name as it is live; `workload` is what its workload says."""
-    pods = pods_of((obj for (kind, _), obj in live.children.items() if kind == "Pod"), label_value(object_name))
+    every = (obj for (kind, _), obj in live.children.items() if kind == "Pod")
+    pods = pods_of(every, label_value(object_name), object_name.rpartition("-")[2])
     return Observed(workload, tuple(pods), first_trouble(pods))
 
 
@@ -72,9 +73,11 @@ def planned_status(
     observed: dict[str, Observed] = {}
     for name, workload in workloads.items():
         object_name = workload.component.object_name
-        seen = observe(live, object_name, workload.of.state(live, object_name))
+        seen = observe(live, object_name, workload.of.state(live, object_name, scalings[name].bounds.least))
         observed[name] = replace(seen, scaler_fault=scaler_fault(scalings[name], live))
-    verdicts = {_CONDITIONS[name]: _component_verdict(workloads[name], seen, model) for name, seen in observed.items()}
+    reports = {name: workload.report(live) for name, workload in workloads.items()}
+    verdicts = {name: verdict for report in reports.values() for name, verdict in report.conditions.items()}
+    verdicts |= {_CONDITIONS[name]: _component_verdict(workloads[name], seen, model) for name, seen in observed.items()}
     entry = ROUTER if ROUTER in observed else ENGINE
     verdicts[_INGRESS] = _route_verdict(where, verdicts[_CONDITIONS[entry]], entry)
     return {
@@ -83,7 +86,10 @@ def planned_status(
         "url": where.url,
         "address": {"url": where.address},
         "components": {
-            name: {**_component_status(service, name, seen, where, classes.get(name)), **scalings[name].status}
+            name: {
+                **_component_status(service, name, seen, where, classes.get(name), reports[name]),
+                **scalings[name].status,
+            }
             for name, seen in observed.items()
         },
         "modelStatus": _model_status(observed[ENGINE]),
@@ -149,7 +155,7 @@ def _overall(verdicts: dict[str, Verdict]) -> Verdict:
 def _component_verdict(workload: Workload, seen: Observed, model: ModelView) -> Verdict:
     name, state = workload.component.name, seen.workload
     if state is None:
-        text = f"{workload.kind} {workload.name} is not there yet; next: wait"
+        text = f"{workload.in_words} is not there yet; next: wait"
         return Verdict(UNKNOWN, f"{workload.kind}Missing", text)
     running = _running_verdict(seen)
     if running is not None:
@@ -198,16 +204,21 @@ def _route_verdict(where: Route, entry: Verdict, name: str) -> Verdict:
 
 
 def _component_status(
-    service: InferenceService, name: str, seen: Observed, where: Route, accelerator: ClassDecision | None
+    service: InferenceService,
+    name: str,
+    seen: Observed,
+    where: Route,
+    accelerator: ClassDecision | None,
+    report: Report,
 ) -> JsonObject:
-    found: JsonObject = {}
+    found: JsonObject = {**report.status}
     if accelerator is not None and accelerator.class_name:
         reason = accelerator.came_by.value
         found["selectedAccelerator"] = {"acceleratorClass": accelerator.class_name, "reason": reason}
     if seen.workload is not None and seen.workload.revision:
         found["latestCreatedRevision"] = seen.workload.revision
     previous = (service.status.components or {}).get(name) if service.status is not None else None
-    if seen.available or (previous is not None and previous.url):
+    if not report.routed and (seen.available or (previous is not None and previous.url)):
         found["url"] = f"http://{where.component_hosts[name]}"
     return found
 

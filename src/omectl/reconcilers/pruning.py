@@ -6,15 +6,17 @@ plan leaves no gap. What nothing replaces goes at once.
 
 from collections.abc import Collection, Iterable
 
-from omectl.api.document import as_objects, as_text, at
+from omectl.api.document import as_text, at
 from omectl.api.json import JsonObject
 from omectl.api.labels import COMPONENT
 from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.apply import Applier
+from omectl.planner.workloads.table import WORKLOAD_KINDS
 
 Child = tuple[ResourceKind, JsonObject]
 
-_WORKLOADS = frozenset({"Deployment.apps", "StatefulSet.apps", "LeaderWorkerSet.leaderworkerset.x-k8s.io"})
+_PLANNED = {f"{kind.kind}.{kind.group}": kind for kind in WORKLOAD_KINDS.values()}
+_WORKLOADS = frozenset({*_PLANNED, "StatefulSet.apps", "LeaderWorkerSet.leaderworkerset.x-k8s.io"})
 _IN_FRONT = frozenset({"Service", "PodDisruptionBudget.policy"})
 _REPLACED_BY = {"predictor": "engine"}
 """Components of the old form, and what serves in their place."""
@@ -36,7 +38,7 @@ def may_go(stale: Iterable[Child], planned: Collection[Child]) -> list[Child]:
         if any(
             kind.group_kind in _WORKLOADS
             and component_of(obj) == _REPLACED_BY.get(component, component)
-            and not is_serving(obj)
+            and not is_serving(kind, obj)
             for kind, obj in planned
         )
     }
@@ -47,15 +49,13 @@ def may_go(stale: Iterable[Child], planned: Collection[Child]) -> list[Child]:
     ]
 
 
-def is_serving(workload: JsonObject) -> bool:
+def is_serving(kind: ResourceKind, workload: JsonObject) -> bool:
     """The workload's controller has seen its newest spec and says that it is available."""
     generation, observed = at(workload, "metadata", "generation"), at(workload, "status", "observedGeneration")
     if isinstance(generation, int) and isinstance(observed, int) and observed < generation:
         return False
-    return any(
-        condition.get("type") == "Available" and condition.get("status") == "True"
-        for condition in as_objects(at(workload, "status", "conditions"))
-    )
+    planned = _PLANNED.get(kind.group_kind)
+    return planned is not None and planned.read([workload], 1).available
 
 
 def component_of(obj: JsonObject) -> str:

@@ -1,7 +1,7 @@
 """InferenceService: gather, plan, apply, prune, report.
 
 A pass reads caches only. What differs is written by server-side apply, child by child in the plan's order; then
-what the plan no longer holds is pruned, once its replacement serves (a scaler goes before its replacement comes); the
+what the plan no longer holds is pruned, once its replacement serves (what is in its way goes before it comes); the
 whole status is put as the last step, also when something went wrong before. With a problem in the plan nothing is
 applied and nothing pruned: what serves goes on serving.
 """
@@ -33,7 +33,8 @@ from omectl.planner.plan import plan
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
 from omectl.reconcilers.pruning import Child, component_of, describe, may_go, stale_of
-from omectl.reconcilers.scalers import SCALER_KINDS, displaced
+from omectl.reconcilers.room import in_the_way
+from omectl.reconcilers.scalers import SCALER_KINDS
 from omectl.reconcilers.selection_events import selection_tales
 from omectl.reconcilers.selection_metrics import count_selection
 from omectl.reconcilers.service_events import event_reason, transitions
@@ -194,14 +195,14 @@ class ServiceReconciler:
         return done
 
     async def _make_room(self, owner: JsonObject, made: Plan, trouble: Trouble) -> bool:
-        """Delete scalers that keep others from their workload, once it is known that those can come.
+        """Delete what keeps others from their place, once it is known that those can come.
 
         Answers whether they are gone.
         """
         kinds = self._caches.kinds
         coming = [(kind, obj) for obj in made.objects if (kind := kinds.of(obj)) is not None]
         before = len(trouble.failures)
-        await self._delete(owner, displaced(self._caches.children.of(uid_of(owner)), coming), trouble)
+        await self._delete(owner, in_the_way(self._caches.children.of(uid_of(owner)), coming), trouble)
         return len(trouble.failures) == before
 
     async def _prune(self, owner: JsonObject, planned: list[Child], trouble: Trouble) -> None:

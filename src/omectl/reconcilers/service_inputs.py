@@ -13,7 +13,7 @@ from omectl.api.fine_tuned_weight import FineTunedWeight
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
 from omectl.api.object import Resource
-from omectl.api.resource import ObjectKey, ResourceKind, key_of
+from omectl.api.resource import ObjectKey, ResourceKind
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
 from omectl.api.settings import Settings
 from omectl.informers import Lister
@@ -75,8 +75,7 @@ def gather(
 
 def live_state(children: Iterable[tuple[ResourceKind, JsonObject]], pods: Iterable[JsonObject]) -> LiveState:
     """What of the service is there; of two children of one name the later counts."""
-    live = {(kind.kind, key_of(obj).name): obj for kind, obj in children}
-    return LiveState(live | {(PODS.kind, key_of(pod).name): pod for pod in pods})
+    return LiveState.of((*children, *((PODS, pod) for pod in pods)))
 
 
 def _keys_in(lister: Lister, namespace: str) -> list[ObjectKey]:

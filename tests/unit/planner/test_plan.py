@@ -259,9 +259,7 @@ def test_facts_fill_what_the_models_spec_leaves_out() -> None:
     ("asked", "reason", "told"),
     [
         (service(model=None), "ModelReconcileError", "names no model"),
-        (service(engine={"minReplicas": 0}), "NotSupportedYet", "spec.engine.minReplicas of 0"),
         (service(engine={"leader": {}, "worker": {"size": 1}}), "NotSupportedYet", "spec.engine.leader"),
-        (service(engine={"annotations": {"ome.io/deploymentMode": "MultiNodeRayVLLM"}}), "NotSupportedYet", "Ray"),
         (
             service(engine={"annotations": {"ome.io/deploymentMode": "VirtualDeployment"}}),
             "DeploymentModeError",
@@ -269,7 +267,7 @@ def test_facts_fill_what_the_models_spec_leaves_out() -> None:
         ),
         (service(decoder={}), "NotSupportedYet", "spec.decoder"),
         (service(metadata={"annotations": {"ome.io/autoscalerClass": "x"}}), "InvalidSpec", "found x"),
-        (service(metadata={"annotations": {"ome.io/deploymentMode": "Serverless"}}), "NotSupportedYet", "Serverless"),
+        (service(engine={"minReplicas": 0, "autoscaler": {"class": "HPA"}}), "InvalidSpec", "needs a pod at least"),
         (service(metadata={"annotations": {"ome.io/inject-model-init": "true"}}), "NotSupportedYet", "model-init"),
         (
             service(acceleratorSelector={"policy": "BestFit"}),

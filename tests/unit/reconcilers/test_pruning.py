@@ -10,6 +10,7 @@ from omectl.kube.resources import (
     SERVICES,
     STATEFUL_SETS,
 )
+from omectl.kube.third_party_kinds import KNATIVE_SERVICES, RAY_CLUSTERS
 from omectl.reconcilers.pruning import Child, is_serving, may_go
 
 
@@ -41,7 +42,7 @@ def test_a_workload_and_its_service_stay_until_the_new_one_serves() -> None:
 
 @pytest.mark.parametrize("available", [None, False])
 def test_a_new_workload_that_nobody_has_looked_at_yet_does_not_serve(available: bool | None) -> None:
-    assert not is_serving(child(DEPLOYMENTS, "new", available=available)[1])
+    assert not is_serving(*child(DEPLOYMENTS, "new", available=available))
 
 
 def test_everything_goes_once_the_new_one_serves() -> None:
@@ -66,8 +67,25 @@ def test_an_object_beside_a_workload_that_stays_planned_goes_at_once() -> None:
 
 def test_availability_of_an_older_spec_does_not_count() -> None:
     _, workload = child(DEPLOYMENTS, "new", available=True)
-    assert is_serving(workload)
+    assert is_serving(DEPLOYMENTS, workload)
     status = workload["status"]
     assert isinstance(status, dict)
     status["observedGeneration"] = 1
-    assert not is_serving(workload)
+    assert not is_serving(DEPLOYMENTS, workload)
+
+
+def test_a_deployment_stays_until_the_knative_service_in_its_place_serves() -> None:
+    stale = [child(DEPLOYMENTS, "svc-engine")]
+    kind, coming = child(KNATIVE_SERVICES, "svc-engine")
+    assert may_go(stale, [(kind, coming)]) == []
+    coming["status"] = {"observedGeneration": 2, "conditions": [{"type": "Ready", "status": "True"}]}
+    assert may_go(stale, [(kind, coming)]) == stale
+
+
+def test_a_deployment_stays_until_all_ray_clusters_in_its_place_serve() -> None:
+    stale = [child(DEPLOYMENTS, "svc-engine")]
+    clusters = [child(RAY_CLUSTERS, f"svc-engine-{index}") for index in range(2)]
+    assert may_go(stale, clusters) == []
+    for count, (_, cluster) in enumerate(clusters, 1):
+        cluster["status"] = {"state": "ready", "observedGeneration": 2}
+        assert (may_go(stale, clusters) == stale) == (count == len(clusters))

@@ -5,7 +5,15 @@ from omectl.planner.scaling.choice import ScalerChoice, ScalerClass, ScalerSourc
 from omectl.planner.scaling.disruption import disruption_budget
 from omectl.planner.scaling.health import scaler_fault
 from omectl.planner.scaling.proportion import Proportion, proportion
-from omectl.planner.scaling.scaling import EngineMetrics, Scaling, engine_metrics, follow, initial_replicas, scale
+from omectl.planner.scaling.scaling import (
+    EngineMetrics,
+    Scaling,
+    built_in,
+    engine_metrics,
+    follow,
+    initial_replicas,
+    scale,
+)
 from omectl.planner.scaling.target import ScaleTarget
 
 __all__ = [
@@ -17,6 +25,7 @@ __all__ = [
     "ScalerClass",
     "ScalerSource",
     "Scaling",
+    "built_in",
     "choose_scaler",
     "disruption_budget",
     "engine_metrics",

@@ -44,7 +44,11 @@ def engine_metrics(container: JsonObject) -> EngineMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How one component is scaled. `pinned` is its number where the plan itself sets it, else None."""
+    """How one component is scaled. `pinned` is its number where the plan itself sets it, else None.
+
+    `built_in`: its workload has no number that anybody else could set. Knative's scales itself between the bounds, and
+    of RayClusters there are as many as replicas.
+    """
 
     component: Component
     choice: ScalerChoice
@@ -53,23 +57,26 @@ class Scaling:
     scaler: JsonObject | None = None
     pinned: int | None = None
     warnings: tuple[str, ...] = ()
+    built_in: bool = False
 
     @property
     def scale(self) -> Scale:
         """The bounds as they hold: what something else scales has no upper one that is known here."""
-        scaled = self.choice.scaler_class is not ScalerClass.EXTERNAL
+        scaled = self.built_in or self.choice.scaler_class is not ScalerClass.EXTERNAL
         most = self.pinned if self.pinned is not None else (self.bounds.most if scaled else None)
         return Scale(component=self.component.name, pods=self.component.pods, least=self.bounds.least, most=most)
 
     def pin(self, workload: JsonObject) -> JsonObject:
         """The workload, which states its replicas only when nobody else sets them."""
-        if self.pinned is None:
+        if self.pinned is None or self.built_in:
             return workload
         return {**workload, "spec": {**as_object(workload.get("spec")), "replicas": self.pinned}}
 
     @property
     def status(self) -> JsonObject:
         """What is reported of it on the component."""
+        if self.built_in:
+            return {}
         chosen = self.choice.scaler_class
         found: JsonObject = {
             "autoscaler": {
@@ -108,6 +115,22 @@ def scale(
         return Scaling(component, choice, target, bounds, made, warnings=warnings)
     pinned = bounds.initial if choice.scaler_class is ScalerClass.NONE else None
     return Scaling(component, choice, target, bounds, pinned=pinned)
+
+
+def built_in(component: Component, target: ScaleTarget, *, zero: bool) -> Scaling:
+    """How a component is scaled whose workload knows no other scaler. `zero`: it can do without pods.
+
+    Raises `PlanRefused`.
+    """
+    choice = choose_scaler(component)
+    bounds = replicas(component, zero=zero)
+    warnings: tuple[str, ...] = ()
+    if choice.source is not ScalerSource.DEFAULT and choice.scaler_class is not ScalerClass.NONE:
+        told = f"{component.name}: class {choice.scaler_class.value} has no effect"
+        warnings = (f"{told}: a {target.kind} of {target.api_version} has no replicas that it could set",)
+    return Scaling(
+        component, choice, target, bounds, pinned=None if zero else bounds.least, warnings=warnings, built_in=True
+    )
 
 
 def follow(component: Component, target: ScaleTarget, pace: Proportion, anchor: Scaling, live: LiveState) -> Scaling:

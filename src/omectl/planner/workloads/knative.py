@@ -6,21 +6,29 @@ Knative itself makes the Service of the component's name, the routes and the sca
 from typing import Final
 
 from omectl.api import labels as keys
-from omectl.api.conditions import TRUE
+from omectl.api.conditions import TRUE, UNKNOWN
 from omectl.api.document import as_number, as_object, as_text, at
+from omectl.api.inference_service_status import ComponentStatusSpec
 from omectl.api.json import JsonObject, JsonValue
 from omectl.planner.component import Component
+from omectl.planner.inputs import LiveState, kind_in_words
 from omectl.planner.metadata import Metadata
-from omectl.planner.names import service_object_name
+from omectl.planner.names import ENGINE, service_object_name
 from omectl.planner.scaling.bounds import replicas
 from omectl.planner.verdict import Verdict
 from omectl.planner.workloads.raw import object_metadata
-from omectl.planner.workloads.revisions import traffic_targets
-from omectl.planner.workloads.workload import WorkloadState, told_condition
+from omectl.planner.workloads.revisions import revision_status, traffic_targets
+from omectl.planner.workloads.workload import Report, WorkloadKind, WorkloadState, told_condition
 
-API_VERSION: Final = "serving.knative.dev/v1"
-KIND: Final = "Service"
+_GROUP: Final = "serving.knative.dev"
+_VERSION: Final = "v1"
+_KIND: Final = "Service"
 _POD_AUTOSCALER: Final = "kpa.autoscaling.knative.dev"
+_PARTS: Final = (
+    ("RouteReady", "RoutesReady", "RoutesReady"),
+    ("ConfigurationReady", "ConfigurationsReady", "LatestDeploymentReady"),
+)
+"""Endings of a component's conditions, Knative's that they are read from, and the whole service's made of them."""
 _ON_THE_SERVICE: Final = (keys.KNATIVE_ROLLOUT_DURATION, keys.KNATIVE_PASSTHROUGH)
 """Annotations that Knative reads on its Service and not on a revision."""
 _ON_A_REVISION: Final = (
@@ -50,11 +58,16 @@ def knative_service(component: Component, metadata: Metadata, pod: JsonObject) -
         "spec": {**pod, **_limits(component)},
     }
     return {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
+        "apiVersion": f"{_GROUP}/{_VERSION}",
+        "kind": _KIND,
         "metadata": object_metadata(component, knative_name(component.object_name), objects, own),
         "spec": {"template": template, "traffic": list[JsonValue](traffic_targets(component))},
     }
+
+
+def name_is_taken(live: LiveState, service: JsonObject) -> bool:
+    """Whether Knative has a Service of that name, which goes with its own object once something else serves."""
+    return live.get(kind_in_words(_GROUP, _KIND), as_text(at(service, "metadata", "name"))) is not None
 
 
 def read_knative_service(obj: JsonObject) -> WorkloadState:
@@ -67,13 +80,55 @@ def read_knative_service(obj: JsonObject) -> WorkloadState:
     # A newest revision that fails makes it not Ready, while the one before goes on serving.
     routed = told_condition(obj, "RoutesReady").status == TRUE and bool(serving)
     return WorkloadState(
-        kind=f"Knative {KIND}",
+        kind=kind_in_words(_GROUP, _KIND),
         name=as_text(at(obj, "metadata", "name")),
         available=available or routed,
         rolled_out=seen and available and created == serving,
         verdict=Verdict(TRUE, ready.reason, _still(serving, ready)) if routed and not available else ready,
         revision=created,
     )
+
+
+def report_knative_service(component: Component, live: JsonObject) -> Report:
+    """Revisions, traffic and address as Knative has them, with its conditions of the route and the configuration."""
+    told = component.service.status
+    before = ((told.components or {}).get(component.name) if told is not None else None) or ComponentStatusSpec()
+    url, address = as_text(at(live, "status", "url")), as_text(at(live, "status", "address", "url"))
+    if not (live and read_knative_service(live).available):
+        # An address that was once told stays, also while nothing serves.
+        url, address = before.url or "", (before.address.url or "") if before.address is not None else ""
+    status = revision_status(component, live)
+    status |= {"url": url} if url else {}
+    status |= {"address": {"url": address}} if address else {}
+    conditions: dict[str, Verdict] = {}
+    for suffix, source, overall in _PARTS:
+        name, found = f"{component.name.capitalize()}{suffix}", told_condition(live, source)
+        if found.status:
+            conditions[name] = Verdict.informing(found.status, found.reason, found.message)
+        if component.name == ENGINE:
+            conditions[overall] = _overall(name, found)
+    return Report(status=status, conditions=conditions, routed=True)
+
+
+def _overall(name: str, found: Verdict) -> Verdict:
+    """The service's condition that stands for its engine's."""
+    if found.status == TRUE:
+        return Verdict.informing(TRUE, "", "")
+    return Verdict.informing(found.status or UNKNOWN, f"{name} not ready", found.message)
+
+
+KNATIVE_SERVICE: Final = WorkloadKind(
+    group=_GROUP,
+    version=_VERSION,
+    kind=_KIND,
+    named=lambda object_name, _: knative_name(object_name),
+    build=lambda component, metadata, pod, _: (knative_service(component, metadata, pod),),
+    service=None,
+    report=report_knative_service,
+    read=lambda found, _: read_knative_service(found[0]),
+    template=("spec", "template"),
+    scalable=False,
+)
 
 
 def _still(serving: str, ready: Verdict) -> str:

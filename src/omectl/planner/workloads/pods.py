@@ -6,6 +6,7 @@ from typing import Final
 
 from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject
+from omectl.api.labels import APP, COMPONENT
 
 _IMAGE: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 _CONFIGURATION: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
@@ -28,12 +29,16 @@ class Trouble:
         return self.reason == CRASHED
 
 
-def pods_of(children: Iterable[JsonObject], app: str) -> list[JsonObject]:
-    """The pods with that `app` label that are not on their way out, by name."""
+def pods_of(children: Iterable[JsonObject], app: str, component: str) -> list[JsonObject]:
+    """The pods of one service with that `app` label or of that component, by name; not those on their way out.
+
+    Knative and KubeRay give pods an `app` label of their own or none.
+    """
     found = [
         pod
         for pod in children
-        if at(pod, "metadata", "labels", "app") == app and not at(pod, "metadata", "deletionTimestamp")
+        if (at(pod, "metadata", "labels", APP) == app or at(pod, "metadata", "labels", COMPONENT) == component)
+        and not at(pod, "metadata", "deletionTimestamp")
     ]
     return sorted(found, key=_name)
 

@@ -57,16 +57,6 @@ def read_deployment(deployment: JsonObject) -> WorkloadState:
     )
 
 
-DEPLOYMENT: Final = WorkloadKind(
-    api_version="apps/v1",
-    kind=_KIND,
-    named=lambda object_name: object_name,
-    build=deployment,
-    read=read_deployment,
-    template=("spec", "template"),
-)
-
-
 def component_service(component: Component, metadata: Metadata, pod: JsonObject) -> JsonObject:
     """The component's own Service: every port of the container that serves."""
     kind = service_type(component.annotations.get(SERVICE_TYPE, ""))
@@ -84,6 +74,18 @@ def component_service(component: Component, metadata: Metadata, pod: JsonObject)
         "metadata": object_metadata(component, component.service_name, metadata.labels, metadata.service_annotations),
         "spec": spec,
     }
+
+
+DEPLOYMENT: Final = WorkloadKind(
+    group="apps",
+    version="v1",
+    kind=_KIND,
+    named=lambda object_name, _: object_name,
+    build=lambda component, metadata, pod, _: (deployment(component, metadata, pod),),
+    service=component_service,
+    read=lambda found, _: read_deployment(found[0]),
+    template=("spec", "template"),
+)
 
 
 def service_ports(component: Component, pod: JsonObject) -> list[JsonObject]:

@@ -16,10 +16,11 @@ from omectl.planner.component import Component
 from omectl.planner.metadata import Metadata
 from omectl.planner.verdict import Verdict
 from omectl.planner.workloads.raw import component_service, object_metadata
-from omectl.planner.workloads.workload import WorkloadState, told_condition
+from omectl.planner.workloads.workload import WorkloadKind, WorkloadState, told_condition
 
-API_VERSION: Final = "ray.io/v1"
-KIND: Final = "RayCluster"
+_API_GROUP: Final = "ray.io"
+_VERSION: Final = "v1"
+_KIND: Final = "RayCluster"
 HEADS: Final = {keys.RAY_NODE_TYPE: "head"}
 """Besides service and component, what the pods that serve have in common."""
 LONGEST_NAME: Final = 50
@@ -70,22 +71,32 @@ def ray_service(component: Component, metadata: Metadata, head: JsonObject) -> J
     }
 
 
-def read_ray_clusters(clusters: Sequence[JsonObject], object_name: str, count: int) -> WorkloadState | None:
-    """What the live clusters of a component say together; None when there is none of the `count` that are wanted."""
-    wanted = [cluster_name(object_name, index) for index in range(count)]
-    live = {as_text(at(one, "metadata", "name")): one for one in clusters}
-    found = [live[name] for name in wanted if name in live]
-    if not found:
-        return None
-    verdicts = [_cluster_verdict(one) for one in found]
+def read_ray_clusters(clusters: Sequence[JsonObject], count: int) -> WorkloadState:
+    """What the live clusters of a component say together; there is one at least of the `count` that are wanted."""
+    verdicts = [_cluster_verdict(one) for one in clusters]
     serving = sum(one.status == TRUE for one in verdicts)
     return WorkloadState(
-        kind=KIND,
-        name=wanted[0],
+        kind=_KIND,
+        name=as_text(at(clusters[0], "metadata", "name")),
         available=serving == count,
-        rolled_out=len(found) == count and all(map(_is_seen, found)),
+        rolled_out=len(clusters) == count and all(map(_is_seen, clusters)),
         verdict=_together(verdicts, serving, count),
     )
+
+
+RAY_CLUSTER: Final = WorkloadKind(
+    group=_API_GROUP,
+    version=_VERSION,
+    kind=_KIND,
+    named=cluster_name,
+    build=ray_clusters,
+    service=ray_service,
+    read=read_ray_clusters,
+    template=("spec", "headGroupSpec", "template"),
+    serving=HEADS,
+    scalable=False,
+    several=True,
+)
 
 
 def _together(verdicts: Iterable[Verdict], serving: int, count: int) -> Verdict:
@@ -96,7 +107,7 @@ def _together(verdicts: Iterable[Verdict], serving: int, count: int) -> Verdict:
     if first is not None:
         return Verdict(first.status, first.reason, f"{many}; {first.message}")
     if serving < count:
-        return Verdict(UNKNOWN, f"{KIND}Missing", f"{many}; the others are not there yet")
+        return Verdict(UNKNOWN, f"{_KIND}Missing", f"{many}; the others are not there yet")
     return Verdict(TRUE, "RayClustersReady", many)
 
 
@@ -142,15 +153,15 @@ def _cluster(component: Component, metadata: Metadata, head: JsonObject, name: s
     }
     workers: JsonObject = {
         "groupName": _GROUP,
-        "replicas": max(as_number(at(component.document, "worker", "size")), 0) or 1,
+        "replicas": max(component.pods - 1, 1),
         "minReplicas": 0,
         "maxReplicas": _MOST_WORKERS,
         "rayStartParams": {},
         "template": {"metadata": dict(pods), "spec": _pod(head, [_joining(one) for one in containers])},
     }
     return {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
+        "apiVersion": f"{_API_GROUP}/{_VERSION}",
+        "kind": _KIND,
         "metadata": own,
         "spec": {"headGroupSpec": heads, "workerGroupSpecs": [workers]},
     }

@@ -4,11 +4,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from omectl.planner.inputs import LiveState
-from omectl.planner.modes import RAW
+from omectl.planner.modes import RAW, RAY, SERVERLESS
+from omectl.planner.workloads.knative import KNATIVE_SERVICE
 from omectl.planner.workloads.raw import DEPLOYMENT
+from omectl.planner.workloads.ray import RAY_CLUSTER
 from omectl.planner.workloads.workload import WorkloadKind, WorkloadState
 
-WORKLOAD_KINDS: Final[Mapping[str, WorkloadKind]] = {RAW: DEPLOYMENT}
+WORKLOAD_KINDS: Final[Mapping[str, WorkloadKind]] = {
+    RAW: DEPLOYMENT,
+    SERVERLESS: KNATIVE_SERVICE,
+    RAY: RAY_CLUSTER,
+}
 """By mode of the component."""
 
 

@@ -1,13 +1,13 @@
 """A component's workload: the object whose controller runs its pods, and what every kind of it has in common."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from omectl.api.document import as_objects, as_text, at
-from omectl.api.json import JsonObject
+from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import MODEL_REVISION
 from omectl.planner.component import Component
-from omectl.planner.inputs import LiveState
+from omectl.planner.inputs import LiveState, kind_in_words
 from omectl.planner.metadata import Metadata
 from omectl.planner.verdict import Verdict
 
@@ -31,29 +31,79 @@ class WorkloadState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What the status tells of a component beside its workload's state, by the workload's own controller.
+
+    `routed`: that controller makes the component's address, so that only `status` may tell it.
+    """
+
+    status: JsonObject = field(default_factory=dict[str, JsonValue])
+    conditions: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])
+    routed: bool = False
+
+
+def _nothing_more(component: Component, live: JsonObject) -> Report:
+    """For kinds of which the state is all there is to tell."""
+    return Report()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadKind:
     """One kind of workload: how it is named, made and read.
 
-    `named` gives its name for `<service>-<component>`. `build` makes it from the component, its tags and its pod,
-    without replicas. `read` takes the live object. `template` is the path of the pod template that serves.
+    `named` gives the name of its object of that index for `<service>-<component>`; only those of `several` look at the
+    index. `build` makes so many objects from the component, its tags and its pod, without replicas. `service` makes the
+    Service in front of them, None where another controller makes it. `read` takes the live objects and how many there
+    are to be, `report` the live object, empty when there is none. `template` is the path of the pod template that
+    serves, and `serving` what labels its pods have that others of the component do not. `scalable`: others may set its
+    replicas.
     """
 
-    api_version: str
+    group: str
+    version: str
     kind: str
-    named: Callable[[str], str]
-    build: Callable[[Component, Metadata, JsonObject], JsonObject]
-    read: Callable[[JsonObject], WorkloadState]
+    named: Callable[[str, int], str]
+    build: Callable[[Component, Metadata, JsonObject, int], tuple[JsonObject, ...]]
+    service: Callable[[Component, Metadata, JsonObject], JsonObject] | None
+    read: Callable[[Sequence[JsonObject], int], WorkloadState]
     template: tuple[str, ...]
+    report: Callable[[Component, JsonObject], Report] = _nothing_more
+    serving: Mapping[str, str] = field(default_factory=dict[str, str])
+    scalable: bool = True
+    several: bool = False
+
+    @property
+    def own_service(self) -> bool:
+        """Whether the plan has the component's Service, and not another controller."""
+        return self.service is not None
+
+    @property
+    def api_version(self) -> str:
+        """The objects' apiVersion."""
+        return f"{self.group}/{self.version}"
 
     def live_revision(self, live: LiveState, object_name: str) -> str:
         """The model's revision that the live pods have, "" when there is none."""
-        found = live.get(self.kind, self.named(object_name)) or {}
+        found = next(iter(self._live(live, object_name, 0)), JsonObject())
         return as_text(at(found, *self.template, "metadata", "annotations", MODEL_REVISION))
 
-    def state(self, live: LiveState, object_name: str) -> WorkloadState | None:
-        """What the live workload of that component says, None when there is none."""
-        found = live.get(self.kind, self.named(object_name))
-        return self.read(found) if found is not None else None
+    def state(self, live: LiveState, object_name: str, count: int = 0) -> WorkloadState | None:
+        """What the live objects of that component say, None when there are none; of 0 as many as there are count."""
+        found = self._live(live, object_name, count)
+        return self.read(found, count or len(found)) if found else None
+
+    def _live(self, live: LiveState, object_name: str, count: int) -> list[JsonObject]:
+        kind = kind_in_words(self.group, self.kind)
+        if not self.several:
+            found = live.get(kind, self.named(object_name, 0))
+            return [found] if found is not None else []
+        if count:
+            every = (live.get(kind, self.named(object_name, index)) for index in range(count))
+            return [one for one in every if one is not None]
+        found_all: list[JsonObject] = []
+        while (one := live.get(kind, self.named(object_name, len(found_all)))) is not None:
+            found_all.append(one)
+        return found_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +127,27 @@ class Workload:
 
     @property
     def name(self) -> str:
-        """The object's name."""
-        return self.of.named(self.component.object_name)
+        """The object's name, of several the first one's."""
+        return self.of.named(self.component.object_name, 0)
 
-    def manifest(self) -> JsonObject:
-        """The object, which states no replicas: those are the autoscaler's."""
-        return self.of.build(self.component, self.metadata, self.pod)
+    @property
+    def in_words(self) -> str:
+        """Kind and name for a message."""
+        return f"{kind_in_words(self.of.group, self.kind)} {self.name}"
+
+    def manifests(self, count: int) -> tuple[JsonObject, ...]:
+        """The objects, `count` where they are several. They state no replicas: those are the autoscaler's."""
+        return self.of.build(self.component, self.metadata, self.pod, count)
+
+    def report(self, live: LiveState) -> Report:
+        """What else there is to tell of it."""
+        found = live.get(kind_in_words(self.of.group, self.kind), self.name)
+        return self.of.report(self.component, found or {})
+
+    def service(self) -> JsonObject | None:
+        """The Service in front of the component's pods, None where another controller makes it."""
+        make = self.of.service
+        return make(self.component, self.metadata, self.pod) if make is not None else None
 
 
 def told_condition(obj: JsonObject, kind: str) -> Verdict:

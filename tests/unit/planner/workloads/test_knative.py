@@ -1,7 +1,13 @@
-"""Knative Services: what a live one says."""
+"""Knative Services: how one is made, and what a live one says."""
 
+import json
 from typing import Any
 
+import pytest
+from tests.unit.planner.build import condition, live_pod, made, service
+
+from omectl.api.settings import parse_settings
+from omectl.planner import Plan
 from omectl.planner.workloads.knative import read_knative_service
 
 Json = Any
@@ -65,3 +71,184 @@ def test_a_changed_service_is_not_rolled_out_until_knative_has_seen_it() -> None
     assert not read_knative_service(
         knative(generation=2, conditions={"Ready": ("True", "", "")}, **REVISIONS)
     ).rolled_out
+
+
+def planned(engine: Json = None, *, live: Json = None, **given: Json) -> Plan:
+    """The plan of a service that may have no pods."""
+    inputs = {"settings": given.pop("settings")} if "settings" in given else {}
+    return made(service(engine={"minReplicas": 0, **(engine or {})}, **given), live=live, **inputs)
+
+
+def knative_of(found: Plan) -> Json:
+    (one,) = (obj for obj in found.objects if obj["apiVersion"] == "serving.knative.dev/v1")
+    return one
+
+
+def template(found: Plan) -> Json:
+    return knative_of(found)["spec"]["template"]
+
+
+def test_a_serverless_engine_is_a_knative_service_and_what_knative_makes_is_not_planned() -> None:
+    found = planned()
+    assert found.explanation.mode == "Serverless"
+    assert [(obj["kind"], obj["metadata"]["name"]) for obj in found.objects] == [
+        ("ConfigMap", "modelconfig-svc"),
+        ("Service", "svc-engine"),
+        ("Service", "svc"),
+    ]
+    assert found.initial_replicas == {}
+    assert "replicas" not in knative_of(found)["spec"]
+    assert knative_of(found)["spec"]["traffic"] == [{"latestRevision": True, "percent": 100}]
+
+
+@pytest.mark.parametrize(
+    ("engine", "wanted"),
+    [
+        ({}, {"class": "kpa.autoscaling.knative.dev", "min-scale": "0", "max-scale": "3"}),
+        (
+            {"maxReplicas": 2, "scaleTarget": 10, "scaleMetric": "rps"},
+            {
+                "class": "kpa.autoscaling.knative.dev",
+                "min-scale": "0",
+                "max-scale": "2",
+                "target": "10",
+                "metric": "rps",
+            },
+        ),
+        (
+            {
+                "minReplicas": 2,
+                "maxReplicas": 5,
+                "annotations": {
+                    "ome.io/deploymentMode": "Serverless",
+                    "autoscaling.knative.dev/class": "hpa.autoscaling.knative.dev",
+                    "autoscaling.knative.dev/min-scale": "7",
+                },
+            },
+            {"class": "hpa.autoscaling.knative.dev", "min-scale": "2", "max-scale": "5"},
+        ),
+    ],
+)
+def test_knative_scales_between_the_bounds_by_the_metric_that_is_asked_for(engine: Json, wanted: Json) -> None:
+    annotations = template(planned(engine))["metadata"]["annotations"]
+    prefix = "autoscaling.knative.dev/"
+    assert {key.removeprefix(prefix): value for key, value in annotations.items() if key.startswith(prefix)} == wanted
+
+
+def test_the_service_s_own_bounds_annotations_are_not_copied_and_its_other_autoscaling_ones_are() -> None:
+    own = {"autoscaling.knative.dev/min-scale": "9", "autoscaling.knative.dev/window": "30s", "note": "mine"}
+    annotations = template(planned(metadata={"annotations": own}))["metadata"]["annotations"]
+    assert annotations["autoscaling.knative.dev/min-scale"] == "0"
+    assert annotations["autoscaling.knative.dev/window"] == "30s"
+    assert "note" not in annotations
+
+
+def test_concurrency_and_timeout_reach_the_revision() -> None:
+    spec = template(planned({"containerConcurrency": 20, "timeoutSeconds": 300}))["spec"]
+    assert (spec["containerConcurrency"], spec["timeoutSeconds"], spec["responseStartTimeoutSeconds"]) == (20, 300, 300)
+    assert (
+        not {"containerConcurrency", "timeoutSeconds", "responseStartTimeoutSeconds"}
+        & template(planned())["spec"].keys()
+    )
+
+
+def test_what_knative_reads_on_its_service_stands_there_and_not_on_the_revision() -> None:
+    rollout, passthrough = "serving.knative.dev/rollout-duration", "serving.knative.openshift.io/enablePassthrough"
+    found = planned(
+        {"annotations": {passthrough: "true"}},
+        metadata={"annotations": {rollout: "60s"}, "labels": {"networking.knative.dev/visibility": "cluster-local"}},
+    )
+    metadata = knative_of(found)["metadata"]
+    assert metadata["annotations"] == {rollout: "60s", passthrough: "true"}
+    assert metadata["labels"]["networking.knative.dev/visibility"] == "cluster-local"
+    assert not {rollout, passthrough} & template(found)["metadata"]["annotations"].keys()
+    assert "networking.knative.dev/visibility" not in template(found)["metadata"]["labels"]
+
+
+def test_d_38_queue_labels_are_on_the_knative_service_and_on_its_pods() -> None:
+    found = planned(metadata={"annotations": {"ome.io/volcano-queue": "q"}})
+    assert knative_of(found)["metadata"]["labels"]["volcano.sh/queue-name"] == "q"
+    assert template(found)["metadata"]["labels"]["volcano.sh/queue-name"] == "q"
+
+
+def test_a_canary_is_planned_from_what_the_status_remembers() -> None:
+    status = {"components": {"engine": {"latestRolledoutRevision": "svc-engine-1"}}}
+    found = planned({"canaryTrafficPercent": 20}, status=status)
+    assert [one["percent"] for one in knative_of(found)["spec"]["traffic"]] == [20, 80]
+
+
+LIVE_STATUS = {
+    "url": "http://svc-engine.team.example.com",
+    "address": {"url": "http://svc-engine.team.svc.cluster.local"},
+    "traffic": [{"revisionName": "svc-engine-2", "percent": 100, "latestRevision": True}],
+    **REVISIONS,
+}
+GOOD = dict.fromkeys(("Ready", "RoutesReady", "ConfigurationsReady"), ("True", "", ""))
+
+
+def test_a_ready_engine_has_knative_s_address_revisions_and_conditions() -> None:
+    found = planned(live=[knative(conditions=GOOD, **LIVE_STATUS)])
+    assert found.status["components"]["engine"] == {
+        "url": LIVE_STATUS["url"],
+        "address": LIVE_STATUS["address"],
+        "traffic": LIVE_STATUS["traffic"],
+        "latestCreatedRevision": "svc-engine-2",
+        "latestReadyRevision": "svc-engine-2",
+        "latestRolledoutRevision": "svc-engine-2",
+    }
+    assert condition(found, "Ready")["status"] == "True"
+    for name in ("EngineRouteReady", "EngineConfigurationReady", "RoutesReady", "LatestDeploymentReady"):
+        assert condition(found, name) == {"type": name, "status": "True", "severity": "Info"}
+
+
+def test_an_engine_that_is_not_there_yet_says_so_and_has_no_address() -> None:
+    found = planned()
+    assert condition(found, "EngineReady")["message"] == "Knative Service svc-engine is not there yet; next: wait"
+    assert found.status["components"]["engine"] == {}
+    assert condition(found, "EngineRouteReady") is None
+    assert condition(found, "RoutesReady") == {
+        "type": "RoutesReady",
+        "status": "Unknown",
+        "reason": "EngineRouteReady not ready",
+        "severity": "Info",
+    }
+
+
+def test_an_address_stays_while_the_engine_is_not_ready() -> None:
+    told = {"url": "http://before", "address": {"url": "http://inside"}}
+    failed = {"Ready": ("False", "RevisionFailed", "crashed"), "RoutesReady": ("False", "RevisionMissing", "none")}
+    found = planned(status={"components": {"engine": told}}, live=[knative(conditions=failed)])
+    assert found.status["components"]["engine"] == told
+    assert condition(found, "EngineReady")["reason"] == "RevisionFailed"
+    assert condition(found, "RoutesReady")["status"] == "False"
+
+
+def test_the_pods_of_a_revision_tell_what_is_wrong_with_them() -> None:
+    pod = live_pod(containerStatuses=[{"name": "ome-container", "state": {"waiting": {"reason": "ErrImagePull"}}}])
+    pod["metadata"]["labels"] = {"app": "svc-engine-2", "component": "engine"}
+    found = planned(live=[knative(conditions={"Ready": ("Unknown", "", "")}), pod])
+    assert condition(found, "EngineReady")["reason"] == "ImagePullFailed"
+
+
+def test_while_knative_still_has_the_name_no_other_service_is_planned() -> None:
+    found = made(service(), live=[knative(conditions=GOOD)])
+    assert [obj["metadata"]["name"] for obj in found.objects if obj["kind"] == "Service"] == ["svc"]
+    assert [obj["metadata"]["name"] for obj in made(service()).objects if obj["kind"] == "Service"] == [
+        "svc-engine",
+        "svc",
+    ]
+
+
+def test_an_autoscaler_that_has_no_say_is_warned_of() -> None:
+    found = planned(metadata={"annotations": {"ome.io/autoscalerClass": "hpa"}})
+    assert "engine: class HPA has no effect: a Service of serving.knative.dev/v1 has no replicas that it could set" in (
+        found.explanation.warnings
+    )
+    assert "autoscaler" not in found.status["components"]["engine"]
+
+
+def test_behind_an_ingress_it_is_refused_by_name() -> None:
+    settings = parse_settings(
+        {"ingress": json.dumps({"ingressGateway": "g", "ingressService": "s", "ingressDomain": "example.com"})}
+    )
+    assert "a serverless component behind an Ingress" in str(planned(settings=settings).problem)

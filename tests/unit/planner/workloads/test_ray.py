@@ -1,10 +1,13 @@
-"""RayClusters: what a live one says, and names."""
+"""RayClusters: how they are made, what live ones say, and names."""
 
 from typing import Any
 
 import pytest
+from tests.unit.planner.build import RUNNER, child, condition, entry, made, runtime, service
 
-from omectl.planner.workloads.ray import LONGEST_NAME, cluster_name, read_ray_clusters
+from omectl.planner import Plan
+from omectl.planner.inputs import LiveState
+from omectl.planner.workloads.ray import LONGEST_NAME, RAY_CLUSTER, cluster_name
 
 Json = Any
 
@@ -31,7 +34,9 @@ def ready(index: int = 0, **status: Json) -> Json:
 
 
 def read(*clusters: Json, count: int = 1) -> Any:
-    return read_ray_clusters(clusters, "svc-engine", count)
+    return RAY_CLUSTER.state(
+        LiveState({("RayCluster", one["metadata"]["name"]): one for one in clusters}), "svc-engine", count
+    )
 
 
 def told(*clusters: Json, count: int = 1) -> tuple[bool, str, str, str]:
@@ -42,6 +47,11 @@ def told(*clusters: Json, count: int = 1) -> tuple[bool, str, str, str]:
 def test_without_a_cluster_there_is_no_workload() -> None:
     assert read() is None
     assert read(ready(1)) is None, "that one is too many, and goes"
+    assert read(ready(1), count=0) is None
+
+
+def test_without_a_number_that_is_wanted_all_clusters_there_are_count() -> None:
+    assert told(ready(), ready(1), count=0)[3] == "2 of 2 Ray clusters serve"
 
 
 def test_a_cluster_serves_once_its_head_is_ready_and_its_workers_have_joined() -> None:
@@ -126,3 +136,125 @@ def test_names_are_short_enough_for_kuberay_and_differ_by_the_whole_name() -> No
     names = {cluster_name(one, 3) for one in long}
     assert len(names) == len(long)
     assert all(len(name) == LONGEST_NAME and name.endswith("-engine-3") and name[0].isalpha() for name in names)
+
+
+RAY = {"ome.io/deploymentMode": "MultiNodeRayVLLM"}
+ENGINE = {"annotations": RAY, "minReplicas": 2, "maxReplicas": 2}
+
+
+def planned(engine: Json = None, *, runner: Json = None, live: Json = None, **given: Json) -> Plan:
+    """The plan of a service on Ray, of the runtime's engine with this runner."""
+    taken = runtime("r", entry(), engineConfig={"runner": {**RUNNER, **(runner or {})}})
+    return made(service(engine={**ENGINE, **(engine or {})}, **given), taken, live=live)
+
+
+def clusters(found: Plan) -> list[Json]:
+    return [obj for obj in found.objects if obj["kind"] == "RayCluster"]
+
+
+def pods(found: Plan) -> tuple[Json, Json]:
+    """The templates of head and workers."""
+    spec = clusters(found)[0]["spec"]
+    (group,) = spec["workerGroupSpecs"]
+    return spec["headGroupSpec"]["template"], group["template"]
+
+
+def test_there_is_a_cluster_for_each_replica_and_one_service_for_all_heads() -> None:
+    found = planned()
+    assert found.explanation.mode == "MultiNodeRayVLLM"
+    assert [(obj["kind"], obj["metadata"]["name"]) for obj in found.objects] == [
+        ("ConfigMap", "modelconfig-svc"),
+        ("RayCluster", "svc-engine-0"),
+        ("RayCluster", "svc-engine-1"),
+        ("Service", "svc-engine"),
+        ("Service", "svc"),
+    ]
+    assert found.initial_replicas == {}
+    assert [one["spec"]["headGroupSpec"]["headService"]["metadata"]["name"] for one in clusters(found)] == [
+        "svc-engine-0",
+        "svc-engine-1",
+    ]
+
+
+def test_d_15_without_a_number_of_replicas_there_is_one_cluster() -> None:
+    assert len(clusters(made(service(engine={"annotations": RAY})))) == 1
+    assert len(clusters(planned({"minReplicas": 0}))) == 1
+
+
+def test_d_14_and_d_5_both_services_select_heads_of_the_service_only() -> None:
+    wanted = {"ome.io/inferenceservice": "svc", "component": "engine", "ray.io/node-type": "head"}
+    found = planned()
+    assert child(found, "Service", "svc-engine")["spec"]["selector"] == wanted
+    assert child(found, "Service", "svc")["spec"]["selector"] == wanted
+    for template in pods(found):
+        assert {key: template["metadata"]["labels"].get(key) for key in ("ome.io/inferenceservice", "component")} == {
+            "ome.io/inferenceservice": "svc",
+            "component": "engine",
+        }
+
+
+def test_ray_s_own_ports_are_reachable_where_the_engine_has_not_taken_them() -> None:
+    def ports(*own: Json) -> Json:
+        service_ports = child(planned(runner={"ports": list(own)}), "Service", "svc-engine")["spec"]["ports"]
+        return [(port["name"], port["port"]) for port in service_ports]
+
+    ray = [("dashboard", 8265), ("metrics", 8000), ("redis", 6379)]
+    assert ports({"name": "http1", "containerPort": 8080}) == [("http1", 8080), *ray]
+    assert ports({"name": "http1", "containerPort": 8000}) == [("http1", 8000), ray[0], ray[2]]
+    assert ports({"name": "redis", "containerPort": 80}) == [("redis", 80), *ray[:2]]
+
+
+def test_the_head_serves_and_a_worker_joins_it_and_is_asked_for_nothing() -> None:
+    probe = {"httpGet": {"path": "/health", "port": 8080}}
+    probes = dict.fromkeys(("readinessProbe", "livenessProbe", "startupProbe"), probe)
+    head, worker = pods(planned(runner={"command": ["serve"], **probes}))
+    stop = {"preStop": {"exec": {"command": ["/bin/bash", "-lc", "ray stop"]}}}
+    (serving,), (joining,) = head["spec"]["containers"], worker["spec"]["containers"]
+    assert serving["command"] == ["serve"]
+    assert {name: serving[name] for name in probes} == probes
+    assert joining["command"] == ["/bin/bash", "-lc", "--"]
+    assert joining["args"] == ["ulimit -n 65536; echo worker; $KUBERAY_GEN_RAY_START_CMD"]
+    assert not probes.keys() & joining.keys()
+    assert serving["lifecycle"] == joining["lifecycle"] == stop
+    assert joining["image"] == serving["image"]
+    assert worker["spec"]["nodeSelector"] == head["spec"]["nodeSelector"]
+
+
+def test_a_lifecycle_of_the_engine_s_own_stays() -> None:
+    own = {"preStop": {"sleep": {"seconds": 5}}}
+    head, worker = pods(planned(runner={"lifecycle": own}))
+    assert [one["spec"]["containers"][0]["lifecycle"] for one in (head, worker)] == [own, own]
+
+
+@pytest.mark.parametrize(("size", "workers"), [(None, 1), (0, 1), (1, 1), (3, 3)])
+def test_a_cluster_has_as_many_workers_as_are_asked_for_and_one_at_least(size: int | None, workers: int) -> None:
+    found = planned({"worker": {"size": size}} if size is not None else None)
+    assert [one["spec"]["workerGroupSpecs"][0]["replicas"] for one in clusters(found)] == [workers, workers]
+
+
+def test_the_leader_of_a_runtime_for_several_nodes_is_the_head() -> None:
+    leader = {"runner": {**RUNNER, "image": "leader:1"}}
+    taken = runtime("r", entry(), engineConfig={"leader": leader, "worker": {"size": 2, "runner": RUNNER}})
+    found = made(service(engine=ENGINE), taken)
+    assert [one["spec"]["containers"][0]["image"] for one in pods(found)] == ["leader:1", "leader:1"]
+    assert len(clusters(found)) == 2
+    assert clusters(found)[0]["spec"]["workerGroupSpecs"][0]["replicas"] == 2
+
+
+def test_d_21_of_a_service_s_own_labels_and_annotations_only_those_that_act_on_pods_reach_them() -> None:
+    found = planned(metadata={"annotations": {"note": "mine", "prometheus.io/port": "1"}, "labels": {"team": "x"}})
+    for template in pods(found):
+        assert "note" not in template["metadata"]["annotations"]
+        assert template["metadata"]["annotations"]["prometheus.io/port"] == "1"
+        assert "team" not in template["metadata"]["labels"]
+    assert clusters(found)[0]["metadata"]["annotations"]["note"] == "mine"
+
+
+def test_the_status_tells_of_all_clusters() -> None:
+    found = planned(live=[ready(), ready(1, readyWorkerReplicas=0)])
+    assert condition(found, "EngineReady")["reason"] == "WorkersNotReady"
+    assert "1 of 2 Ray clusters serve" in condition(found, "EngineReady")["message"]
+    found = planned(live=[ready(), ready(1)])
+    assert condition(found, "Ready")["status"] == "True"
+    assert found.status["components"]["engine"]["url"] == "http://svc-engine.team.svc.cluster.local"
+    assert found.status["modelStatus"]["modelRevisionStates"]["targetModelState"] == "Loaded"

@@ -18,8 +18,8 @@ def live(*objects: Json) -> LiveState:
 
 
 def test_the_raw_mode_makes_deployments_of_the_component_s_name() -> None:
-    assert dict(WORKLOAD_KINDS) == {"RawDeployment": DEPLOYMENT}
-    assert (DEPLOYMENT.api_version, DEPLOYMENT.kind, DEPLOYMENT.named("svc-engine")) == (
+    assert WORKLOAD_KINDS["RawDeployment"] is DEPLOYMENT
+    assert (DEPLOYMENT.api_version, DEPLOYMENT.kind, DEPLOYMENT.named("svc-engine", 0)) == (
         "apps/v1",
         "Deployment",
         "svc-engine",
