@@ -99,7 +99,7 @@ def _rendered(
             # The class may have raised what the runtime asks for, and a pod costs what it gets.
             count = accelerators_of(part, rendered.spec)
             decisions[part.name] = priced(decisions[part.name], part.use.accelerator_class, count)
-        provenance[workload.kind, workload.name] = provenance_of(part, rendered)
+        provenance[workload.kind, workload.name] = provenance_of(part, rendered, kind.pod_path)
         counts = tuple(f"{part.name}: {problem_in_words(one)}" for one in rendered.accelerated.problems)
         explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings, *counts))
     scalings = _scalings(inputs, workloads)

@@ -39,6 +39,9 @@ class Said:
     value: JsonValue
 
 
+_IN_A_TEMPLATE: Final = "spec.template.spec"
+
+
 @dataclass(frozen=True)
 class Provenance:
     """The origins of one pod. `layers` speak of the pod and `main` of its main container, each winning over the former.
@@ -52,7 +55,7 @@ class Provenance:
     main: tuple[Layer, ...]
     main_name: str
     placeholders: Placeholders
-    prefix: str = "spec.template.spec"
+    prefix: str = _IN_A_TEMPLATE
     told: tuple[Loss, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -73,8 +76,8 @@ class Provenance:
         return reading
 
 
-def provenance_of(component: Component, rendered: RenderedPod) -> Provenance:
-    """The provenance of a component's rendered pod."""
+def provenance_of(component: Component, rendered: RenderedPod, prefix: str = _IN_A_TEMPLATE) -> Provenance:
+    """The provenance of a component's rendered pod, whose spec stands under that path."""
     runtime, name = component.runtime, component.main_name
     old = (runtime.spec.containers or ()) if runtime is not None and component.name != ROUTER else ()
     filled: list[JsonObject] = [
@@ -89,6 +92,7 @@ def provenance_of(component: Component, rendered: RenderedPod) -> Provenance:
         main=(*weakest, *_main_layers(component.layers, name, spoken)),
         main_name=name,
         placeholders=placeholders_of(component),
+        prefix=prefix,
         told=(*component.losses, *accelerated.losses),
         problems=accelerated.problems,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.planner.build import NAMESPACE, entry, made, pod_of, runtime, service
+from tests.unit.planner.build import NAMESPACE, child, entry, made, runtime, service
 
 from omectl.api.codec import decode_as, encode
 from omectl.api.inference_service import InferenceService
@@ -86,7 +86,8 @@ def test_any_engine_that_the_schema_lets_through_is_planned_or_refused_with_a_ne
         assert found.problem.next_step
         assert not found.objects
     else:
-        pod = pod_of(found)
+        workload = child(found, "Service" if found.explanation.mode == "Serverless" else "Deployment", "svc-engine")
+        pod = workload["spec"]["template"]["spec"]
         names = [container["name"] for container in pod["containers"]]
         assert all(names)
         assert len(set(names)) == len(names)

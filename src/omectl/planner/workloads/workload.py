@@ -82,6 +82,11 @@ class WorkloadKind:
         """The objects' apiVersion."""
         return f"{self.group}/{self.version}"
 
+    @property
+    def pod_path(self) -> str:
+        """Where in an object the spec of the pod that serves is."""
+        return ".".join((*self.template, "spec"))
+
     def live_revision(self, live: LiveState, object_name: str) -> str:
         """The model's revision that the live pods have, "" when there is none."""
         found = next(iter(self._live(live, object_name, 0)), JsonObject())
