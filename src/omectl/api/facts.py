@@ -1,6 +1,6 @@
 """What is known of a model from its own files. Nothing is guessed: unknown stays None."""
 
-from omectl.api.wire import Flag, FreeForm, Int32, Int64, Strings, WireType
+from omectl.api.wire import Flag, FreeForm, Int32, Int64, StringMap, Strings, WireType
 
 
 class NameVersion(WireType):
@@ -14,10 +14,14 @@ class ModelFacts(WireType):
     """Facts read from configuration files and tensor headers. Sizes are bytes, counts are exact."""
 
     architecture: str | None = None
+    family: str | None = None
+    """The row of the table of families that the files were read by; `general` for the rules of unknown ones."""
     model_type: str | None = None
     parameter_count: Int64 | None = None
     parameter_count_source: str | None = None
     """Where the count comes from: `tensors` (exact), `configuration` (by formula) or `index`."""
+    active_parameter_count: Int64 | None = None
+    """Parameters that one token meets in a mixture of experts; None for models that use all of theirs."""
     context_length: Int64 | None = None
     dtype: str | None = None
     quantization: str | None = None
@@ -55,6 +59,9 @@ class ModelFacts(WireType):
     revision: str | None = None
     """Commit or digest of the source that the facts were read from."""
     files: Int64 | None = None
+    sources: StringMap | None = None
+    """Where each fact comes from, by its name: `tensors` (headers of weight files), `index`, `configuration`, `files`
+    (names and sizes), `table` (what the family's class supplies) or `estimate`."""
 
 
 class RecordedFacts(ModelFacts):

@@ -1,6 +1,6 @@
 """What a transformer's `config.json` says, under one name for each fact whichever family wrote it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omectl.modelparser.document import Section
 from omectl.modelparser.errors import ModelParseError
@@ -36,6 +36,13 @@ class Configuration:
     family: Family
     model_type: str
     architecture: str | None
+    spoken: Family | None = None
+    """The family of the language part, when that is not the one that the document names."""
+
+    @property
+    def bare(self) -> "Configuration":
+        """The same document read by the general rules: what it says itself."""
+        return replace(self, family=family_of(""), spoken=family_of(""))
 
     @property
     def dtype(self) -> str | None:
@@ -112,6 +119,8 @@ class Configuration:
     @property
     def language(self) -> Family:
         """The family of the language part; the model's own when it is nothing else."""
+        if self.spoken is not None:
+            return self.spoken
         said = self.text.hint("model_type").strip() if self.text is not self.root else ""
         if self.family.language is not None:
             return family_of(said or self.family.language)

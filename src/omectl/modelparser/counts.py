@@ -15,15 +15,18 @@ _FEED_FORWARD = (
 )  # fmt: skip
 
 
-def configured_parameters(config: Configuration, *, embeds: bool = False) -> int | None:
+def configured_parameters(config: Configuration, *, embeds: bool = False, active: bool = False) -> int | None:
     """The count by the family's formulas; None when there is none for it or a dimension is missing.
 
-    Models that embed are stored without an output layer, whatever their architecture says.
+    Models that embed are stored without an output layer, whatever their architecture says. `active` counts what one
+    token meets: of a layer's experts only those that its router chooses, of everything else all.
     """
     family, language = config.family, config.language
     if language.parameters is None or _has_uncounted_parts(config, family):
         return None
-    lookup = _Dimensions(config, language, embeds)
+    if active and not (config.experts and config.experts_per_token):
+        return None
+    lookup = _Dimensions(config, language, embeds, active)
     count = evaluate(language.parameters, lookup.number)
     if family.tower is not None and count is not None:
         tower = evaluate(family.tower, lookup.number)
@@ -47,6 +50,7 @@ class _Dimensions:
     config: Configuration
     language: Family
     embeds: bool
+    active: bool
 
     def number(self, name: str) -> int | None:
         part, _, rest = name.rpartition(".")
@@ -79,6 +83,8 @@ class _Dimensions:
                 return config.vocabulary_size or self._named("vocab_size")
             case "E":
                 return config.experts or 0
+            case "X":
+                return (config.experts_per_token if self.active else config.experts) or 0
             case "lm" | "cls" | "labels":
                 return self._head(name)
             case "w" | "t" | "N" | "patch" | "grid":

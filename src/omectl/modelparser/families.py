@@ -65,7 +65,7 @@ FAMILIES: tuple[Family, ...] = (
         defaults={"attention_bias": 0, "interleave_moe_layer_step": 1},
         parameters=(
             f"v*h + L*(2*h + {ATTENTION} + {ATTENTION_BIAS})"
-            f" + L//interleave_moe_layer_step*(h*E + 3*(E + 1)*h*i)"
+            f" + L//interleave_moe_layer_step*(h*E + 3*(X + 1)*h*i)"
             f" + (L - L//interleave_moe_layer_step)*3*h*intermediate_size_mlp + h + {HEAD}"
         ),
     ),
@@ -81,7 +81,7 @@ FAMILIES: tuple[Family, ...] = (
         model_types=("mixtral",),
         architecture="MixtralForCausalLM",
         required=(*_ALL, "num_local_experts", "num_experts_per_tok"),
-        parameters=f"v*h + L*(2*h + {ATTENTION} + h*E + 3*E*h*i) + h + {HEAD}",
+        parameters=f"v*h + L*(2*h + {ATTENTION} + h*E + 3*X*h*i) + h + {HEAD}",
     ),
     Family(
         model_types=("qwen",),
@@ -152,7 +152,7 @@ FAMILIES: tuple[Family, ...] = (
         model_types=("gpt_oss",),
         architecture="GptOssForCausalLM",
         required=(*_ALL, "num_local_experts", "num_experts_per_tok"),
-        parameters=(f"v*h + L*(2*h + {ATTENTION} + q + 2*k + h + H + h*E + E + E*(3*h*i + 2*i + h)) + h + {HEAD}"),
+        parameters=(f"v*h + L*(2*h + {ATTENTION} + q + 2*k + h + H + h*E + E + X*(3*h*i + 2*i + h)) + h + {HEAD}"),
     ),
     Family(
         model_types=("gemma",),
@@ -205,7 +205,7 @@ FAMILIES: tuple[Family, ...] = (
         model_types=("phimoe",),
         defaults={"attention_bias": 0, "lm_head_bias": 0},
         parameters=(
-            f"v*h + L*(4*h + {ATTENTION} + {ATTENTION_BIAS} + h*E + 3*E*h*i) + 2*h + {HEAD} + lm*lm_head_bias*v"
+            f"v*h + L*(4*h + {ATTENTION} + {ATTENTION_BIAS} + h*E + 3*X*h*i) + 2*h + {HEAD} + lm*lm_head_bias*v"
         ),
     ),
     Family(
@@ -272,7 +272,7 @@ FAMILIES: tuple[Family, ...] = (
         model_types=("dbrx",),
         architecture="DbrxForCausalLM",
         context=("max_seq_len",),
-        parameters=f"v*h + L*(2*h + {ATTENTION} + h*E + 3*E*h*ffn.ffn_hidden_size) + h + {HEAD}",
+        parameters=f"v*h + L*(2*h + {ATTENTION} + h*E + 3*X*h*ffn.ffn_hidden_size) + h + {HEAD}",
     ),
     Family(
         model_types=("internlm",),
@@ -353,7 +353,7 @@ FAMILIES: tuple[Family, ...] = (
             " + (L - L//attn_layer_period)*(2*h*mamba_expand*h + mamba_expand*h*(mamba_d_conv + 1)"
             " + mamba_expand*h*(h//16 + 2*mamba_d_state) + (h//16)*mamba_expand*h + mamba_expand*h"
             " + mamba_expand*h*mamba_d_state + mamba_expand*h + mamba_expand*h*h + h//16 + 2*mamba_d_state)"
-            f" + L//expert_layer_period*(h*E + 3*E*h*i) + (L - L//expert_layer_period)*{GATED} + h + {HEAD}"
+            f" + L//expert_layer_period*(h*E + 3*X*h*i) + (L - L//expert_layer_period)*{GATED} + h + {HEAD}"
         ),
     ),
     Family(

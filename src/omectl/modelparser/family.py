@@ -4,10 +4,11 @@ A model type that no row names is read by the usual names, so a new family needs
 formulas its parameters are counted from tensor headers alone.
 
 Names in formulas: `h` hidden size, `L` layers, `q` and `k` width of all query and of all key heads, `d` width of one
-head, `H` heads, `i` feed-forward width, `v` vocabulary, `E` experts, `m` an expert's width, `lm` 1 when the
-architecture has an output layer of its own, `cls` 1 for a classifier, `labels`. Every other name is the configuration's
-own field (a flag counts 0 or 1, a list its length); `vision.x` and `ffn.x` are fields of those parts. In towers: `w`
-width, `t` feed-forward width, `N` layers, `patch` numbers in one patch, `grid` patches in one image.
+head, `H` heads, `i` feed-forward width, `v` vocabulary, `E` experts, `X` the experts whose weights are counted (all for
+the total, those that a token is sent to for the active parameters), `m` an expert's width, `lm` 1 when the architecture
+has an output layer of its own, `cls` 1 for a classifier, `labels`. Every other name is the configuration's own field (a
+flag counts 0 or 1, a list its length); `vision.x` and `ffn.x` are fields of those parts. In towers: `w` width, `t`
+feed-forward width, `N` layers, `patch` numbers in one patch, `grid` patches in one image.
 """
 
 from collections.abc import Mapping
@@ -47,3 +48,8 @@ class Family:
     """Formula of what a model has beside its language part."""
     tower_types: tuple[str, ...] = ()
     """Model types of the vision part for which the formula is right; empty: any."""
+
+    @property
+    def name(self) -> str:
+        """The first of its model types; "" for the general rules."""
+        return self.model_types[0] if self.model_types else ""

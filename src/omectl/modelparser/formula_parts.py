@@ -14,12 +14,12 @@ LLAMA = f"v*h + L*(2*h + {ATTENTION} + {ATTENTION_BIAS} + {GATED} + mlp_bias*(2*
 SPARSE_LAYERS = "(L//decoder_sparse_step - mlp_only_layers)"
 QWEN_MOE = (
     "v*h + L*(2*h + {attention})"
-    f" + {SPARSE_LAYERS}*(h*E + 3*E*h*m + {{shared}}) + (L - {SPARSE_LAYERS})*{GATED} + h + {HEAD}"
+    f" + {SPARSE_LAYERS}*(h*E + 3*X*h*m + {{shared}}) + (L - {SPARSE_LAYERS})*{GATED} + h + {HEAD}"
 )
 DEEPSEEK = (
     f"v*h + L*(2*h + ({LATENT} if kv_lora_rank else {ATTENTION}))"
     f" + first_k_dense_replace*{GATED}"
-    " + (L - first_k_dense_replace)*(h*E + noaux_tc*E + 3*(E + n_shared_experts)*h*m)"
+    " + (L - first_k_dense_replace)*(h*E + noaux_tc*E + 3*(X + n_shared_experts)*h*m)"
     f" + h + {HEAD}"
 )
 BERT = "L*(4*h*h + 4*h + 2*h*i + i + h + 4*h)"

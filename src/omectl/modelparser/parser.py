@@ -12,8 +12,10 @@ from omectl.modelparser.counts import configured_parameters
 from omectl.modelparser.diffusion import Pipeline, is_pipeline, read_pipeline
 from omectl.modelparser.document import Section, read_object
 from omectl.modelparser.errors import ModelParseError
+from omectl.modelparser.findings import Findings, Source
 from omectl.modelparser.formats import model_files
 from omectl.modelparser.layout import find_documents, folder_of, plain_listing
+from omectl.modelparser.packing import UNPACKED
 from omectl.modelparser.quantization import Quantization, read_quantization
 from omectl.modelparser.requests import component_folders
 from omectl.modelparser.weights import TensorSummary, WeightCount, count_weights, dominant_dtype
@@ -52,7 +54,9 @@ def parse_model(files: Mapping[str, bytes], tensors: TensorSummary | None, sizes
         raise problem
     weights = model_files(listing, "")
     if weights.format is not None and weights.format["name"] == "gguf":
-        return _facts(format=weights.format, size_bytes=weights.size_bytes, files=len(listing))
+        found = Findings()
+        found.add(Source.FILES, format=weights.format, size_bytes=weights.size_bytes, files=len(listing))
+        return found.facts()
     raise ModelParseError("config.json", "", "no such file", "model_index.json or config.json in the model")
 
 
@@ -76,50 +80,69 @@ def _transformer_facts(
     config = read_configuration(root)
     folder = folder_of(root.path)
     quantization = read_quantization(root, tuple(_side_files(files, folder)))
-    weights = count_weights(summary, files, listing, folder, quantization.bits)
+    weights = count_weights(summary, files, listing, folder, quantization.packing, config.layers)
     capabilities = transformer_capabilities(_evidence(config, files, listing, folder))
-    parameters, source = _parameters(weights, config, embeds=EMBEDDING in capabilities)
-    dtype = config.dtype or _TORCH_NAMES.get(dominant_dtype(summary.headers.values()) or "")
     stored = model_files(listing, folder)
     version = config.transformers_version
     framework: JsonObject = {"name": "transformers", **({"version": version} if version else {})}
-    return _facts(
-        architecture=config.architecture,
+
+    found = Findings()
+    _add_configured(found, config)
+    parameters = _add_parameters(found, weights, config, quantization, embeds=EMBEDDING in capabilities)
+    found.add(Source.TENSORS, dtype=_TORCH_NAMES.get(dominant_dtype(summary.headers.values()) or ""))
+    _add_known(found, config, "dtype")
+    found.add(
+        Source.CONFIGURATION,
         model_type=config.model_type,
-        parameter_count=parameters,
-        parameter_count_source=source,
-        context_length=config.context_length,
-        dtype=dtype,
         quantization=quantization.value,
         quantization_method=quantization.method,
         quantization_bits=quantization.bits,
-        size_bytes=stored.size_bytes or _estimated_bytes(parameters, dtype, quantization),
-        layers=config.layers,
-        hidden_size=config.hidden_size,
-        attention_heads=config.attention_heads,
-        key_value_heads=config.key_value_heads,
-        head_size=config.head_size,
-        vocabulary_size=config.vocabulary_size,
-        tied_embeddings=config.tied_embeddings,
-        experts=config.experts,
-        experts_per_token=config.experts_per_token,
         framework=framework,
-        format=stored.format,
-        capabilities=list(capabilities),
-        files=len(listing),
         **read_caching(config).facts(),
     )
+    found.add(Source.TABLE, family=config.family.name or None)
+    found.add(Source.ESTIMATE, family=None if config.family.name else "general")
+    found.add(Source.TABLE if config.family.name else Source.ESTIMATE, capabilities=list(capabilities))
+    dtype = found.values.get("dtype")
+    found.add(Source.ESTIMATE, size_bytes=_estimated_bytes(parameters, dtype, quantization))
+    found.add(Source.FILES, size_bytes=stored.size_bytes, format=stored.format, files=len(listing))
+    return found.facts()
 
 
-def _parameters(weights: WeightCount, config: Configuration, *, embeds: bool) -> tuple[int | None, str | None]:
-    """The count and its source: all tensors, else the shapes that the configuration implies, else the index's word."""
-    if weights.parameters and weights.complete:
-        return weights.parameters, "tensors"
-    if configured := configured_parameters(config, embeds=embeds):
-        return configured, "configuration"
-    if weights.declared:
-        return weights.declared, "index"
-    return None, None
+_CONFIGURED = (
+    "architecture", "context_length", "layers", "hidden_size", "attention_heads", "key_value_heads", "head_size",
+    "vocabulary_size", "tied_embeddings", "experts", "experts_per_token",
+)  # fmt: skip
+
+
+def _add_configured(found: Findings, config: Configuration) -> None:
+    for name in _CONFIGURED:
+        _add_known(found, config, name)
+
+
+def _add_known(found: Findings, config: Configuration, name: str) -> None:
+    """A fact of the configuration, by the file's own word or by the family's row."""
+    value: JsonValue = getattr(config, name)
+    found.add(Source.CONFIGURATION if getattr(config.bare, name) == value else Source.TABLE, **{name: value})
+
+
+def _add_parameters(
+    found: Findings, weights: WeightCount, config: Configuration, quantization: Quantization, *, embeds: bool
+) -> int | None:
+    """The count: all tensors, else the shapes that the configuration implies, else the index's word."""
+    configured = configured_parameters(config, embeds=embeds)
+    stored = weights.totals if weights.complete and (quantization.countable or configured is None) else None
+    if stored is not None and stored.all:
+        source, total = Source.TENSORS, stored.all
+        active = stored.active(config.experts, config.experts_per_token)
+    else:
+        source, total = (Source.CONFIGURATION, configured) if configured else (Source.INDEX, weights.declared)
+        active = None
+    found.add(source, parameter_count=total, parameter_count_source=source.value if total else None)
+    by_shapes = configured_parameters(config, embeds=embeds, active=True)
+    found.add(Source.CONFIGURATION, active_parameter_count=by_shapes if total else None)
+    found.add(Source.TENSORS, active_parameter_count=active)
+    return total
 
 
 def _evidence(config: Configuration, files: Mapping[str, bytes], listing: Mapping[str, int], folder: str) -> Evidence:
@@ -153,30 +176,33 @@ def _pipeline_facts(
     parameters: int | None = 0
     size: int | None = 0
     for folder in folders:
-        count = count_weights(summary, files, listing, folder, None)
+        count = count_weights(summary, files, listing, folder, UNPACKED)
         stored = model_files(listing, folder)
         if stored.format is None:
             continue
-        parameters = (
-            parameters + count.parameters if parameters is not None and count.complete and count.parameters else None
-        )
+        known = count.complete and count.totals.all
+        parameters = parameters + count.totals.all if parameters is not None and known else None
         size = size + stored.size_bytes if size is not None and stored.size_bytes else None
     named: JsonObject = {"name": "diffusers", **({"version": pipeline.version} if pipeline.version else {})}
-    return _facts(
+    found = Findings()
+    found.add(
+        Source.CONFIGURATION,
         architecture=pipeline.class_name,
         model_type="diffusers",
-        parameter_count=parameters or None,
-        parameter_count_source="tensors" if parameters else None,
         context_length=_text_encoder_context(files, root),
-        size_bytes=size or None,
         framework=named,
         format=named,
-        capabilities=list(
-            pipeline_capabilities(pipeline.class_name or "", image_encoder=pipeline.has("image_encoder"))
-        ),
         diffusion_pipeline=pipeline.record(),
-        files=len(listing),
     )
+    found.add(
+        Source.TENSORS,
+        parameter_count=parameters or None,
+        parameter_count_source=Source.TENSORS.value if parameters else None,
+    )
+    found.add(Source.FILES, size_bytes=size or None, files=len(listing))
+    made = pipeline_capabilities(pipeline.class_name or "", image_encoder=pipeline.has("image_encoder"))
+    found.add(Source.CONFIGURATION, capabilities=list(made))
+    return found.facts()
 
 
 def _belongs(folder: str, root: str, pipeline: Pipeline) -> bool:
@@ -202,12 +228,8 @@ def _side_files(files: Mapping[str, bytes], folder: str) -> Iterable[Section]:
                 continue
 
 
-def _estimated_bytes(parameters: int | None, dtype: str | None, quantization: Quantization) -> int | None:
+def _estimated_bytes(parameters: int | None, dtype: JsonValue, quantization: Quantization) -> int | None:
     """Bytes of the weights when no weight file is listed; unknown where the dtype doesn't tell."""
     width = (quantization.bits or {"fp8": 8, "fbgemm_fp8": 8, "int4": 4}.get(quantization.value or "", 0)) / 8
-    width = width or _BYTES.get(dtype or "", 0.0)
+    width = width or (_BYTES.get(dtype, 0.0) if isinstance(dtype, str) else 0.0)
     return int(parameters * width) if parameters and width else None
-
-
-def _facts(**known: JsonValue) -> ModelFacts:
-    return ModelFacts.model_validate({name: value for name, value in known.items() if value is not None})

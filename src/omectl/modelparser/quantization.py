@@ -1,9 +1,18 @@
 """How a model's weights are quantized: method, width, and the word that runtimes are matched by."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
 
 from omectl.modelparser.document import Section
 from omectl.modelparser.errors import ModelParseError
+from omectl.modelparser.packing import UNPACKED, Packing
+
+_READABLE: Final = (
+    *("fp8", "fbgemm_fp8", "fp_quant", "gptq", "awq", "bitsandbytes", "mxfp4", "compressed-tensors", "modelopt", "mlx"),
+    *("auto-round", "auto_round", "intel/auto-round", "w8a8", "quark"),
+)
+"""Beginnings of the methods whose stored tensors tell how many weights they stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +22,12 @@ class Quantization:
     method: str | None = None
     bits: int | None = None
     value: str | None = None
+    packing: Packing = field(default=UNPACKED)
+
+    @property
+    def countable(self) -> bool:
+        """Whether the stored tensors tell how many weights they stand for."""
+        return self.method is None or self.method.startswith(_READABLE)
 
 
 NONE = Quantization()
@@ -26,6 +41,9 @@ def read_quantization(config: Section, side_files: tuple[Section, ...] = ()) -> 
             return _from_section(section)
         if holder.has("quantization_config"):
             raise holder.error("quantization_config", "an object")
+        # MLX keeps its recipe under a name of its own.
+        if (recipe := holder.section("quantization")) is not None and recipe.has("group_size"):
+            return _from_section(recipe, default="mlx")
     for side in side_files:
         section = side.section("quantization") or side
         if section.has("bits") or section.has("quant_algo") or section.has("w_bit"):
@@ -33,6 +51,7 @@ def read_quantization(config: Section, side_files: tuple[Section, ...] = ()) -> 
     return NONE
 
 
+_WIDTHS, _GROUP_SIZES = range(1, 9), range(1, 1 << 16)
 _TEXT_SECTIONS = ("text_config", "llm_config", "language_config")
 
 
@@ -48,7 +67,21 @@ def _from_section(section: Section, default: str | None = None) -> Quantization:
     name = " ".join([method or "", *words])
     if method is None and bits is None and not words:
         return NONE
-    return Quantization(method or (words[0] if words else None), bits, _value(name, bits, section, weights))
+    packing = Packing(bits, tuple(_groups(section)))
+    return Quantization(method or (words[0] if words else None), bits, _value(name, bits, section, weights), packing)
+
+
+def _groups(section: Section) -> Iterator[tuple[int, int]]:
+    """Width and group size of each recipe that tells both."""
+    holders = [section]
+    if (groups := section.section("config_groups")) is not None:
+        parts = (groups.section(name) for name in sorted(groups.values))
+        holders += [weights for part in parts if part is not None and (weights := part.section("weights")) is not None]
+    for holder in holders:
+        bits = holder.number("num_bits") or holder.number("bits") or 0
+        size = holder.number("group_size") or 0
+        if bits in _WIDTHS and size in _GROUP_SIZES:
+            yield int(bits), int(size)
 
 
 def _word(section: Section, name: str) -> str | None:

@@ -86,6 +86,22 @@ def test_a_public_models_configuration_gives_its_published_total(name: str) -> N
     assert count(config) == published
 
 
+@pytest.mark.parametrize(
+    ("name", "active"),
+    [
+        # Published: 12.9B, 3.3B, 2.4B and 3.61B; the last two without the embedding of the input.
+        ("Mixtral-8x7B", 46_702_792_704 - 32 * 6 * 3 * 4096 * 14336),
+        ("Qwen3-30B-A3B", 30_532_122_624 - 48 * 120 * 3 * 2048 * 768),
+        ("DeepSeek-V2-Lite", 15_706_484_224 - 26 * 58 * 3 * 2048 * 1408),
+        ("gpt-oss-20b", 20_914_757_184 - 24 * 28 * 3 * (2880 + 1) * 2880),
+        ("Llama-3.1-8B", None),
+    ],
+)
+def test_active_parameters_follow_from_the_same_formula(name: str, active: int | None) -> None:
+    config = read_configuration(Section("config.json", _PUBLISHED[name][0]))  # type: ignore[arg-type]
+    assert configured_parameters(config, active=True) == active
+
+
 @pytest.mark.parametrize("architecture", ["LlamaModel", "LlamaForSequenceClassification"])
 def test_only_a_writing_architecture_has_an_output_layer(architecture: str) -> None:
     config = dense("llama", 4096, 32, 32, 8, 14336, 128256)

@@ -72,7 +72,18 @@ def test_the_facts_of_a_small_llama() -> None:
         "dtype": "bfloat16", "sizeBytes": len(safetensors({"w": ("BF16", [7, 3])})), "layers": 2, "hiddenSize": 64,
         "attentionHeads": 4, "keyValueHeads": 2, "headSize": 16, "vocabularySize": 100, "apiCapabilities": [],
         "framework": {"name": "transformers", "version": "4.50.0"}, "capabilities": ["TEXT_TO_TEXT"], "files": 2,
-        "format": {"name": "safetensors", "version": "1.0.0"}, "parameterCountSource": "tensors",
+        "format": {"name": "safetensors", "version": "1.0.0"}, "parameterCountSource": "tensors", "family": "llama",
+        "sources": facts.sources,
+    }  # fmt: skip
+    assert facts.sources == {
+        **dict.fromkeys(("parameterCount", "parameterCountSource"), "tensors"),
+        **dict.fromkeys(("sizeBytes", "files", "format"), "files"),
+        **dict.fromkeys(("family", "capabilities"), "table"),
+        **dict.fromkeys(
+            ("architecture", "modelType", "contextLength", "dtype", "layers", "hiddenSize", "attentionHeads",
+             "keyValueHeads", "headSize", "vocabularySize", "framework"),
+            "configuration",
+        ),
     }  # fmt: skip
     assert reading.problems == ()
 
@@ -127,62 +138,6 @@ def test_pickles_are_never_asked_for() -> None:
     assert [request.path for request in made] == ["config.json"]
     assert facts.format is not None
     assert (facts.format.name, facts.size_bytes) == ("pytorch", 12)
-
-
-@pytest.mark.parametrize(
-    ("quantization", "tensors", "count"),
-    [
-        (
-            {"quant_method": "gptq", "bits": 4},
-            {"w.qweight": ("I32", [512, 4096]), "w.scales": ("F16", [32, 4096]), "w.qzeros": ("I32", [32, 512]),
-             "w.g_idx": ("I32", [4096])},
-            16_777_216,
-        ),
-        ({"quant_method": "gptq", "bits": 8}, {"w.qweight": ("I32", [8, 4])}, 128),
-        ({"quant_method": "awq"}, {"w.qweight": ("I32", [8, 4]), "w.scales": ("F16", [8])}, 256),
-        (
-            {"quant_method": "mxfp4"},
-            {"e.gate_up_proj_blocks": ("U8", [2, 8, 4, 16]), "e.gate_up_proj_scales": ("U8", [2, 8, 4])},
-            2048,
-        ),
-        (
-            {"quant_method": "bitsandbytes", "_load_in_4bit": True},
-            {"w.weight": ("U8", [32, 1]), "w.weight.absmax": ("U8", [4]), "w.weight.quant_map": ("F32", [16]),
-             "w.weight.quant_state.bitsandbytes__nf4": ("U8", [80]), "n.weight": ("BF16", [3])},
-            67,
-        ),
-        (
-            {"quant_method": "modelopt", "quant_algo": "NVFP4"},
-            {"w.weight": ("U8", [4, 4]), "w.weight_scale": ("F8_E4M3", [4]), "w.weight_scale_2": ("F32", [1]),
-             "w.input_scale": ("F32", [1])},
-            32,
-        ),
-        ({"quant_method": "fp8"}, {"w.weight": ("F8_E4M3", [4, 4]), "w.weight_scale_inv": ("F32", [1, 1])}, 16),
-        (
-            {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 4}}}},
-            {"w.weight_packed": ("I32", [2, 2]), "w.weight_shape": ("I32", [2]), "w.weight_scale": ("BF16", [2, 1])},
-            32,
-        ),
-        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, {"w.weight": ("U8", [4]), "w.SCB": ("F32", [4])}, 4),
-    ],
-)  # fmt: skip
-def test_packed_weights_count_what_they_unpack_to(
-    quantization: object, tensors: dict[str, tuple[str, list[int]]], count: int
-) -> None:
-    facts, _, _ = read(
-        {"config.json": _LLAMA | {"quantization_config": quantization}, "model.safetensors": safetensors(tensors)}
-    )
-    assert facts.parameter_count == count
-
-
-def test_scalars_and_buffers_are_no_parameters() -> None:
-    tensors = {"s": ("F32", []), "w": ("F32", [3]), "e.position_ids": ("I32", [1, 512]), "r.inv_freq": ("F32", [64])}
-    assert read({"config.json": _LLAMA, "model.safetensors": safetensors(tensors)})[0].parameter_count == 3
-
-
-def test_a_learned_scale_without_a_weight_beside_it_counts() -> None:
-    facts, _, _ = read({"config.json": _LLAMA, "model.safetensors": safetensors({"attention.scales": ("F32", [9])})})
-    assert facts.parameter_count == 9
 
 
 def test_a_pipeline_sums_its_components() -> None:
