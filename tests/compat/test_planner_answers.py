@@ -58,6 +58,12 @@ DEVIATIONS = (
               "a model's path has the type Directory, so that a missing model is no empty directory"),
     Deviation("12.1 (hostPath)", ".*", r"\w+ .*-router\.spec\..*\.volumes",
               "a router has no volume of the model, which it does not mount and would have to wait for"),
+    Deviation("12.2(8)", "variants/acc-.*",
+              r".*\.containers\[0\]\.((startup|liveness)Probe|readinessProbe\.(httpGet|tcpSocket|timeoutSeconds))",
+              "an engine that is known is asked for its health where nobody states a probe"),
+    Deviation("D57", "variants/rdma-annotation",
+              r"Deployment .*\.spec\.template\.spec\.(volumes|containers\[0\]\.(env|securityContext|volumeMounts))",
+              "the pod has what the reference's webhook adds (compared below)"),
     Deviation("D24/25", "variants/annotated-pd", r".*\.annotations\.ome\.io/deploymentMode",
               "objects carry the mode they are deployed in"),
     Deviation("D24/25", "variants/(default-serverless|ingress-annotation-enable)",
@@ -108,6 +114,7 @@ NOT_YET = {
 
 REFUSED = {
     "variants/basemodel-no-kind": ("design: paths", "a model's path outside the models root is never mounted"),
+    "variants/rdma-unknown-profile": ("4.7", "the service says that there is no such profile, not each pod in vain"),
     "variants/pdb-both": ("12.2(8)", "both bounds of a disruption budget are refused before the API server does"),
 }
 """Services that the reference half serves, with errors that reach nobody, and we refuse with a reason."""
@@ -241,6 +248,25 @@ def test_every_recorded_child_of_a_supported_shape_is_planned(catalogue: Catalog
     log.info("%s; %s of %s fields equal, deviating %s", shapes, score.equal, score.compared, score.deviating)
     assert not score.unexplained, "\n".join(score.unexplained[:60])
     assert shapes["supported"] >= 100
+
+
+def test_d57_a_pod_with_rdma_is_what_the_references_webhook_makes_of_it(catalogue: Catalogue) -> None:
+    sample = "variants/rdma-annotation.yaml"
+    recorded = next(one for name, _, one in results(catalogue.root) if name == sample)
+    wanted = recorded["pods"][0]["mutated"]["spec"]
+    plan = catalogue.plan(sample, "parsed")[recorded["name"]]
+    planned = next(with_defaults(obj) for obj in plan.objects if obj["kind"] == "Deployment")["spec"]["template"][
+        "spec"
+    ]
+    container, other = planned["containers"][0], wanted["containers"][0]
+    assert container["env"] == other["env"]
+    assert container["securityContext"] == other["securityContext"]
+    assert mounts(container) == mounts(other)
+    assert [volume["name"] for volume in planned["volumes"]] == [volume["name"] for volume in wanted["volumes"]]
+
+
+def mounts(container: Json) -> list[tuple[str, str]]:
+    return [(one["name"], one["mountPath"]) for one in container["volumeMounts"]]
 
 
 def results(root: Path) -> Iterator[tuple[str, str, Json]]:

@@ -152,12 +152,30 @@ class SelectionSettings(SettingsPart):
     whose accelerators would not do."""
 
 
+class RdmaProfile(SettingsPart):
+    """What a pod needs to use RDMA on some kind of machine. Only omectl reads this, so an unknown field is refused.
+
+    `devices` is a directory of device files on the node, which only a privileged container can open; `resources` are
+    devices that a device plugin gives, by name.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    env: Mapping[str, str] = Field(default_factory=dict[str, str])
+    capabilities: tuple[str, ...] = ("IPC_LOCK",)
+    privileged: StrictBool = False
+    devices: Annotated[str, AfterValidator(_absolute_path)] | Literal[""] = ""
+    resources: Mapping[str, QuantitySetting] = Field(default_factory=dict[str, str])
+
+
 class OmectlSettings(SettingsPart):
     """What only this operator has."""
 
     models_root: Annotated[str, AfterValidator(_absolute_path)] = DEFAULT_MODELS_ROOT
     """The directory on every node that all models lie under."""
     selection: SelectionSettings = Field(default_factory=SelectionSettings)
+    rdma_profiles: Mapping[str, RdmaProfile] = Field(default_factory=dict[str, RdmaProfile])
+    """By name, beside those that are built in and instead of one of the same name."""
 
 
 def _shipped_ingress() -> IngressSettings:

@@ -27,8 +27,9 @@ _RUNTIME_ONLY_DROPPED = ("acceleratorOverride",)
 class Component:
     """A component as it is to be deployed. `asked` is the service's own part of `document`, the later winning.
 
-    `pods` is how many pods one replica has, each with such a container. `use` is its accelerator class. `layers` tell
-    who said what, `losses` what of that is not in the document.
+    `role` is "leader" or "worker" where it has pods of both, else "". `pods` is how many pods one replica has, each
+    with such a container. `use` is its accelerator class. `layers` tell who said what, `losses` what of that is not in
+    the document.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Component:
     document: JsonObject
     asked: tuple[JsonObject, ...]
     scaling: ComponentExtensionSpec
+    role: str = ""
     pods: int = 1
     use: ClassUse | None = None
     layers: tuple[Layer, ...] = ()
@@ -71,6 +73,7 @@ class Component:
             document=document,
             asked=authors.asked,
             scaling=scaling,
+            role=role,
             pods=pods,
             use=authors.use,
             layers=merged.layers,

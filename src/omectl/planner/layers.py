@@ -22,6 +22,7 @@ from omectl.planner.script import lines_of
 
 LEADER: Final = "leader"
 WORKER: Final = "worker"
+_TAGS: Final = ("annotations", "labels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +144,11 @@ def _over(base: JsonObject, patches: Sequence[JsonObject]) -> JsonObject:
 
 
 def _role_parts(document: JsonObject, role: str, *, own_leader: bool) -> tuple[JsonObject, ...]:
-    """What one author says about the leader or the workers: the component's pod fields, and those of the role.
+    """What one author says about the leader or the workers: the component's pod fields and tags, and those of the role.
 
     The component's own runner is neither the leader's nor the workers', unless there is no leader: then it leads.
     """
-    shared: JsonObject = {key: value for key, value in document.items() if key in POD_FIELDS}
+    shared: JsonObject = {key: value for key, value in document.items() if key in POD_FIELDS or key in _TAGS}
     own = document.get(role)
     if isinstance(own, dict):
         return (shared, own)

@@ -34,6 +34,7 @@ class ModelView:
 
     `size` is the exact parameter count, None when unknown; `size_text` how the spec or the facts write it, and
     `size_readable` is False when the spec's text is no size. `files` are what its pods mount.
+    `settings` are the operator's, by which its pods are made.
     """
 
     key: ModelKey
@@ -48,6 +49,7 @@ class ModelView:
     size_text: str
     size_readable: bool
     files: ModelFiles
+    settings: Settings
     revision: str
     ready: bool
     state: str
@@ -104,6 +106,7 @@ def view_model(model: BaseModel | ClusterBaseModel, settings: Settings) -> Model
         size_text=text,
         size_readable=readable,
         files=files,
+        settings=settings,
         revision=facts.revision or "",
         ready=ready or not files.on_nodes,
         state=f"{condition.reason}: {condition.message}" if condition is not None and not ready else "",

@@ -11,12 +11,13 @@ from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.component import Component
 from omectl.planner.merge import merge_container
 from omectl.planner.model import ModelView
-from omectl.planner.names import MAIN_CONTAINER, ROUTER, volume_name
+from omectl.planner.names import ROUTER, volume_name
 from omectl.planner.parallelism import PARALLELISM_SIZE
 from omectl.planner.placeholders import Placeholders
+from omectl.planner.probes import add_probes
+from omectl.planner.rdma import add_rdma
 from omectl.planner.result import PlanRefused, Reason
 
-DEFAULT_PORT: Final = 8080
 MODEL_PATH: Final = "MODEL_PATH"
 
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -62,10 +63,11 @@ def render_pod(component: Component, model: ModelView) -> RenderedPod:
         accelerated = _finish_engine(component, containers[main], model, volume)
         if model.files.on_nodes:
             pod["nodeSelector"] = _node_selector(component, model)
+    add_rdma(component, pod, containers, main, model.settings.omectl.rdma_profiles)
     for container in (*containers, *as_objects(pod.get("initContainers"))):
         container.setdefault("imagePullPolicy", "IfNotPresent")
     _check(component, containers)
-    _default_probe(containers)
+    add_probes(component, containers, main)
     warnings = (*component.warnings, *map(str, (*component.losses, *accelerated.losses)), *unknown)
     return RenderedPod(_without_duplicates(pod), accelerated, warnings)
 
@@ -203,21 +205,6 @@ def _check(component: Component, containers: list[JsonObject]) -> None:
             step = f"set the image in spec.{component.name} or in {_source(component)}"
             mendable = f"spec.{component.name}.runner.image" if name == component.main_name else ""
             raise PlanRefused(Reason.MERGE, f"{field}: wanted an image, found none", step, field=mendable)
-
-
-def _default_probe(containers: list[JsonObject]) -> None:
-    """A main container without a readiness probe is ready when its port is open."""
-    for container in containers:
-        if container.get("name") == MAIN_CONTAINER and not as_object(container.get("readinessProbe")):
-            ports = as_objects(container.get("ports"))
-            port = ports[0].get("containerPort") if ports else DEFAULT_PORT
-            container["readinessProbe"] = {
-                "tcpSocket": {"port": port},
-                "timeoutSeconds": 1,
-                "periodSeconds": 10,
-                "successThreshold": 1,
-                "failureThreshold": 3,
-            }
 
 
 def _without_duplicates(pod: JsonObject) -> JsonObject:

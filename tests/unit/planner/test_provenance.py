@@ -10,6 +10,7 @@ from omectl.planner.origin import Loss
 Json = Any
 POD = "spec.template.spec"
 MAIN = f"{POD}.containers[0]"
+TIMES = ("failureThreshold", "periodSeconds", "successThreshold", "timeoutSeconds")
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
@@ -74,11 +75,11 @@ def test_d_19_every_field_tells_its_author() -> None:
         f"{MAIN}.volumeMounts[0].name": "controller",
         f"{MAIN}.volumeMounts[0].mountPath": "controller",
         f"{MAIN}.volumeMounts[0].readOnly": "controller",
-        f"{MAIN}.readinessProbe.failureThreshold": "controller",
-        f"{MAIN}.readinessProbe.periodSeconds": "controller",
-        f"{MAIN}.readinessProbe.successThreshold": "controller",
-        f"{MAIN}.readinessProbe.tcpSocket.port": "controller",
-        f"{MAIN}.readinessProbe.timeoutSeconds": "controller",
+        **{
+            f"{MAIN}.{kind}.{field}": "controller"
+            for kind in ("startupProbe", "readinessProbe", "livenessProbe")
+            for field in (*TIMES, "httpGet.path", "httpGet.port")
+        },
         f"{POD}.volumes[0].name": "runtime r",
         f"{POD}.volumes[0].emptyDir": "runtime r",
         f"{POD}.volumes[1].name": "controller",

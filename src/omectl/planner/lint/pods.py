@@ -9,7 +9,6 @@ from omectl.api.base_model import ClusterBaseModel
 from omectl.api.document import as_object, as_objects, as_text, as_texts, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
-from omectl.api.labels import RDMA_AUTO_INJECT
 from omectl.api.settings import Settings
 from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.component import Component
@@ -44,11 +43,10 @@ _OWN_PATH: Final[JsonObject] = {"name": MODEL_PATH, "value": _SAMPLE_PATH}
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A template of a runtime: of a component, or of the leader or worker of one; `injected`: its pods get volumes."""
+    """A template of a runtime: of a component, or of the leader or worker of one."""
 
     component: str
     role: str
-    injected: bool = False
 
     @property
     def path(self) -> str:
@@ -89,8 +87,7 @@ def pod_findings(runtime: Runtime, about: About) -> Iterator[Finding]:
             yield from _variables(about, where, container, group=bool(template.role))
             yield from _image(about, where, as_text(container.get("image")))
             yield from _probes(about, where, container)
-            if not template.injected:  # else admission adds volumes
-                yield from _mounts(about, where, container, pod)
+            yield from _mounts(about, where, container, pod)
         if template.component != ROUTER and part.runner is not None:
             yield from _model_path(about, template.path, main_container(part, pod))
             yield from _parallelism(about, template.path, main_container(part, pod), part.pods)
@@ -103,7 +100,7 @@ def _templates(runtime: Runtime) -> Iterator[_Template]:
             continue
         grouped = engine.leader is not None or engine.worker is not None
         for role in (LEADER, WORKER) if grouped else ("",):
-            yield _Template(name, role, RDMA_AUTO_INJECT in (engine.annotations or {}))
+            yield _Template(name, role)
     if spec.router_config is not None:
         yield _Template(ROUTER, "")
 

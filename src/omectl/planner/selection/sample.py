@@ -10,6 +10,7 @@ from omectl.api.labels import ModelKey
 from omectl.api.model_size import format_model_size
 from omectl.api.model_spec import DiffusionComponentSpec, DiffusionPipelineSpec, ModelFormat, ModelFrameworkSpec
 from omectl.api.serving_runtime import SupportedModelFormat
+from omectl.api.settings import Settings
 from omectl.planner.model import ModelView, NamedVersion
 from omectl.planner.model_files import ModelFiles
 from omectl.planner.selection.entry import differences
@@ -34,6 +35,7 @@ _BLANK: Final = ModelView(
     size_text="",
     size_readable=True,
     files=ModelFiles(path=""),
+    settings=Settings.defaults(),
     revision="",
     ready=True,
     state="",

@@ -9,7 +9,8 @@ from omectl.api.labels import INFERENCE_SERVICE, LOAD_BALANCER_IP, SERVICE_TYPE
 from omectl.planner.component import Component
 from omectl.planner.metadata import Metadata
 from omectl.planner.names import ROUTER, label_value
-from omectl.planner.pod import DEFAULT_PORT, main_container
+from omectl.planner.pod import main_container
+from omectl.planner.probes import DEFAULT_PORT
 from omectl.planner.workloads.workload import WorkloadKind, WorkloadState, told_condition
 
 _KIND: Final = "Deployment"
