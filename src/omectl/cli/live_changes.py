@@ -20,7 +20,7 @@ from omectl.kube.errors import ApiError, ConnectionFailed, Forbidden, KubeError
 from omectl.kube.owners import metadata_of
 from omectl.kube.resources import PODS, built_in_kind
 from omectl.planner import Plan, plan
-from omectl.planner.inputs import LiveState, PlanInputs
+from omectl.planner.inputs import LiveState, PlanInputs, kind_in_words
 from omectl.planner.preview import FieldChange, field_changes
 from omectl.reconcilers.children import CHILD_KINDS, OPTIONAL_KINDS
 from omectl.reconcilers.pruning import Child, may_go, stale_of
@@ -194,22 +194,22 @@ class _Look:
             raise
         except Forbidden as error:
             if not _lacks_rights(error):
-                return Change(Action.REFUSED, kind.kind, key.name, note=error.message), None
+                return Change(Action.REFUSED, _in_words(kind), key.name, note=error.message), None
             return self._compared(owner, kind, desired, children)
         except KubeError as error:
-            return Change(Action.REFUSED, kind.kind, key.name, note=_reason(error)), None
+            return Change(Action.REFUSED, _in_words(kind), key.name, note=_reason(error)), None
         match rehearsed.outcome:
             case Outcome.CREATED:
-                return Change(Action.CREATE, kind.kind, key.name), rehearsed.after
+                return Change(Action.CREATE, _in_words(kind), key.name), rehearsed.after
             case Outcome.UPDATED:
                 fields = field_changes(as_object(rehearsed.before), rehearsed.after)
                 note = "" if fields else "only omectl's own marks"
-                return Change(Action.CHANGE, kind.kind, key.name, fields, note), rehearsed.after
+                return Change(Action.CHANGE, _in_words(kind), key.name, fields, note), rehearsed.after
             case Outcome.UNCHANGED:
-                return Change(Action.LEAVE, kind.kind, key.name), rehearsed.after
+                return Change(Action.LEAVE, _in_words(kind), key.name), rehearsed.after
             case Outcome.TERMINATING:
                 note = "it is being deleted, and is made anew once it is gone"
-                return Change(Action.CREATE, kind.kind, key.name, note=note), rehearsed.after
+                return Change(Action.CREATE, _in_words(kind), key.name, note=note), rehearsed.after
 
     def _compared(
         self, owner: JsonObject, kind: ResourceKind, desired: JsonObject, children: list[Child]
@@ -218,16 +218,18 @@ class _Look:
         name = key_of(desired).name
         if kind.group_kind in self._hidden:
             note = "you may neither read these objects nor make a dry run of writing them"
-            return Change(Action.UNKNOWN, kind.kind, name, note=note), None
+            return Change(Action.UNKNOWN, _in_words(kind), name, note=note), None
         note = "compared without the API server: you may not make a dry run of writing it"
         live = next((obj for one, obj in children if one == kind and key_of(obj).name == name), None)
         if live is None:
-            return Change(Action.CREATE, kind.kind, name, note=note), desired
+            return Change(Action.CREATE, _in_words(kind), name, note=note), desired
         if needs_apply(live, stamp(desired, owner)) is None:
-            return Change(Action.LEAVE, kind.kind, name), live
+            return Change(Action.LEAVE, _in_words(kind), name), live
         # Not served by its newest version yet, as it would be after the write.
         pending: JsonObject = {**live, "status": {}}
-        return Change(Action.CHANGE, kind.kind, name, field_changes(live, desired, known_only=True), note), pending
+        return Change(
+            Action.CHANGE, _in_words(kind), name, field_changes(live, desired, known_only=True), note
+        ), pending
 
     async def _children(self, service: "InferenceService", served: dict[str, ResourceKind]) -> list[Child]:
         """What names the service as an owner, in the order of pruning."""
@@ -244,9 +246,13 @@ class _Look:
             return (await self._client.list(kind, namespace, label_selector=selector)).items
         except Forbidden as error:
             self._hidden.add(kind.group_kind)
-            text = f"{kind.kind} objects of the service count as absent: you may not read them ({error.message})"
+            text = f"{_in_words(kind)} objects of the service count as absent: you may not read them ({error.message})"
             self._unread.append(Unread(text))
             return []
+
+
+def _in_words(kind: ResourceKind) -> str:
+    return kind_in_words(kind.group, kind.kind)
 
 
 def _kind(obj: JsonObject) -> str:
@@ -258,7 +264,7 @@ def _owned_by(obj: JsonObject, uid: str) -> bool:
 
 
 def _told(action: Action, children: Iterable[Child], note: str = "") -> list[Change]:
-    return [Change(action, kind.kind, key_of(obj).name, note=note) for kind, obj in children]
+    return [Change(action, _in_words(kind), key_of(obj).name, note=note) for kind, obj in children]
 
 
 def _lacks_rights(error: Forbidden) -> bool:

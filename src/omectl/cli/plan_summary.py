@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 def summary_lines(inputs: "PlanInputs", plan: "Plan", listed_bytes: int | None = None) -> Iterator[str]:
     """A service's plan in a few lines. `listed_bytes` are those of the files that an agent would choose."""
+    from omectl.planner.inputs import kind_of
     from omectl.planner.preview import cost_of
 
     told = plan.explanation
@@ -31,7 +32,7 @@ def summary_lines(inputs: "PlanInputs", plan: "Plan", listed_bytes: int | None =
     if not plan.objects:
         yield _line("objects", "none, and so nothing to download or pay for")
         return
-    kinds = Counter(str(obj["kind"]) for obj in plan.objects)
+    kinds = Counter(kind_of(obj) for obj in plan.objects)
     named = (f"{kind} x{count}" if count > 1 else kind for kind, count in kinds.items())
     yield _line("objects", f"{len(plan.objects)}: {', '.join(named)}")
     cost = cost_of(plan, inputs.model, listed_bytes)

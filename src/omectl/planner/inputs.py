@@ -6,6 +6,7 @@ from typing import Final, Self
 
 from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.document import as_text
 from omectl.api.fine_tuned_weight import FineTunedWeight
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
@@ -33,6 +34,11 @@ CORE_CAPABILITIES: Final = frozenset(
 def kind_in_words(group: str, kind: str) -> str:
     """The kind as people tell it from others of that name: Knative has a Service too."""
     return f"Knative {kind}" if group == "serving.knative.dev" else kind
+
+
+def kind_of(obj: JsonObject) -> str:
+    """The kind of an object in words."""
+    return kind_in_words(as_text(obj.get("apiVersion")).rpartition("/")[0], as_text(obj.get("kind")))
 
 
 @dataclass(frozen=True, slots=True)

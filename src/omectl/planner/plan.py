@@ -6,6 +6,7 @@ from dataclasses import replace
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
+from omectl.api.labels import INGRESS_DISABLE_CREATION
 from omectl.planner.accelerators.choice import priced
 from omectl.planner.document import sorted_keys
 from omectl.planner.fit.words import problem_in_words
@@ -15,7 +16,7 @@ from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
 from omectl.planner.model_files import check_files
-from omectl.planner.modes import VIRTUAL, check_service, is_virtual
+from omectl.planner.modes import VIRTUAL, check_service, is_virtual, not_supported
 from omectl.planner.names import ENGINE, ROUTER
 from omectl.planner.pod import main_container, render_pod
 from omectl.planner.predictor import OLD_FORM, migrated
@@ -40,7 +41,7 @@ from omectl.planner.selection.sticky import picked_before
 from omectl.planner.status import planned_status, problem_status
 from omectl.planner.workloads.knative import name_is_taken
 from omectl.planner.workloads.raw import router_access, service_ports
-from omectl.planner.workloads.table import WORKLOAD_KINDS
+from omectl.planner.workloads.table import WORKLOAD_KINDS, in_service
 from omectl.planner.workloads.virtual import virtual_status
 from omectl.planner.workloads.workload import Workload
 
@@ -103,20 +104,25 @@ def _rendered(
         counts = tuple(f"{part.name}: {problem_in_words(one)}" for one in rendered.accelerated.problems)
         explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings, *counts))
     scalings = _scalings(inputs, workloads)
+    serving: dict[str, Workload] = {}
     for part in parts:
         workload, scaling = workloads[part.name], scalings[part.name]
         metadata, pod = workload.metadata, workload.pod
         explanation = replace(explanation, warnings=(*explanation.warnings, *scaling.warnings))
         objects += router_access(part, metadata, pod)
         objects += map(scaling.pin, workload.manifests(scaling.bounds.least))
-        in_front = workload.service()
+        serving[part.name] = in_service(workload, inputs.live, scaling.bounds.least)
+        in_front = serving[part.name].service() if workload.of.own_service else None
         if in_front is not None and not name_is_taken(inputs.live, in_front):
             objects.append(in_front)
         ports[part.name] = service_ports(part, pod)[0]
         objects += [scaling.scaler] if scaling.scaler is not None else []
         if workload.of.scalable:
             objects.append(disruption_budget(part, metadata))
-    where = route(service, entry, ports, parts, inputs.settings.ingress, workloads[entry.name])
+    where = route(service, entry, ports, parts, inputs.settings.ingress, serving[entry.name])
+    if where.ingress and not workloads[entry.name].of.own_service:
+        step = f"set ingress.disableIngressCreation in the settings, or annotation {INGRESS_DISABLE_CREATION}"
+        raise not_supported("the ingress of the settings", "a serverless component behind an Ingress", step)
     objects += where.objects
     explanation = replace(
         explanation,

@@ -54,9 +54,6 @@ def route(
     objects = () if local else (_external_service(service, name, workload, number),)
     if settings.disable_ingress_creation or local:
         return Route(objects, address, address, hosts, ingress=False)
-    if not workload.of.own_service:
-        step = f"set ingress.disableIngressCreation in the settings, or annotation {keys.INGRESS_DISABLE_CREATION}"
-        raise not_supported("the ingress of the settings", "a serverless component behind an Ingress", step)
     if settings.enable_gateway_api:
         raise not_supported("ingress.enableGatewayAPI of the settings", "Gateway API routes", "set it to false")
     _check_hosts(settings)
@@ -96,7 +93,7 @@ def _external_service(service: InferenceService, name: str, workload: Workload, 
         "metadata": metadata,
         "spec": {
             "type": service_type(own.annotations.get(keys.SERVICE_TYPE, "")),
-            "selector": {keys.INFERENCE_SERVICE: owner, keys.COMPONENT: workload.component.name, **workload.of.serving},
+            "selector": {keys.INFERENCE_SERVICE: owner, keys.COMPONENT: workload.component.name, **workload.serving},
             "ports": ports,
         },
     }

@@ -8,7 +8,7 @@ from omectl.api.codec import decode_as
 from omectl.api.inference_service import InferenceService
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
 from omectl.planner import LiveState, Plan, PlanInputs, plan
-from omectl.planner.inputs import kind_in_words
+from omectl.planner.inputs import kind_of
 
 Json = Any
 Runtime = ServingRuntime | ClusterServingRuntime
@@ -74,12 +74,8 @@ def inputs_for(
 ) -> PlanInputs:
     """What that plan is made from."""
     given = {"model": model(), "runtimes": runtimes or (runtime("r", entry()),), **inputs}
-    state = LiveState({(_in_words(obj), obj["metadata"]["name"]): obj for obj in live or []})
+    state = LiveState({(kind_of(obj), obj["metadata"]["name"]): obj for obj in live or []})
     return PlanInputs(service=asked or service(), live=state, **given)
-
-
-def _in_words(obj: Json) -> str:
-    return kind_in_words(obj.get("apiVersion", "").partition("/")[0], obj["kind"])
 
 
 def child(found: Plan, kind: str, name: str = "") -> Json:

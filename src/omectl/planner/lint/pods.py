@@ -9,6 +9,7 @@ from omectl.api.base_model import ClusterBaseModel
 from omectl.api.document import as_object, as_objects, as_text, as_texts, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
+from omectl.api.labels import DEPLOYMENT_MODE
 from omectl.api.settings import Settings
 from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.component import Component
@@ -17,6 +18,7 @@ from omectl.planner.lint.about import About
 from omectl.planner.lint.finding import Finding
 from omectl.planner.lint.rules import Code
 from omectl.planner.model import view_model
+from omectl.planner.modes import RAY
 from omectl.planner.names import DECODER, ENGINE, ROUTER
 from omectl.planner.parallelism import command_line, deployed, dialect_of
 from omectl.planner.parallelism.flags import is_shell
@@ -99,7 +101,10 @@ def _templates(runtime: Runtime) -> Iterator[_Template]:
         if engine is None:
             continue
         grouped = engine.leader is not None or engine.worker is not None
-        for role in (LEADER, WORKER) if grouped else ("",):
+        # On Ray the workers have the leader's pod.
+        on_ray = name == ENGINE and (engine.annotations or {}).get(DEPLOYMENT_MODE) == RAY
+        roles = (LEADER,) if on_ray else (LEADER, WORKER)
+        for role in roles if grouped else ("",):
             yield _Template(name, role)
     if spec.router_config is not None:
         yield _Template(ROUTER, "")

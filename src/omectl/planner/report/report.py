@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
-from omectl.api.document import as_text
 from omectl.api.inference_service import InferenceService
 from omectl.api.resource import key_of
 from omectl.planner.fit import EngineFit
 from omectl.planner.hardware import Trials
-from omectl.planner.inputs import PlanInputs
+from omectl.planner.inputs import PlanInputs, kind_of
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.modes import VIRTUAL
 from omectl.planner.names import ENGINE, component_name
@@ -176,7 +175,7 @@ def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | Clust
         fit=told.fit,
         flags_of=_authors(made, service.name) if told.fit is not None and told.fit.problems else (),
         warnings=told.warnings,
-        objects=tuple(f"{as_text(obj.get('kind'))} {key_of(obj).name}" for obj in made.objects),
+        objects=tuple(f"{kind_of(obj)} {key_of(obj).name}" for obj in made.objects),
         replicas=tuple((f"{kind} {name}", count) for (kind, name), count in sorted(made.initial_replicas.items())),
     )
 

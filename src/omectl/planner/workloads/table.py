@@ -1,6 +1,7 @@
 """Which kind of workload each deployment mode makes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from omectl.planner.inputs import LiveState
@@ -8,7 +9,7 @@ from omectl.planner.modes import RAW, RAY, SERVERLESS
 from omectl.planner.workloads.knative import KNATIVE_SERVICE
 from omectl.planner.workloads.raw import DEPLOYMENT
 from omectl.planner.workloads.ray import RAY_CLUSTER
-from omectl.planner.workloads.workload import WorkloadKind, WorkloadState
+from omectl.planner.workloads.workload import Workload, WorkloadKind, WorkloadState
 
 WORKLOAD_KINDS: Final[Mapping[str, WorkloadKind]] = {
     RAW: DEPLOYMENT,
@@ -16,6 +17,17 @@ WORKLOAD_KINDS: Final[Mapping[str, WorkloadKind]] = {
     RAY: RAY_CLUSTER,
 }
 """By mode of the component."""
+
+
+def in_service(workload: Workload, live: LiveState, count: int) -> Workload:
+    """Whose pods Services lead to: the workload's own, or those of the one that it replaces until it serves itself."""
+    name = workload.component.object_name
+    own = workload.of.state(live, name, count)
+    if own is not None and own.available:
+        return workload
+    others = (kind for kind in WORKLOAD_KINDS.values() if kind is not workload.of and kind.own_service)
+    before = next((kind for kind in others if (seen := kind.state(live, name)) is not None and seen.available), None)
+    return replace(workload, of=before, outgoing=True) if before is not None else workload
 
 
 def live_state(live: LiveState, object_name: str) -> WorkloadState | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from omectl.api.document import as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import MODEL_REVISION
+from omectl.api.labels import APP, MODEL_REVISION
 from omectl.planner.component import Component
 from omectl.planner.inputs import LiveState, kind_in_words
 from omectl.planner.metadata import Metadata
@@ -113,12 +113,16 @@ class WorkloadKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One component's workload as it is to be. `pod` is the spec of the pod that serves."""
+    """One component's workload as it is to be. `pod` is the spec of the pod that serves.
+
+    `outgoing`: another kind is about to take its place, so that there are pods of both.
+    """
 
     of: WorkloadKind
     component: Component
     metadata: Metadata
     pod: JsonObject
+    outgoing: bool = False
 
     @property
     def api_version(self) -> str:
@@ -134,6 +138,11 @@ class Workload:
     def name(self) -> str:
         """The object's name, of several the first one's."""
         return self.of.named(self.component.object_name, 0)
+
+    @property
+    def serving(self) -> Mapping[str, str]:
+        """Labels, besides service and component, by which its pods that serve are told from all others."""
+        return {APP: self.component.app} if self.outgoing and not self.of.serving else self.of.serving
 
     @property
     def in_words(self) -> str:

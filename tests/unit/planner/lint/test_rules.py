@@ -237,3 +237,10 @@ def test_nothing_that_the_schema_accepts_makes_it_raise(world: World) -> None:
     assert all(one.code in RULES and one.wanted and one.found and one.do for one in found)
     of_each = {(two.code, two.name, two.field) for one in world.runtimes for two in object_findings(one)}
     assert of_each <= {(one.code, one.name, one.field) for one in found}
+
+
+def test_workers_on_ray_need_no_pod_of_their_own() -> None:
+    part: Json = {"leader": engine(), "worker": {"size": 1}}
+    assert Code.POD_REFUSED in codes(runtime(engineConfig=part))
+    on_ray = {**part, "annotations": {"ome.io/deploymentMode": "MultiNodeRayVLLM"}}
+    assert Code.POD_REFUSED not in codes(runtime(engineConfig=on_ray))
