@@ -9,8 +9,8 @@ from omectl.planner.class_use import ClassUse
 from omectl.planner.component import Component, component_names
 from omectl.planner.inputs import PlanInputs
 from omectl.planner.layers import LEADER, WORKER
-from omectl.planner.modes import RAY, mode_of
-from omectl.planner.names import ROUTER
+from omectl.planner.modes import PREFILL_DECODE, RAY, mode_of
+from omectl.planner.names import DECODER, ENGINE, ROUTER
 from omectl.planner.result import Problem
 from omectl.planner.scaling import choose_scaler
 from omectl.planner.selection.candidates import Runtime
@@ -25,6 +25,11 @@ class Assembly:
     choices: Mapping[str, ClassChoice]
 
     @property
+    def mode(self) -> str:
+        """The service's mode: its engine's, or that the engine only prefills for a decoder."""
+        return PREFILL_DECODE if DECODER in self.modes else self.modes[ENGINE]
+
+    @property
     def problem(self) -> Problem | None:
         """Why a component has no class although one was asked for."""
         return next((one.problem for one in self.choices.values() if one.problem is not None), None)
@@ -36,9 +41,10 @@ def assemble(inputs: PlanInputs, runtime: Runtime | None, entry: int | None) -> 
     `entry` is the index of the runtime's supported format whose overrides apply.
     """
     service = inputs.service
-    plain = tuple(Component.merged(name, service, runtime) for name in component_names(service))
+    names = component_names(service, runtime)
+    plain = tuple(Component.merged(name, service, runtime) for name in names)
     default = inputs.settings.deploy.default_deployment_mode
-    modes = {part.name: mode_of(part, choose_scaler(part), default) for part in plain}
+    modes = {part.name: mode_of(part, choose_scaler(part), default, paired=DECODER in names) for part in plain}
     choices = {part.name: accelerator_of(part, inputs.accelerator_classes) for part in plain if part.name != ROUTER}
     uses = {name: ClassUse.of(choice.chosen, runtime, entry) for name, choice in choices.items()}
     parts = tuple(_deployed(part, modes[part.name], uses.get(part.name)) for part in plain)

@@ -142,9 +142,17 @@ class Component:
         return f"runtime {self.runtime.name}: {template_field(self.name)}.{field_name}"
 
 
-def component_names(service: InferenceService) -> tuple[str, ...]:
-    """The components that the service has: an engine always, a router when it asks for one."""
-    return (ENGINE, *([ROUTER] if service.spec.router is not None else []))
+def component_names(service: InferenceService, runtime: Runtime | None) -> tuple[str, ...]:
+    """The components that the service has: an engine always, a decoder and a router when it asks for them.
+
+    A service that writes no engine leaves to its runtime what it consists of.
+    """
+    spec = service.spec
+    has: dict[str, bool] = {DECODER: spec.decoder is not None, ROUTER: spec.router is not None}
+    if spec.engine is None and runtime is not None:
+        has[DECODER] |= runtime.spec.decoder_config is not None
+        has[ROUTER] |= runtime.spec.router_config is not None
+    return (ENGINE, *(name for name, there in has.items() if there))
 
 
 def _authors(name: str, service: InferenceService, runtime: Runtime | None, use: ClassUse | None) -> Authors:

@@ -12,7 +12,7 @@ from omectl.api.labels import (
     INJECT_SERVING_SIDECAR,
 )
 from omectl.planner.component import Component
-from omectl.planner.names import ENGINE
+from omectl.planner.names import ENGINE, ROUTER
 from omectl.planner.result import PlanRefused, Reason
 from omectl.planner.scaling.choice import ScalerChoice, ScalerClass, ScalerSource
 
@@ -39,14 +39,14 @@ def check_service(service: InferenceService) -> None:
         raise not_supported(field, wish, instead)
 
 
-def mode_of(component: Component, scaler: ScalerChoice, default: str) -> str:
+def mode_of(component: Component, scaler: ScalerChoice, default: str, *, paired: bool = False) -> str:
     """The component's mode. Raises `PlanRefused` for one that is not there yet.
 
     `scaler` is who scales it: KEDA can do without pods, so that a lower bound of 0 asks for no mode of its own.
-    `default` is the settings' mode, for engines of which nothing is said.
+    `default` is the settings' mode, for engines of which nothing is said. `paired`: the service has a decoder.
     """
     mode, field = _mode(component, scaler, default)
-    if mode == SERVERLESS and component.service.spec.decoder is not None:
+    if mode == SERVERLESS and paired and component.name != ROUTER:
         # An engine and a decoder find each other by their pods, which have to be there.
         return RAW
     if mode == VIRTUAL:
@@ -65,8 +65,6 @@ def not_supported(field: str, wish: str, instead: str) -> PlanRefused:
 
 def _unsupported(service: InferenceService) -> Iterator[tuple[str, str, str]]:
     spec, annotations = service.spec, service.metadata.annotations
-    if spec.decoder is not None:
-        yield "spec.decoder", "disaggregated prefill and decode", "remove spec.decoder and use a runtime that does both"
     if spec.model is not None and spec.model.fine_tuned_weights:
         yield "spec.model.fineTunedWeights", "fine-tuned weights", "serve merged weights as a model of their own"
     for key, wanted in ((INJECT_MODEL_INIT, "true"), (INJECT_SERVING_SIDECAR, "true"), (INJECT_FINE_TUNED_ADAPTER, "")):
@@ -93,7 +91,7 @@ def _mode(component: Component, scaler: ScalerChoice, default: str) -> tuple[str
     if component.name == ENGINE and asked in _STEERING:
         return asked, f"annotation {DEPLOYMENT_MODE} of the service"
     silent = component.scaling.min_replicas is None and scaler.source is ScalerSource.DEFAULT and asked != RAW
-    if component.name == ENGINE and silent and _recorded(component.service) != RAW:
+    if component.name == ENGINE and silent and _recorded(component.service) not in (RAW, PREFILL_DECODE):
         return default, "the settings' deploy.defaultDeploymentMode"
     return RAW, ""
 

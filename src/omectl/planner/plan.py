@@ -17,7 +17,8 @@ from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
 from omectl.planner.model_files import check_files
 from omectl.planner.modes import VIRTUAL, check_service, is_virtual, not_supported
-from omectl.planner.names import ENGINE, ROUTER
+from omectl.planner.names import DECODER, ENGINE, ROUTER
+from omectl.planner.pairing import Found, unpaired
 from omectl.planner.pod import main_container, render_pod
 from omectl.planner.predictor import OLD_FORM, migrated
 from omectl.planner.provenance import Provenance, provenance_of
@@ -84,7 +85,7 @@ def _rendered(
     explanation = replace(explanation, accelerators=tuple(decisions.values()))
     if assembly.problem is not None:
         return _refused(inputs, assembly.problem, explanation)
-    entry = parts[-1]
+    entry = next((part for part in parts if part.name == ROUTER), parts[0])
     objects: list[JsonObject] = [model_config(service, model, resource)]
     ports: dict[str, JsonObject] = {}
     provenance: dict[tuple[str, str], Provenance] = {}
@@ -103,6 +104,7 @@ def _rendered(
         provenance[workload.kind, workload.name] = provenance_of(part, rendered, kind.pod_path)
         counts = tuple(f"{part.name}: {problem_in_words(one)}" for one in rendered.accelerated.problems)
         explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings, *counts))
+    explanation = replace(explanation, warnings=(*explanation.warnings, *_unpaired(workloads)))
     scalings = _scalings(inputs, workloads)
     serving: dict[str, Workload] = {}
     for part in parts:
@@ -126,7 +128,7 @@ def _rendered(
     objects += where.objects
     explanation = replace(
         explanation,
-        mode=assembly.modes[ENGINE],
+        mode=assembly.mode,
         fit=trial.fit,
         accelerators=tuple(decisions.values()),
         scales=tuple(scaling.scale for scaling in scalings.values()),
@@ -148,6 +150,23 @@ def _rendered(
         provenance=provenance,
         report=report,
     )
+
+
+def _unpaired(workloads: Mapping[str, Workload]) -> tuple[str, ...]:
+    """Why requests do not reach engine and decoder of a service that has both."""
+    if DECODER not in workloads:
+        return ()
+    if ROUTER not in workloads:
+        return ("a decoder without a router: requests go to the engine, which only prefills; add spec.router",)
+    found = {
+        name: Found.of(
+            one.metadata.pod_labels, one.of.serving, main_container(one.component, one.pod), one.component.pods
+        )
+        for name, one in workloads.items()
+        if name != ROUTER
+    }
+    router = workloads[ROUTER]
+    return tuple(f"router: {text}" for text in unpaired(main_container(router.component, router.pod), found))
 
 
 def _scalings(inputs: PlanInputs, workloads: Mapping[str, Workload]) -> dict[str, Scaling]:

@@ -15,7 +15,7 @@ from omectl.api.labels import CHOSEN_MODE
 from omectl.planner.accelerators.decision import ClassDecision
 from omectl.planner.inputs import LiveState
 from omectl.planner.model import ModelView
-from omectl.planner.names import ENGINE, ROUTER, component_name, label_value
+from omectl.planner.names import DECODER, ENGINE, ROUTER, component_name, label_value
 from omectl.planner.result import Explanation, Problem
 from omectl.planner.routing import Route
 from omectl.planner.scaling import Scaling, scaler_fault
@@ -26,7 +26,7 @@ from omectl.planner.workloads.pods import UNSCHEDULABLE, Trouble, first_trouble,
 from omectl.planner.workloads.table import live_state
 from omectl.planner.workloads.workload import Report, Workload, WorkloadState
 
-_CONDITIONS: Final = {ENGINE: "EngineReady", ROUTER: "RouterReady"}
+_CONDITIONS: Final = {ENGINE: "EngineReady", DECODER: "DecoderReady", ROUTER: "RouterReady"}
 _INGRESS: Final = "IngressReady"
 _READY: Final = "Ready"
 
@@ -100,7 +100,8 @@ def problem_status(
     service: InferenceService, problem: Problem, live: LiveState, told: Explanation, ranking: str
 ) -> JsonObject:
     """The status of a service that cannot be planned. What already runs goes on and keeps its address."""
-    parts = [ENGINE, *([ROUTER] if service.spec.router is not None else [])]
+    asked = {DECODER: service.spec.decoder, ROUTER: service.spec.router}
+    parts = [ENGINE, *(name for name, part in asked.items() if part is not None)]
     stuck = Verdict(FALSE, problem.reason, f"{problem.message}; next: {problem.next_step}")
     names = {name: component_name(service.name, name) for name in parts}
     observed = {name: observe(live, own, live_state(live, own)) for name, own in names.items()}
@@ -174,7 +175,7 @@ def _component_verdict(workload: Workload, seen: Observed, model: ModelView) -> 
 
 
 def _trouble_verdict(trouble: Trouble, name: str, model: ModelView) -> Verdict:
-    if trouble.reason == UNSCHEDULABLE and name == ENGINE and not model.ready:
+    if trouble.reason == UNSCHEDULABLE and name != ROUTER and not model.ready:
         state = model.state or "no node has reported it yet"
         text = f"the pods wait for a node that has model {model.name} ({state}); next: look at the model's status"
         return Verdict(FALSE, "WaitingForModel", text)

@@ -265,7 +265,6 @@ def test_facts_fill_what_the_models_spec_leaves_out() -> None:
             "DeploymentModeError",
             "whole",
         ),
-        (service(decoder={}), "NotSupportedYet", "spec.decoder"),
         (service(metadata={"annotations": {"ome.io/autoscalerClass": "x"}}), "InvalidSpec", "found x"),
         (service(engine={"minReplicas": 0, "autoscaler": {"class": "HPA"}}), "InvalidSpec", "needs a pod at least"),
         (service(metadata={"annotations": {"ome.io/inject-model-init": "true"}}), "NotSupportedYet", "model-init"),

@@ -87,7 +87,8 @@ def assess(runtime: Runtime, answers: Answers) -> Assessment:
     index, against = _best_entry(terms, answers)
     found = (*answers.against(terms.first), *against, *answers.against(terms.last))
     notes: list[str] = []
-    if runtime.spec.decoder_config is not None and not inquiry.request.wants_decoder and not inquiry.rules.automatic:
+    decodes = inquiry.request.wants_decoder or inquiry.request.takes_all
+    if runtime.spec.decoder_config is not None and not decodes and not inquiry.rules.automatic:
         notes.append(PREFILLS_ONLY)
     if inquiry.model.size is None and not terms.sizes.open and not found:
         notes.append(f"the model's size is unknown, so the range {terms.sizes.text} was not checked")

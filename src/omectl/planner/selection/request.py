@@ -14,11 +14,15 @@ _TEMPLATES: Final = {ENGINE: "engineConfig", DECODER: "decoderConfig", ROUTER: "
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The accelerator classes that a runtime has to list, and the components that it has to bring a container for."""
+    """The accelerator classes that a runtime has to list, and the components that it has to bring a container for.
+
+    `takes_all`: the service writes no engine, so that it has every component that a runtime named by it has.
+    """
 
     accelerator_classes: frozenset[str] = frozenset()
     components: frozenset[str] = frozenset()
     wants_decoder: bool = False
+    takes_all: bool = False
 
 
 def request_of(service: InferenceService) -> Request:
@@ -37,7 +41,12 @@ def request_of(service: InferenceService) -> Request:
         ROUTER: spec.router,
     }
     needed = {name for name, part in parts.items() if part is not None and not _brings_container(part)}
-    return Request(frozenset(name for name in named if name is not None), frozenset(needed), spec.decoder is not None)
+    return Request(
+        frozenset(name for name in named if name is not None),
+        frozenset(needed),
+        wants_decoder=spec.decoder is not None,
+        takes_all=spec.engine is None,
+    )
 
 
 def template_field(component: str) -> str:
