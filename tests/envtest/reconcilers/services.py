@@ -99,9 +99,9 @@ async def deployment_of(scene: Scene, service: str, component: str = "engine") -
     return await eventually(look)
 
 
-async def make_available(scene: Scene, service: str, *, available: bool = True) -> None:
-    """Say, as the Deployment controller would, that the engine's pods serve."""
-    deployment = await deployment_of(scene, service)
+async def make_available(scene: Scene, service: str, *, available: bool = True, component: str = "engine") -> None:
+    """Say, as the Deployment controller would, that the component's pods serve."""
+    deployment = await deployment_of(scene, service, component)
     verdict = {"type": "Available", "status": "True" if available else "False", "reason": "Told", "message": "told"}
     status: JsonObject = {
         "observedGeneration": deployment["metadata"]["generation"],
