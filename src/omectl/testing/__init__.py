@@ -3,7 +3,8 @@
 Take them all with `pytest_plugins = ["omectl.testing.plugin"]` in your outermost conftest:
 
 * `control_plane`: a real API server for the session (profile `fast`); `full_control_plane`: with RBAC and admission;
-  `cluster`: the latter with controllers, scheduler and simulated nodes.
+  `cluster`: the latter with controllers, scheduler and simulated nodes; `groups_cluster`: another such with the real
+  LeaderWorkerSet controller.
 * `client`: a client of `control_plane`, as admin; `namespace`: a fresh namespace there.
 * `embedded_server`: an API server in this process, one for each test, that misbehaves on command
   (`omectl.local.embedded`); `embedded_client`: a client of it. Override `embedded_kinds` and `embedded_options` to say

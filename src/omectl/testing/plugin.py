@@ -5,6 +5,7 @@ import inspect
 import os
 import secrets
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypedDict, Unpack
 
 import pytest
@@ -13,10 +14,11 @@ from omectl.api.json import JsonObject
 from omectl.api.resource import ResourceKind
 from omectl.kube.client import Client
 from omectl.kube.resources import NAMESPACES
-from omectl.local.assets import Assets, BinariesMissing, Binary, StagesMissing, acquire
+from omectl.local.assets import CONTROL_PLANE, Assets, BinariesMissing, Binary, StagesMissing, acquire
 from omectl.local.control_plane import ControlPlane, ControlPlaneOptions, Profile
 from omectl.local.control_plane.commands import needed
 from omectl.local.embedded import EmbeddedOptions, EmbeddedServer, ServedKind
+from omectl.local.leader_worker_sets import LeaderWorkerSets
 from omectl.testing.clock import LoopClock
 from omectl.testing.leaks import Residents, leaked_tasks
 
@@ -32,7 +34,7 @@ class _Chosen(TypedDict, total=False):
     kwok: bool
 
 
-def running_control_plane(options: ControlPlaneOptions, residents: Residents | None = None) -> Iterator[ControlPlane]:
+def running_control_plane(options: ControlPlaneOptions, residents: Residents | None = None) -> Generator[ControlPlane]:
     """A started control plane for a fixture of any scope; skips without binaries, or fails where `CI` is `true`.
 
     `residents` are told of its processes, which a test may replace by restarting the API server.
@@ -58,14 +60,14 @@ def find_binaries(wanted: Iterable[Binary]) -> Assets:
         pytest.skip(str(error))
 
 
-async def _enter(control_plane: ControlPlane) -> None:
-    await control_plane.__aenter__()
+async def _enter(started: ControlPlane | LeaderWorkerSets) -> None:
+    await started.__aenter__()
 
 
 @pytest.fixture(scope="session")
 def binaries() -> Assets:
     """All programs of the control plane, for tests that start their own; skips without them, or fails in CI."""
-    return find_binaries(Binary)
+    return find_binaries(CONTROL_PLANE)
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +88,22 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     """A whole cluster: the full API server, kube-controller-manager, kube-scheduler, kwok. Shared by the session."""
     options = _options(profile=Profile.FULL, audit=True, controllers=True, scheduler=True, kwok=True)
     yield from running_control_plane(options, request.config.stash[_RESIDENTS])
+
+
+@pytest.fixture(scope="session")
+def groups_cluster(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
+    """A whole cluster of its own with the real LeaderWorkerSet controller, which makes groups of pods."""
+    find_binaries([Binary.LWS_CONTROLLER])
+    options = _options(profile=Profile.FULL, audit=True, controllers=True, scheduler=True, kwok=True)
+    residents = request.config.stash[_RESIDENTS]
+    with contextmanager(running_control_plane)(options, residents) as control_plane:
+        groups = LeaderWorkerSets(control_plane)
+        asyncio.run(_enter(groups))
+        residents.keepers.append(lambda: [groups.child.pid])
+        try:
+            yield control_plane
+        finally:
+            asyncio.run(groups.stop())
 
 
 @pytest.fixture

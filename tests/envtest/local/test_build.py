@@ -83,6 +83,12 @@ def test_each_module_is_built_once_and_kept_under_the_programs_names(go: Go) -> 
     assert not list(go.settings.store.glob(".building-*"))
 
 
+def test_controller_of_another_project_is_built_from_its_own_module(go: Go) -> None:
+    found = acquire([Binary.LWS_CONTROLLER], go.settings)
+    assert found[Binary.LWS_CONTROLLER] == go.settings.store / "lws-controller"
+    assert [line.split()[0] for line in go.builds] == ["lws"]
+
+
 def test_second_run_needs_no_go(go: Go) -> None:
     first = acquire([Binary.ETCD, Binary.KWOK], go.settings)
     go.record.unlink()

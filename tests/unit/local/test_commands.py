@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from omectl.local.assets import Binary
+from omectl.local.assets import CONTROL_PLANE, Binary
 from omectl.local.control_plane import ControlPlaneOptions, Profile, commands
 from omectl.local.control_plane.commands import Addresses, Files
 
@@ -44,7 +44,7 @@ def test_requests_in_flight_are_limited_unless_asked_otherwise() -> None:
 def test_only_the_programs_of_the_wanted_parts_are_needed() -> None:
     assert commands.needed(controllers=False, scheduler=False, kwok=False) == {Binary.ETCD, Binary.KUBE_APISERVER}
     everything = commands.needed(controllers=True, scheduler=True, kwok=True)
-    assert everything == set(Binary) - {Binary.KUBECTL}
+    assert everything == CONTROL_PLANE - {Binary.KUBECTL}
 
 
 def test_fast_profile_with_controllers_is_refused_with_the_profile_to_use() -> None:

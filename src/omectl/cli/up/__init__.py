@@ -60,11 +60,11 @@ async def _run(options: "SessionOptions", *, exit_when_ready: bool, timeout_s: f
     from omectl.cli.stopping import run_until_stopped
     from omectl.cli.up.screen import make_screen
     from omectl.cli.up.session import Session
-    from omectl.local.assets import Binary, acquire_cancellable
+    from omectl.local.assets import CONTROL_PLANE, acquire_cancellable
 
     with make_screen() as screen:
         # Building takes minutes once, which the time limit is not about.
-        if await run_until_stopped(acquire_cancellable(Binary, screen.progress)) is None:
+        if await run_until_stopped(acquire_cancellable(CONTROL_PLANE, screen.progress)) is None:
             return False
         session = Session(options, announce=screen.announce, progress=screen.progress)
         work = _work(session, screen, exit_when_ready=exit_when_ready)

@@ -194,7 +194,7 @@ class Session:
             group.create_task(self._start_hub())
 
     async def _install_platform(self) -> None:
-        kubectl = (await acquire_cancellable(Binary, self._progress))[Binary.KUBECTL]
+        kubectl = (await acquire_cancellable([Binary.KUBECTL], self._progress))[Binary.KUBECTL]
         await installation.install_platform(self.client, kubectl)
         for node in self.nodes:
             await self.control_plane.add_node(node)

@@ -2,8 +2,10 @@
 
 from omectl.local.assets.acquisition import Assets, StoreBusy, acquire, acquire_cancellable
 from omectl.local.assets.binaries import (
+    CONTROL_PLANE,
     KUBERNETES_VERSION,
     KWOK_VERSION,
+    LWS_VERSION,
     AssetSettings,
     BinariesMissing,
     Binary,
@@ -13,8 +15,10 @@ from omectl.local.assets.binaries import (
 from omectl.local.assets.go import BuildFailed, Progress
 
 __all__ = [
+    "CONTROL_PLANE",
     "KUBERNETES_VERSION",
     "KWOK_VERSION",
+    "LWS_VERSION",
     "AssetSettings",
     "Assets",
     "BinariesMissing",

@@ -12,10 +12,11 @@ from omectl.local.errors import LocalError
 
 KUBERNETES_VERSION = "1.36.3"
 KWOK_VERSION = "0.8.0"
+LWS_VERSION = "0.8.0"
 
 
 class Binary(StrEnum):
-    """A program of the control plane, named as its file is."""
+    """A program of the control plane or of another project's controller, named as its file is."""
 
     ETCD = "etcd"
     KUBE_APISERVER = "kube-apiserver"
@@ -23,6 +24,11 @@ class Binary(StrEnum):
     KUBE_SCHEDULER = "kube-scheduler"
     KUBECTL = "kubectl"
     KWOK = "kwok"
+    LWS_CONTROLLER = "lws-controller"
+
+
+CONTROL_PLANE = frozenset(Binary) - {Binary.LWS_CONTROLLER}
+"""What a whole cluster is made of; the others are for tests only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ TARGETS: Mapping[Binary, Target] = {
     Binary.KUBE_SCHEDULER: Target("kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", "kube-scheduler"),
     Binary.KUBECTL: Target("kubernetes", "k8s.io/kubernetes/cmd/kubectl", "kubectl"),
     Binary.KWOK: Target("kwok", "sigs.k8s.io/kwok/cmd/kwok", "kwok"),
+    Binary.LWS_CONTROLLER: Target("lws", "sigs.k8s.io/lws/cmd", "cmd"),
 }
 
 KWOK_STAGES = (
@@ -59,7 +60,7 @@ def build(binaries: frozenset[Binary], store: Path, progress: Progress) -> None:
     """
     _sweep(store)
     with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=store) as scratch:
-        for module in ("kubernetes", "kwok"):
+        for module in dict.fromkeys(target.module for target in TARGETS.values()):
             wanted = [binary for binary in sorted(binaries) if TARGETS[binary].module == module]
             if not wanted:
                 continue
