@@ -125,6 +125,9 @@ def _rendered(
     if where.ingress and not workloads[entry.name].of.own_service:
         step = f"set ingress.disableIngressCreation in the settings, or annotation {INGRESS_DISABLE_CREATION}"
         raise not_supported("the ingress of the settings", "a serverless component behind an Ingress", step)
+    own = workloads[entry.name].report(inputs.live)
+    if own.url and not where.ingress and not serving[entry.name].outgoing:
+        where = replace(where, url=own.url, address=own.address or own.url)
     objects += where.objects
     explanation = replace(
         explanation,

@@ -64,7 +64,9 @@ class Scaling:
         """The bounds as they hold: what something else scales has no upper one that is known here."""
         scaled = self.built_in or self.choice.scaler_class is not ScalerClass.EXTERNAL
         most = self.pinned if self.pinned is not None else (self.bounds.most if scaled else None)
-        return Scale(component=self.component.name, pods=self.component.pods, least=self.bounds.least, most=most)
+        # A RayCluster has a worker at least.
+        pods = max(self.component.pods, 2 if self.built_in and self.pinned is not None else 1)
+        return Scale(component=self.component.name, pods=pods, least=self.bounds.least, most=most)
 
     def pin(self, workload: JsonObject) -> JsonObject:
         """The workload, which states its replicas only when nobody else sets them."""

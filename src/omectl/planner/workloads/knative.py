@@ -8,7 +8,6 @@ from typing import Final
 from omectl.api import labels as keys
 from omectl.api.conditions import TRUE, UNKNOWN
 from omectl.api.document import as_number, as_object, as_text, at
-from omectl.api.inference_service_status import ComponentStatusSpec
 from omectl.api.json import JsonObject, JsonValue
 from omectl.planner.component import Component
 from omectl.planner.inputs import LiveState, kind_in_words
@@ -92,14 +91,14 @@ def read_knative_service(obj: JsonObject) -> WorkloadState:
 def report_knative_service(component: Component, live: JsonObject) -> Report:
     """Revisions, traffic and address as Knative has them, with its conditions of the route and the configuration."""
     told = component.service.status
-    before = ((told.components or {}).get(component.name) if told is not None else None) or ComponentStatusSpec()
+    before = (told.components or {}).get(component.name) if told is not None else None
     url, address = as_text(at(live, "status", "url")), as_text(at(live, "status", "address", "url"))
-    if not (live and read_knative_service(live).available):
-        # An address that was once told stays, also while nothing serves.
-        url, address = before.url or "", (before.address.url or "") if before.address is not None else ""
     status = revision_status(component, live)
-    status |= {"url": url} if url else {}
-    status |= {"address": {"url": address}} if address else {}
+    # An address is told once something serves there, and stays while nothing does.
+    if url and (read_knative_service(live).available or (before is not None and before.url == url)):
+        status["url"] = url
+        if address:
+            status["address"] = {"url": address}
     conditions: dict[str, Verdict] = {}
     for suffix, source, overall in _PARTS:
         name, found = f"{component.name.capitalize()}{suffix}", told_condition(live, source)
@@ -107,7 +106,7 @@ def report_knative_service(component: Component, live: JsonObject) -> Report:
             conditions[name] = Verdict.informing(found.status, found.reason, found.message)
         if component.name == ENGINE:
             conditions[overall] = _overall(name, found)
-    return Report(status=status, conditions=conditions, routed=True)
+    return Report(status=status, conditions=conditions, routed=True, url=url, address=address)
 
 
 def _overall(name: str, found: Verdict) -> Verdict:

@@ -34,12 +34,15 @@ class WorkloadState:
 class Report:
     """What the status tells of a component beside its workload's state, by the workload's own controller.
 
-    `routed`: that controller makes the component's address, so that only `status` may tell it.
+    `routed`: that controller makes the component's address, so that only `status` may tell it. `url` and `address` are
+    those addresses, for clients outside the cluster and inside, "" where there is none yet.
     """
 
     status: JsonObject = field(default_factory=dict[str, JsonValue])
     conditions: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])
     routed: bool = False
+    url: str = ""
+    address: str = ""
 
 
 def _nothing_more(component: Component, live: JsonObject) -> Report:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.planner.build import condition, live_pod, made, service
+from tests.unit.planner.build import condition, live_deployment, live_pod, made, service
 
 from omectl.api.settings import parse_settings
 from omectl.planner import Plan
@@ -27,6 +27,7 @@ def knative(*, generation: int = 1, conditions: Json = None, **status: Json) -> 
     }
 
 
+ROUTER = {"runner": {"name": "router", "image": "router:1", "ports": [{"name": "http", "containerPort": 9000}]}}
 ROUTED = {"RoutesReady": ("True", "", "")}
 REVISIONS = {"latestCreatedRevisionName": "svc-engine-2", "latestReadyRevisionName": "svc-engine-2"}
 
@@ -197,8 +198,24 @@ def test_a_ready_engine_has_knative_s_address_revisions_and_conditions() -> None
         "latestRolledoutRevision": "svc-engine-2",
     }
     assert condition(found, "Ready")["status"] == "True"
+    assert (found.status["url"], found.status["address"]) == (LIVE_STATUS["url"], LIVE_STATUS["address"])
     for name in ("EngineRouteReady", "EngineConfigurationReady", "RoutesReady", "LatestDeploymentReady"):
         assert condition(found, name) == {"type": name, "status": "True", "severity": "Info"}
+
+
+def test_d_6_the_address_is_one_that_wakes_the_engine_and_not_that_of_pods_which_may_be_none() -> None:
+    found = planned(live=[knative(conditions=GOOD, **{**LIVE_STATUS, "address": {}})])
+    assert (found.status["url"], found.status["address"]) == (LIVE_STATUS["url"], {"url": LIVE_STATUS["url"]})
+    behind_router = planned(router=ROUTER, live=[knative(conditions=GOOD, **LIVE_STATUS)])
+    assert behind_router.status["url"] == "http://svc.team.svc.cluster.local:9000"
+
+
+def test_the_stable_service_s_address_stays_while_a_deployment_still_serves() -> None:
+    deployment = live_deployment(Available=("True", "", ""))
+    coming = knative(conditions={"Ready": ("Unknown", "", "")}, url=LIVE_STATUS["url"])
+    assert planned(live=[deployment, coming]).status["url"] == "http://svc.team.svc.cluster.local:8080"
+    ready = knative(conditions=GOOD, **LIVE_STATUS)
+    assert planned(live=[deployment, ready]).status["url"] == LIVE_STATUS["url"]
 
 
 def test_an_engine_that_is_not_there_yet_says_so_and_has_no_address() -> None:
@@ -215,10 +232,14 @@ def test_an_engine_that_is_not_there_yet_says_so_and_has_no_address() -> None:
 
 
 def test_an_address_stays_while_the_engine_is_not_ready() -> None:
-    told = {"url": "http://before", "address": {"url": "http://inside"}}
+    told = {"url": LIVE_STATUS["url"], "address": LIVE_STATUS["address"]}
     failed = {"Ready": ("False", "RevisionFailed", "crashed"), "RoutesReady": ("False", "RevisionMissing", "none")}
-    found = planned(status={"components": {"engine": told}}, live=[knative(conditions=failed)])
+    live = [knative(conditions=failed, **told)]
+    found = planned(status={"components": {"engine": told}}, live=live)
     assert found.status["components"]["engine"] == told
+    assert found.status["url"] == told["url"]
+    other = {"components": {"engine": {"url": "http://svc-engine.team.svc.cluster.local"}}}
+    assert planned(status=other, live=live).status["components"]["engine"] == {}
     assert condition(found, "EngineReady")["reason"] == "RevisionFailed"
     assert condition(found, "RoutesReady")["status"] == "False"
 

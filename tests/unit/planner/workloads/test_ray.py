@@ -258,3 +258,9 @@ def test_the_status_tells_of_all_clusters() -> None:
     assert condition(found, "Ready")["status"] == "True"
     assert found.status["components"]["engine"]["url"] == "http://svc-engine.team.svc.cluster.local"
     assert found.status["modelStatus"]["modelRevisionStates"]["targetModelState"] == "Loaded"
+
+
+def test_a_replica_costs_its_workers_too() -> None:
+    assert [(one.pods, one.least, one.most) for one in planned().explanation.scales] == [(2, 2, 2)]
+    sized = planned({"worker": {"size": 3}}).explanation.scales
+    assert [(one.pods, one.least, one.most) for one in sized] == [(4, 2, 2)]
