@@ -78,22 +78,33 @@ def _unsupported(service: InferenceService) -> Iterator[tuple[str, str, str]]:
 def _mode(component: Component, scaler: ScalerChoice, default: str) -> tuple[str, str]:
     """The mode and what asks for it. A word that is no mode counts as absent."""
     stated = component.own_annotations.get(DEPLOYMENT_MODE, "")
+    asked = component.service.metadata.annotations.get(DEPLOYMENT_MODE, "")
+    nodes = next((component.origin(part) for part in ("leader", "worker") if part in component.document), "")
     if component.name == ENGINE and stated in _MODES:
+        _check_one_node(stated, f"annotation {DEPLOYMENT_MODE} of the engine", nodes)
         return stated, f"annotation {DEPLOYMENT_MODE} of the engine"
-    for part in ("leader", "worker"):
-        if part in component.document:
-            return MULTI_NODE, component.origin(part)
+    if component.name == ENGINE and nodes and asked in _STEERING:
+        _check_one_node(asked, f"annotation {DEPLOYMENT_MODE} of the service", nodes)
+        return asked, f"annotation {DEPLOYMENT_MODE} of the service"
+    if nodes:
+        return MULTI_NODE, nodes
     if component.scaling.min_replicas == 0 and scaler.scaler_class is not ScalerClass.KEDA:
         if scaler.block is None:
             return SERVERLESS, f"{component.origin('minReplicas')} of 0"
         _check_zero(component, scaler.scaler_class)
-    asked = component.service.metadata.annotations.get(DEPLOYMENT_MODE, "")
     if component.name == ENGINE and asked in _STEERING:
         return asked, f"annotation {DEPLOYMENT_MODE} of the service"
     silent = component.scaling.min_replicas is None and scaler.source is ScalerSource.DEFAULT and asked != RAW
     if component.name == ENGINE and silent and _recorded(component.service) not in (RAW, PREFILL_DECODE):
         return default, "the settings' deploy.defaultDeploymentMode"
     return RAW, ""
+
+
+def _check_one_node(mode: str, field: str, nodes: str) -> None:
+    """Knative runs single pods. `nodes` is the field that asks for several."""
+    if mode == SERVERLESS and nodes:
+        message = f"{field} asks for {SERVERLESS}, but {nodes} for a group of pods, which Knative does not run"
+        raise PlanRefused(Reason.INVALID_SPEC, message, f"remove {nodes}, or the annotation")
 
 
 def _check_zero(component: Component, scaler_class: ScalerClass) -> None:

@@ -96,3 +96,24 @@ def test_somebody_else_may_scale_a_deployment_to_nothing() -> None:
 
 def test_an_old_autoscaler_annotation_leaves_no_replica_to_knative() -> None:
     assert mode({"minReplicas": 0, "annotations": {"ome.io/autoscalerClass": "external"}}) == "Serverless"
+
+
+GROUP = {"leader": {"runner": RUNNER}, "worker": {"size": 1, "runner": RUNNER}}
+
+
+def test_a_service_s_annotation_has_a_runtime_for_several_nodes_run_on_ray() -> None:
+    assert mode(GROUP, own="MultiNodeRayVLLM") == "MultiNodeRayVLLM"
+
+
+@pytest.mark.parametrize(
+    ("own", "annotations", "where"),
+    [("Serverless", {}, "service"), ("", {MODE: "Serverless"}, "engine")],
+)
+def test_serverless_and_several_nodes_contradict_each_other(own: str, annotations: Json, where: str) -> None:
+    found = plan_of({**GROUP, "annotations": annotations}, own=own)
+    assert found.problem is not None
+    assert found.problem.reason == "InvalidSpec"
+    assert found.problem.message == (
+        f"annotation {MODE} of the {where} asks for Serverless, but spec.engine.leader for a group of pods, which "
+        "Knative does not run"
+    )
