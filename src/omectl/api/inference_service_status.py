@@ -67,15 +67,18 @@ class ScaleTargetRef(WireType):
 
 
 class AutoscalerStatus(WireType):
-    """Who scales a component, and where that was asked for."""
+    """Who scales a component, where that was asked for, and between which numbers it is."""
 
     scaler_class: Annotated[str, one_of("HPA", "KEDA", "External", "None")] | None = None
     managed_by: Annotated[str, one_of("ome", "external", "none")] | None = None
     spec_source: Annotated[str, one_of("isvc", "policy", "runtime", "legacy", "default")] | None = None
+    current_replicas: Int32 | None = None
+    desired_replicas: Int32 | None = None
+    last_scale_time: Time | None = None
 
 
 class ComponentStatusSpec(WireType):
-    """State of one component."""
+    """State of one component. A replica is what serves by itself: a pod, or a group of pods."""
 
     latest_ready_revision: str | None = None
     latest_created_revision: str | None = None
@@ -88,6 +91,9 @@ class ComponentStatusSpec(WireType):
     selected_accelerator: AcceleratorSelection | None = None
     autoscaler: AutoscalerStatus | None = None
     scale_target_ref: ScaleTargetRef | None = None
+    deployment_mode: str | None = None
+    replicas: Int32 | None = None
+    ready_replicas: Int32 | None = None
 
 
 class ModelRevisionStates(WireType):
@@ -98,7 +104,7 @@ class ModelRevisionStates(WireType):
 
 
 class FailureInfo(WireType):
-    """The last failure."""
+    """The failure that is in the way. `location` is the component; `pod` and `node` are ours."""
 
     location: str | None = None
     reason: (
@@ -121,6 +127,8 @@ class FailureInfo(WireType):
     model_revision_name: str | None = None
     time: Time | None = None
     exit_code: Int32 | None = None
+    pod: str | None = None
+    node: str | None = None
 
 
 class ModelCopies(WireType):
@@ -142,10 +150,17 @@ class ModelStatus(WireType):
 
 
 class InferenceServiceStatus(KnativeStatus):
-    """Addresses, components and the model's state, as OME has them; `selection` is ours."""
+    """Addresses, components and the model's state, as OME has them; the rest is ours.
+
+    `summary` says in one line what is happening and what to do. `replicas` and `label_selector` are the engine's, for
+    the scale subresource.
+    """
 
     address: Addressable | None = None
     url: str | None = None
     components: dict[str, ComponentStatusSpec] | None = None
     model_status: Annotated[ModelStatus | None, EMPTY_IS_ABSENT] = None
     selection: SelectionStatus | None = None
+    summary: str | None = None
+    replicas: Int32 | None = None
+    label_selector: str | None = None

@@ -10,10 +10,12 @@ from omectl.api.facts import NameVersion, RecordedFacts
 from omectl.api.labels import ModelKey, model_label_key
 from omectl.api.model_size import format_model_size, parse_model_size
 from omectl.api.model_spec import DiffusionPipelineSpec, ModelFormat, ModelFrameworkSpec
+from omectl.api.model_status import ModelProgress
 from omectl.api.settings import Settings
 from omectl.api.wire import FROM_THE_WIRE
 from omectl.planner.model_files import ModelFiles, files_of
 
+_GIB: Final = 1024**3
 _KILO: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)K", re.ASCII)
 
 
@@ -54,6 +56,8 @@ class ModelView:
     ready: bool
     state: str
     """Why it is not ready, or "" when nothing is known."""
+    progress: str = ""
+    """How far its download is, in tenths, or "" when it does not move."""
 
     @property
     def name(self) -> str:
@@ -110,7 +114,16 @@ def view_model(model: BaseModel | ClusterBaseModel, settings: Settings) -> Model
         revision=facts.revision or "",
         ready=ready or not files.on_nodes,
         state=f"{condition.reason}: {condition.message}" if condition is not None and not ready else "",
+        progress=download_in_words(status.progress if status is not None else None) if not ready else "",
     )
+
+
+def download_in_words(progress: ModelProgress | None) -> str:
+    """How much of a download is done, in tenths: what tells of it changes ten times and not with each report."""
+    if progress is None or not progress.total_bytes:
+        return ""
+    share = min((progress.completed_bytes or 0) * 10 // progress.total_bytes, 10) * 10
+    return f"{share} % of {progress.total_bytes / _GIB:.1f} GiB are there"
 
 
 def read_size(text: str | None) -> int | None:

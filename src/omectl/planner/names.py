@@ -10,6 +10,9 @@ DECODER: Final = "decoder"
 ROUTER: Final = "router"
 EXTERNAL_SERVICE: Final = "external-service"
 
+COMPONENT_CONDITIONS: Final = {ENGINE: "EngineReady", DECODER: "DecoderReady", ROUTER: "RouterReady"}
+"""The condition of each component, in the order in which they are told."""
+
 MAIN_CONTAINER: Final = "ome-container"
 CLUSTER_DOMAIN: Final = "cluster.local"
 

@@ -196,9 +196,10 @@ def _scalings(inputs: PlanInputs, workloads: Mapping[str, Workload]) -> dict[str
 
 def _refused(inputs: PlanInputs, problem: Problem, explanation: Explanation) -> Plan:
     ranking = inputs.settings.omectl.selection.ranking
+    model = view_model(inputs.model, inputs.settings) if inputs.model is not None else None
     return Plan(
         explanation=explanation,
-        status=sorted_keys(problem_status(inputs.service, problem, inputs.live, explanation, ranking)),
+        status=sorted_keys(problem_status(inputs.service, model, problem, inputs.live, explanation, ranking)),
         problem=problem,
     )
 

@@ -15,7 +15,7 @@ from omectl.planner.workloads.table import WORKLOAD_KINDS
 
 Child = tuple[ResourceKind, JsonObject]
 
-_PLANNED = {f"{kind.kind}.{kind.group}": kind for kind in WORKLOAD_KINDS.values()}
+_PLANNED = {kind.group_kind: kind for kind in WORKLOAD_KINDS.values()}
 _WORKLOADS = frozenset({*_PLANNED, "StatefulSet.apps", "LeaderWorkerSet.leaderworkerset.x-k8s.io"})
 _IN_FRONT = frozenset({"Service", "PodDisruptionBudget.policy"})
 _REPLACED_BY = {"predictor": "engine"}

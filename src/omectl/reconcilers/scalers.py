@@ -31,7 +31,7 @@ def displaced(children: Iterable[Child], planned: Iterable[Child]) -> list[Child
 
 
 def what_scalers_say(scaler: JsonObject) -> JsonValue:
-    """A scaler without what it writes all the time: numbers, and messages that name one pod after the other."""
+    """A scaler without what it writes all the time: measures, and messages that name one pod after the other."""
     metadata: JsonObject = {
         name: value for name, value in as_object(scaler.get("metadata")).items() if name not in _NOISE
     }
@@ -41,7 +41,8 @@ def what_scalers_say(scaler: JsonObject) -> JsonValue:
     conditions: list[JsonValue] = [
         [one.get(name) for name in told] for one in as_objects(at(scaler, "status", "conditions"))
     ]
-    return [metadata, scaler.get("spec"), conditions]
+    numbers = [at(scaler, "status", name) for name in ("desiredReplicas", "lastScaleTime")]
+    return [metadata, scaler.get("spec"), conditions, numbers]
 
 
 def _target(scaler: JsonObject) -> tuple[str, str]:

@@ -42,7 +42,6 @@ from omectl.reconcilers.service_inputs import InputCaches, gather, live_state
 from omectl.reconcilers.service_status import (
     Failure,
     failure_of,
-    ready_condition,
     reasons_of,
     service_status,
     unplannable,
@@ -252,8 +251,8 @@ class ServiceReconciler:
         )
         tales = transitions(
             str(service.key),
-            ready_condition(before),
-            ready_condition(after),
+            before,
+            after,
             problem_event=event_reason(made.problem),
             failures=tuple(failures),
         )

@@ -1,15 +1,20 @@
-"""Which Events a new status is worth: transitions only, under OME's reasons. Pure."""
+"""Which Events a new status is worth: transitions only, under OME's reasons where it has one. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from omectl.api.conditions import TRUE, KnativeCondition
+from omectl.api.conditions import FALSE, TRUE, KnativeCondition, find_condition
+from omectl.api.inference_service_status import InferenceServiceStatus
+from omectl.planner.names import COMPONENT_CONDITIONS
 from omectl.planner.result import Problem
-from omectl.reconcilers.service_status import Failure
+from omectl.planner.workloads.pods import FAULTS
+from omectl.reconcilers.service_status import INGRESS_READY, Failure, ready_condition
 
 INTERNAL_ERROR = "InternalError"
 _OF_REASON = {"InvalidSpec": "MergeSpecsError", "NotSupportedYet": "DeploymentModeError", "ModelNotReady": ""}
 """OME's event for reasons that it does not have itself. A model on its way is no event: its own status tells."""
+_PARTS: Final = (*COMPONENT_CONDITIONS.values(), INGRESS_READY)
 
 
 def event_reason(problem: Problem | None) -> str:
@@ -28,18 +33,19 @@ class Tale:
 
 def transitions(
     name: str,
-    old: KnativeCondition | None,
-    new: KnativeCondition | None,
+    before: InferenceServiceStatus | None,
+    after: InferenceServiceStatus | None,
     *,
     problem_event: str = "",
     failures: tuple[Failure, ...] = (),
 ) -> list[Tale]:
-    """What changed for people between two `Ready` conditions.
+    """What changed for people between two statuses: of the service, of its components, and of their pods.
 
     `problem_event` is the reason that OME gives an Event for the plan's problem. The same reason and message again are
     no transition, so a service that stays broken is told of once.
     """
-    if new is None:
+    old, new = ready_condition(before), ready_condition(after)
+    if new is None or after is None:
         return []
     was_ready, is_ready = old is not None and old.status == TRUE, new.status == TRUE
     tales: list[Tale] = []
@@ -52,7 +58,44 @@ def transitions(
             tales.append(Tale("Warning", problem_event, _text(name, new)))
         elif failures:
             tales.append(Tale("Warning", INTERNAL_ERROR, failures[0].message))
+    if not problem_event and not failures:
+        if was_ready == is_ready:
+            tales += _parts(name, before, after)
+        tales += _faults(before, after)
     return tales
+
+
+def _parts(name: str, before: InferenceServiceStatus | None, after: InferenceServiceStatus) -> Iterator[Tale]:
+    """Parts that became ready, or are so no more, without the service as a whole, whose own Event would tell."""
+    for kind in _PARTS:
+        old, new = (find_condition(status.conditions or (), kind) if status else None for status in (before, after))
+        if old is None or new is None:
+            continue
+        if new.status == TRUE and old.status != TRUE:
+            yield Tale("Normal", kind, f"InferenceService {name}: {kind} is True")
+        if old.status == TRUE and new.status != TRUE:
+            yield Tale("Warning", kind.replace("Ready", "NotReady"), _text(name, new))
+
+
+def _faults(before: InferenceServiceStatus | None, after: InferenceServiceStatus) -> Iterator[Tale]:
+    """Faults of pods that the component did not have before, also while it goes on serving."""
+    for component, kind in COMPONENT_CONDITIONS.items():
+        reason, message = _fault(after, component, kind)
+        if reason and (before is None or _fault(before, component, kind)[0] != reason):
+            yield Tale("Warning", reason, message)
+
+
+def _fault(status: InferenceServiceStatus, component: str, kind: str) -> tuple[str, str]:
+    condition = find_condition(status.conditions or (), kind)
+    if condition is None:
+        return "", ""
+    if condition.status == FALSE and condition.reason in FAULTS:
+        return condition.reason or "", condition.message or ""
+    loading = status.model_status
+    failure = loading.last_failure_info if loading is not None else None
+    if condition.status == TRUE and failure is not None and failure.location == component:
+        return failure.reason or "", condition.message or failure.message or ""
+    return "", ""
 
 
 def _said(condition: KnativeCondition | None) -> tuple[str | None, str | None]:

@@ -9,12 +9,13 @@ from omectl.api.inference_service_status import InferenceServiceStatus
 from omectl.api.json import JsonObject
 from omectl.kube.apply import ApplyRefused, NotOurs
 from omectl.kube.errors import Forbidden, KubeError, NotFound
+from omectl.planner.names import COMPONENT_CONDITIONS
+from omectl.reconcilers.service_summary import summary_of
 
 READY = "Ready"
 INGRESS_READY = "IngressReady"
 PRUNED = "Pruned"
 """Only told while something that is no longer planned cannot be deleted."""
-_COMPONENT_READY = {"engine": "EngineReady", "decoder": "DecoderReady", "router": "RouterReady"}
 _MESSAGE_LIMIT = 2000
 
 
@@ -59,7 +60,7 @@ def service_status(
     given = InferenceServiceStatus.model_validate(planned)
     conditions = {condition.type: condition for condition in given.conditions or ()}
     for failure in failures:
-        name = PRUNED if failure.leftover else _COMPONENT_READY.get(failure.component, INGRESS_READY)
+        name = PRUNED if failure.leftover else COMPONENT_CONDITIONS.get(failure.component, INGRESS_READY)
         conditions[name] = _false(name, failure)
     if hindering := [failure for failure in failures if not failure.leftover]:
         conditions[READY] = _false(READY, hindering[0])
@@ -68,6 +69,7 @@ def service_status(
     if given.selection is None and previous is not None and previous.selection is not None:
         # What a service has is remembered there, also while nothing can be planned.
         written = written.model_copy(update={"selection": previous.selection})
+    written = written.model_copy(update={"summary": summary_of(written)})
     return _without_nulls(written.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 
@@ -87,9 +89,7 @@ def _false(name: str, failure: Failure) -> KnativeCondition:
         type=name, status=FALSE, reason=failure.reason, message=failure.message[:_MESSAGE_LIMIT]
     )
     # Knative's rule: what `Ready` rests on has no severity, everything else is information.
-    return (
-        condition if name in (READY, INGRESS_READY, "EngineReady") else condition.model_copy(update={"severity": INFO})
-    )
+    return condition.model_copy(update={"severity": INFO}) if name == PRUNED else condition
 
 
 def _without_nulls(value: JsonObject) -> JsonObject:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from omectl.api.document import at
+from omectl.api.document import as_object, at
 from omectl.api.installation import OPERATOR_NAMESPACE, SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.kinds import (
@@ -14,6 +14,7 @@ from omectl.api.kinds import (
     SERVING_RUNTIMES,
 )
 from omectl.api.labels import MODEL_STATUS_MARKER, ModelKey, model_entry_key
+from omectl.api.model_status import ModelProgress
 from omectl.api.resource import ObjectKey
 from omectl.informers import EventType, HeaderIndex, Informer, ObjectEvent
 from omectl.kube.discovery import Discovery
@@ -35,6 +36,7 @@ from omectl.manager import (
 from omectl.planner.accelerators.devices import what_is_read_of_claims
 from omectl.planner.accelerators.nodes import what_classes_read as what_classes_read_of_nodes
 from omectl.planner.accelerators.pods import what_classes_read as what_classes_read_of_pods
+from omectl.planner.model import download_in_words
 from omectl.reconcilers.accelerator_class import AcceleratorClassReconciler
 from omectl.reconcilers.accelerator_devices import AcceleratorDevices
 from omectl.reconcilers.accelerator_nodes import AcceleratorNodes
@@ -322,10 +324,12 @@ def _entry_key(kind: ModelKind, key: ObjectKey) -> str:
 
 
 def _what_services_need(model: JsonObject) -> JsonValue:
-    """A model without the progress of its download, which concerns no service."""
-    status = model.get("status")
-    told = {name: value for name, value in status.items() if name != "progress"} if isinstance(status, dict) else None
-    return [_all_but_status(model), told]
+    """A model with its download in tenths: what services tell of it, and not each report."""
+    status = as_object(model.get("status"))
+    told: JsonObject = {name: value for name, value in status.items() if name != "progress"}
+    progress = as_object(status.get("progress"))
+    done = download_in_words(ModelProgress.model_validate(progress)) if status.get("state") != "Ready" else ""
+    return [_all_but_status(model), told, done]
 
 
 def _what_choices_need(accelerator_class: JsonObject) -> JsonValue:

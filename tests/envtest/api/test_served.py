@@ -30,7 +30,7 @@ COLUMNS = {
     "clusterservingruntimes": RUNTIME_COLUMNS,
     "inferenceservices": (
         "URL:string Ready:string BaseModel:string Runtime:string Prev:integer Latest:integer"
-        " PrevRolledoutRevision:string LatestReadyRevision:string Age:date"
+        " PrevRolledoutRevision:string LatestReadyRevision:string Age:date Summary:string"
     ),
     "benchmarkjobs": "Age:date Status:string",
     "acceleratorclasses": "Vendor:string Family:string Memory:string Nodes:integer",
@@ -62,9 +62,17 @@ async def test_runtimes_alone_have_no_status_subresource(client: Client) -> None
     discovered = await client.read_object("/apis/ome.io/v1beta1")
     names = {cast("str", entry["name"]) for entry in cast("list[JsonObject]", discovered["resources"])}
     without = {"servingruntimes", "clusterservingruntimes"}
-    assert {name for name in names if "/" in name} == {
+    assert {name for name in names if "/" in name} - {"inferenceservices/scale"} == {
         f"{kind.plural}/status" for kind in ALL_KINDS if kind.plural not in without
     }
+
+
+async def test_services_alone_have_a_scale_subresource(client: Client) -> None:
+    discovered = await client.read_object("/apis/ome.io/v1beta1")
+    found = [entry for entry in cast("list[JsonObject]", discovered["resources"]) if "/scale" in str(entry["name"])]
+    assert [(entry["name"], entry["group"], entry["kind"]) for entry in found] == [
+        ("inferenceservices/scale", "autoscaling", "Scale")
+    ]
 
 
 async def test_values_are_printed_where_the_columns_point(client: Client, namespace: str) -> None:

@@ -71,6 +71,9 @@ def changed(*path: str, value: Any) -> Any:
     ("path", "heard"),
     [
         (("status", "currentReplicas"), False),
+        (("status", "currentMetrics"), False),
+        (("status", "desiredReplicas"), True),
+        (("status", "lastScaleTime"), True),
         (("metadata", "resourceVersion"), False),
         (("metadata", "managedFields"), False),
         (("spec", "maxReplicas"), True),

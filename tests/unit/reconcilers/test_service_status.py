@@ -9,7 +9,7 @@ from omectl.kube.apply import ApplyRefused, NotOurs
 from omectl.kube.errors import Cause, Details, Forbidden, Invalid, KubeError, NotFound
 from omectl.planner.result import Problem
 from omectl.reconcilers.service_events import Tale, event_reason, transitions
-from omectl.reconcilers.service_status import Failure, failure_of, ready_condition, service_status, unplannable
+from omectl.reconcilers.service_status import Failure, failure_of, service_status, unplannable
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PLANNED: JsonObject = {
@@ -84,8 +84,8 @@ def test_a_change_moves_only_its_own_time() -> None:
     ("component", "condition", "severity"),
     [
         ("engine", "EngineReady", None),
-        ("router", "RouterReady", "Info"),
-        ("decoder", "DecoderReady", "Info"),
+        ("router", "RouterReady", None),
+        ("decoder", "DecoderReady", None),
         ("", "IngressReady", None),
         ("external-service", "IngressReady", None),
     ],
@@ -131,7 +131,7 @@ def test_each_error_has_its_reason_and_keeps_its_words(error: KubeError, reason:
 def told(old: JsonObject | None, new: JsonObject, **more: object) -> list[Tale]:
     before = InferenceServiceStatus.model_validate({"conditions": [old]}) if old else None
     after = InferenceServiceStatus.model_validate({"conditions": [new]})
-    return transitions("a/b", ready_condition(before), ready_condition(after), **more)  # type: ignore[arg-type]
+    return transitions("a/b", before, after, **more)  # type: ignore[arg-type]
 
 
 TRUE: JsonObject = {"type": "Ready", "status": "True"}
@@ -189,3 +189,65 @@ def test_what_was_picked_is_remembered_also_when_nothing_can_be_planned() -> Non
     other: JsonObject = {"reason": "OwnRunner"}
     assert written({**PLANNED, "selection": other}, previous={"selection": picked})["selection"] == other
     assert "selection" not in written(PLANNED, previous={"url": "http://x"})
+
+
+def both(old: list[JsonObject], new: list[JsonObject], **more: object) -> list[Tale]:
+    before, after = (InferenceServiceStatus.model_validate({"conditions": conditions}) for conditions in (old, new))
+    return transitions("a/b", before, after, **more)  # type: ignore[arg-type]
+
+
+def part(status: str, kind: str = "EngineReady", reason: str = "R", message: str = "m") -> JsonObject:
+    return {"type": kind, "status": status, "reason": reason, "message": message}
+
+
+@pytest.mark.parametrize("kind", ["EngineReady", "DecoderReady", "RouterReady", "IngressReady"])
+def test_a_part_that_becomes_ready_or_is_so_no_more_is_told_when_the_service_stays_as_it_is(kind: str) -> None:
+    up, down = part("True", kind), part("False", kind)
+    said = f"InferenceService a/b: {kind} is True"
+    assert both([down, FALSE], [up, FALSE]) == [Tale("Normal", kind, said)]
+    assert both([part("Unknown", kind), FALSE], [up, FALSE]) == [Tale("Normal", kind, said)]
+    assert both([up, FALSE], [down, FALSE]) == [Tale("Warning", kind.replace("Ready", "NotReady"), "m")]
+    assert both([FALSE], [up, FALSE]) == [], "what is new was not otherwise before"
+    assert both([up, FALSE], [FALSE]) == []
+    assert both([part("Unknown", kind), FALSE], [down, FALSE]) == []
+
+
+def test_a_part_is_not_told_beside_the_service_itself() -> None:
+    assert [tale.reason for tale in both([part("True"), TRUE], [part("False"), FALSE])] == ["InferenceServiceNotReady"]
+    assert [tale.reason for tale in both([part("False"), FALSE], [part("True"), TRUE])] == ["InferenceServiceReady"]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["ModelLoadFailed", "OutOfMemory", "ImagePullFailed", "PodConfigurationInvalid", "PodFailed", "Unschedulable"],
+)
+def test_a_fault_of_pods_is_told_once_for_each_reason(reason: str) -> None:
+    fault, wait = part("False", reason=reason), part("False", reason="MinimumReplicasUnavailable")
+    assert both([wait, FALSE], [fault, FALSE]) == [Tale("Warning", reason, "m")]
+    assert both([fault, FALSE], [{**fault, "message": "another pod"}, FALSE]) == []
+    assert both([fault, FALSE], [wait, FALSE]) == []
+    assert both([wait, FALSE], [fault, FALSE], problem_event="MergeSpecsError") == []
+
+
+def test_waiting_for_the_model_or_a_queue_is_no_fault() -> None:
+    for reason in ("WaitingForModel", "SchedulingGated", "MinimumReplicasUnavailable"):
+        assert both([part("Unknown"), FALSE], [part("False", reason=reason), FALSE]) == []
+
+
+def test_a_fault_of_a_new_version_is_told_while_the_old_one_serves() -> None:
+    failure: JsonObject = {"location": "engine", "reason": "RuntimeUnhealthy", "message": "short"}
+    before = InferenceServiceStatus.model_validate({"conditions": [part("True"), TRUE]})
+    broken: JsonObject = {
+        "conditions": [part("True", message="still serving, but x"), TRUE],
+        "modelStatus": {"transitionStatus": "BlockedByFailedLoad", "lastFailureInfo": failure},
+    }
+    after = InferenceServiceStatus.model_validate(broken)
+    assert transitions("a/b", before, after) == [Tale("Warning", "RuntimeUnhealthy", "still serving, but x")]
+    assert transitions("a/b", after, after) == []
+    assert transitions("a/b", None, after)[1:] == [Tale("Warning", "RuntimeUnhealthy", "still serving, but x")]
+
+
+def test_the_summary_is_of_what_is_written_in_the_end() -> None:
+    assert written(PLANNED)["summary"] == "Ready: yes"
+    assert written(PLANNED, Failure("engine", "NotOurs", "x; do y"))["summary"] == "NotOurs: x; do y"
+    assert written(unplannable("ModelReconcileError", "m"))["summary"] == "ModelReconcileError: m"

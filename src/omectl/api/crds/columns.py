@@ -64,6 +64,7 @@ PRINTER_COLUMNS: Final[dict[str, tuple[JsonObject, ...]]] = {
         _column("PrevRolledoutRevision", f"{_PREVIOUS}.revisionName"),
         _column("LatestReadyRevision", f"{_LATEST}.revisionName"),
         _AGE,
+        _column("Summary", ".status.summary"),
     ),
     "BenchmarkJob": (_AGE, _column("Status", ".status.state")),
     "AcceleratorClass": (

@@ -12,6 +12,12 @@ from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
 
 SHORT_NAMES: Final = {"InferenceService": ["isvc"]}
 WITHOUT_STATUS_SUBRESOURCE: Final = (ServingRuntime, ClusterServingRuntime)
+_SCALE: Final[JsonObject] = {
+    "specReplicasPath": ".spec.engine.minReplicas",
+    "statusReplicasPath": ".status.replicas",
+    "labelSelectorPath": ".status.labelSelector",
+}
+"""A service is scaled by its engine's lower bound: what `kubectl scale` says holds until an autoscaler sees need."""
 
 
 def crd_name(cls: type[Resource]) -> str:
@@ -34,7 +40,7 @@ def custom_resource_definition(cls: type[Resource]) -> JsonObject:
         "name": kind.version,
         "served": True,
         "storage": True,
-        "subresources": {} if cls in WITHOUT_STATUS_SUBRESOURCE else {"status": {}},
+        "subresources": _subresources(cls),
         "additionalPrinterColumns": list(PRINTER_COLUMNS[kind.kind]),
         "schema": {"openAPIV3Schema": _root_schema(cls)},
     }
@@ -49,6 +55,12 @@ def custom_resource_definition(cls: type[Resource]) -> JsonObject:
             "versions": [version],
         },
     }
+
+
+def _subresources(cls: type[Resource]) -> JsonObject:
+    if cls in WITHOUT_STATUS_SUBRESOURCE:
+        return {}
+    return {"status": {}, "scale": dict(_SCALE)} if cls is InferenceService else {"status": {}}
 
 
 def _root_schema(cls: type[Resource]) -> JsonObject:

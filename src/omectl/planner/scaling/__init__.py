@@ -3,7 +3,7 @@
 from omectl.planner.scaling.bounds import Replicas, replicas
 from omectl.planner.scaling.choice import ScalerChoice, ScalerClass, ScalerSource, choose_scaler
 from omectl.planner.scaling.disruption import disruption_budget
-from omectl.planner.scaling.health import scaler_fault
+from omectl.planner.scaling.health import scaler_fault, scaler_numbers
 from omectl.planner.scaling.proportion import Proportion, proportion
 from omectl.planner.scaling.scaling import (
     EngineMetrics,
@@ -35,4 +35,5 @@ __all__ = [
     "replicas",
     "scale",
     "scaler_fault",
+    "scaler_numbers",
 ]

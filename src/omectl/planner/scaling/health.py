@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from omectl.api.document import as_objects, as_text, at
+from omectl.api.document import as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject
 from omectl.planner.inputs import LiveState
 from omectl.planner.scaling.scaling import Scaling
@@ -23,6 +23,7 @@ _SAYS: Final = {
 }
 _CHANGING: Final = frozenset({"HPAActive", "AbleToScale", "ScalingActive"})
 """Conditions whose message names another pod each time; their reason is told alone."""
+_NUMBERS: Final = ("desiredReplicas", "lastScaleTime")
 _NO_FAULT: Final = frozenset({"ScalingDisabled", "FailedGetResourceMetric"})
 """Reasons of a HorizontalPodAutoscaler whose workload is at zero, and of every one while its pods are new."""
 
@@ -50,3 +51,16 @@ def _faults(kind: str, obj: JsonObject) -> Iterator[JsonObject]:
         found = conditions.get(name, {})
         if found.get("status") == status and found.get("reason") not in _NO_FAULT:
             yield found
+
+
+def scaler_numbers(scaling: Scaling, live: LiveState) -> JsonObject:
+    """How many replicas a live HorizontalPodAutoscaler wants, and since when; empty of any other scaler.
+
+    One that has measured nothing yet wants 0, which means nothing. KEDA's number is in an object of its own, and
+    follows in that of the workload.
+    """
+    if scaling.scaler is None:
+        return {}
+    kind, name = as_text(scaling.scaler.get("kind")), as_text(at(scaling.scaler, "metadata", "name"))
+    status = as_object(at(live.get(kind, name) or {}, "status"))
+    return {key: status[key] for key in _NUMBERS if status.get(key)}

@@ -19,7 +19,8 @@ _NAMED_KIND = ServingRuntime.resource_kind.kind
 
 def model_unknown(model: ModelView, message: str) -> Problem:
     """Too little is known of the model to say which runtime serves it."""
-    why = f" ({model.state})" if model.state else ""
+    told = "; ".join(filter(None, (model.state, model.progress)))
+    why = f" ({told})" if told else ""
     wait = "wait for the model agent to read the model's files, or " if model.files.on_nodes else ""
     step = (
         f"{wait}state what is missing in the spec of {model.key.kind} {model.name}: "

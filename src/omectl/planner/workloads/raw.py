@@ -11,7 +11,7 @@ from omectl.planner.metadata import Metadata
 from omectl.planner.names import ROUTER, label_value
 from omectl.planner.pod import main_container
 from omectl.planner.probes import DEFAULT_PORT
-from omectl.planner.workloads.workload import WorkloadKind, WorkloadState, told_condition
+from omectl.planner.workloads.workload import WorkloadKind, WorkloadState, told_condition, told_numbers
 
 _KIND: Final = "Deployment"
 _REVISION: Final = "deployment.kubernetes.io/revision"
@@ -46,15 +46,20 @@ def read_deployment(deployment: JsonObject) -> WorkloadState:
     """What a live Deployment says of itself."""
     status = as_object(deployment.get("status"))
     available, failure = (told_condition(deployment, kind) for kind in ("Available", "ReplicaFailure"))
-    replicas, updated = as_number(status.get("replicas")), as_number(status.get("updatedReplicas"))
+    wanted, replicas, ready = told_numbers(deployment)
+    updated = as_number(status.get("updatedReplicas"))
+    seen = as_number(status.get("observedGeneration")) >= as_number(at(deployment, "metadata", "generation"))
     return WorkloadState(
         kind=_KIND,
         name=as_text(at(deployment, "metadata", "name")),
         available=available.status == TRUE,
-        rolled_out="updatedReplicas" not in status or updated >= replicas,
+        rolled_out=seen and ("updatedReplicas" not in status or updated >= replicas),
         verdict=available,
         failure=failure if failure.status == TRUE else None,
         revision=as_text(at(deployment, "metadata", "annotations", _REVISION)),
+        wanted=wanted,
+        replicas=replicas,
+        ready=ready,
     )
 
 

@@ -19,6 +19,10 @@ WORKLOAD_KINDS: Final[Mapping[str, WorkloadKind]] = {
 """By mode of the component."""
 
 
+MODES: Final[Mapping[str, str]] = {kind.group_kind: mode for mode, kind in WORKLOAD_KINDS.items()}
+"""The mode of each kind of workload."""
+
+
 def in_service(workload: Workload, live: LiveState, count: int) -> Workload:
     """Whose pods Services lead to: the workload's own, or those of the one that it replaces until it serves itself."""
     name = workload.component.object_name
@@ -30,7 +34,10 @@ def in_service(workload: Workload, live: LiveState, count: int) -> Workload:
     return replace(workload, of=before, outgoing=True) if before is not None else workload
 
 
-def live_state(live: LiveState, object_name: str) -> WorkloadState | None:
-    """What the live workload of a component says, of whichever kind it is; None when there is none."""
-    states = (kind.state(live, object_name) for kind in WORKLOAD_KINDS.values())
-    return next((state for state in states if state is not None), None)
+def live_state(live: LiveState, object_name: str, but: WorkloadKind | None = None) -> WorkloadState | None:
+    """What the live workload of a component says, of whichever kind `but` one it is; None when there is none.
+
+    Of several, while one replaces another, one that serves.
+    """
+    states = (kind.state(live, object_name) for kind in WORKLOAD_KINDS.values() if kind is not but)
+    return max((state for state in states if state is not None), key=lambda one: one.available, default=None)

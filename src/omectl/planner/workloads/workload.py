@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from omectl.api.document import as_objects, as_text, at
+from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import APP, MODEL_REVISION
 from omectl.planner.component import Component
@@ -18,7 +18,8 @@ class WorkloadState:
 
     `available` tells whether enough of it serves, `rolled_out` whether all of it is of the newest template. `verdict`
     is its condition of being available with the controller's own words, `failure` what keeps it from making pods, and
-    `revision` its controller's number of the template; they are empty where it says nothing.
+    `revision` its controller's number of the template; they are empty where it says nothing. `wanted`, `replicas` and
+    `ready` count what serves by itself, a pod or a group of pods; None where it does not tell.
     """
 
     kind: str
@@ -28,6 +29,9 @@ class WorkloadState:
     verdict: Verdict
     failure: Verdict | None = None
     revision: str = ""
+    wanted: int | None = None
+    replicas: int | None = None
+    ready: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,11 @@ class WorkloadKind:
     def api_version(self) -> str:
         """The objects' apiVersion."""
         return f"{self.group}/{self.version}"
+
+    @property
+    def group_kind(self) -> str:
+        """The kind with its group, which no other has."""
+        return f"{self.kind}.{self.group}"
 
     @property
     def pod_path(self) -> str:
@@ -172,3 +181,14 @@ def told_condition(obj: JsonObject, kind: str) -> Verdict:
     conditions = as_objects(at(obj, "status", "conditions"))
     found = next((one for one in conditions if one.get("type") == kind), JsonObject())
     return Verdict(as_text(found.get("status")), as_text(found.get("reason")), as_text(found.get("message")))
+
+
+def told_numbers(obj: JsonObject) -> tuple[int, int, int]:
+    """Wanted, present and ready replicas of a live object that has them in the fields that Deployments have."""
+    status = as_object(obj.get("status"))
+    wanted = at(obj, "spec", "replicas")
+    return (
+        wanted if isinstance(wanted, int) else 1,
+        as_number(status.get("replicas")),
+        as_number(status.get("readyReplicas")),
+    )

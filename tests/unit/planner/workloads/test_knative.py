@@ -184,6 +184,7 @@ LIVE_STATUS = {
     "traffic": [{"revisionName": "svc-engine-2", "percent": 100, "latestRevision": True}],
     **REVISIONS,
 }
+NO_PODS = {"deploymentMode": "Serverless", "replicas": 0, "readyReplicas": 0}
 GOOD = dict.fromkeys(("Ready", "RoutesReady", "ConfigurationsReady"), ("True", "", ""))
 
 
@@ -196,6 +197,7 @@ def test_a_ready_engine_has_knative_s_address_revisions_and_conditions() -> None
         "latestCreatedRevision": "svc-engine-2",
         "latestReadyRevision": "svc-engine-2",
         "latestRolledoutRevision": "svc-engine-2",
+        **NO_PODS,
     }
     assert condition(found, "Ready")["status"] == "True"
     assert (found.status["url"], found.status["address"]) == (LIVE_STATUS["url"], LIVE_STATUS["address"])
@@ -221,7 +223,7 @@ def test_the_stable_service_s_address_stays_while_a_deployment_still_serves() ->
 def test_an_engine_that_is_not_there_yet_says_so_and_has_no_address() -> None:
     found = planned()
     assert condition(found, "EngineReady")["message"] == "Knative Service svc-engine is not there yet; next: wait"
-    assert found.status["components"]["engine"] == {}
+    assert found.status["components"]["engine"] == {"deploymentMode": "Serverless"}
     assert condition(found, "EngineRouteReady") is None
     assert condition(found, "RoutesReady") == {
         "type": "RoutesReady",
@@ -236,10 +238,10 @@ def test_an_address_stays_while_the_engine_is_not_ready() -> None:
     failed = {"Ready": ("False", "RevisionFailed", "crashed"), "RoutesReady": ("False", "RevisionMissing", "none")}
     live = [knative(conditions=failed, **told)]
     found = planned(status={"components": {"engine": told}}, live=live)
-    assert found.status["components"]["engine"] == told
+    assert found.status["components"]["engine"] == {**told, **NO_PODS}
     assert found.status["url"] == told["url"]
     other = {"components": {"engine": {"url": "http://svc-engine.team.svc.cluster.local"}}}
-    assert planned(status=other, live=live).status["components"]["engine"] == {}
+    assert planned(status=other, live=live).status["components"]["engine"] == NO_PODS
     assert condition(found, "EngineReady")["reason"] == "RevisionFailed"
     assert condition(found, "RoutesReady")["status"] == "False"
 
