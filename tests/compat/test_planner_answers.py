@@ -20,12 +20,13 @@ import yaml
 from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.codec import decode
+from omectl.api.fine_tuned_weight import FineTunedWeight
 from omectl.api.inference_service import InferenceService
 from omectl.api.installation import SETTINGS_CONFIG_MAP
 from omectl.api.quantity import Quantity, QuantityError
 from omectl.api.references import ServingRuntimeRef
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
-from omectl.api.settings import Settings, SettingsError, parse_settings
+from omectl.api.settings import SettingsError, parse_settings
 from omectl.planner import Plan, PlanInputs, plan, resolve_model
 
 Json = Any
@@ -61,6 +62,13 @@ DEVIATIONS = (
     Deviation("12.2(8)", "variants/acc-.*",
               r".*\.containers\[0\]\.((startup|liveness)Probe|readinessProbe\.(httpGet|tcpSocket|timeoutSeconds))",
               "an engine that is known is asked for its health where nobody states a probe"),
+    Deviation("D57", "variants/(finetuned-merged|model-init)", r"Deployment .*\.spec\.template\.spec\.initContainers",
+              "the pod has the container that the reference's webhook adds (compared below)"),
+    Deviation("D61", "variants/(finetuned-merged|model-init)",
+              r"Deployment .*\.spec\.template\.spec\.containers\[0\]\.(env|volumeMounts)",
+              "what is brought into memory is mounted, and MODEL_PATH says so"),
+    Deviation("D46", "variants/finetuned-merged", r"Deployment .*\.spec\.template\.spec\.nodeSelector",
+              "a node selector holds with merged weights too"),
     Deviation("D57", "variants/rdma-annotation",
               r"Deployment .*\.spec\.template\.spec\.(volumes|containers\[0\]\.(env|securityContext|volumeMounts))",
               "the pod has what the reference's webhook adds (compared below)"),
@@ -103,9 +111,7 @@ DEVIATIONS = (
 )  # fmt: skip
 
 NOT_YET = {
-    "variants/finetuned-merged": "fine-tuned weights",
     "variants/ingress-gateway-api-engine": "Gateway API routes",
-    "variants/model-init": "an injected container",
     "variants/serverless-component-annotation": "a serverless component behind an Ingress",
     "variants/serverless-ingress": "a serverless component behind an Ingress",
     "variants/serving-sidecar": "an injected container",
@@ -147,10 +153,19 @@ class Catalogue:
             for state, models in zip(STATES, (shipped, parsed), strict=True)
         }
 
+        (shipped_settings,) = (
+            one
+            for one in documents(root / "inputs" / "catalogue" / "config")
+            if one["metadata"]["name"] == SETTINGS_CONFIG_MAP
+        )
+        # The recorded manager had no such container, so that no pod of a weight was ever admitted.
+        init = shipped_settings["data"]["modelInit"]
+        self.settings = parse_settings({"modelInit": init, "fineTunedAdapter": init})
+
     def plan(self, sample: str, state: str, runtime: str = "") -> dict[str, Plan]:
         """The plans of a sample's services; with `runtime` they name that one."""
         folder = "" if sample.startswith("variants/") else "samples"
-        settings, extra = Settings.defaults(), []
+        settings, extra = self.settings, []
         for one in documents(self.root / "inputs" / folder / sample):
             if one["kind"] == "ConfigMap" and one["metadata"]["name"] == SETTINGS_CONFIG_MAP:
                 # Settings that cannot be read leave the last good ones in force.
@@ -171,6 +186,7 @@ class Catalogue:
                 service=placed,
                 model=resolve_model(placed, by_key.get),
                 runtimes=runtimes,
+                weights=tuple(one for one in extra if isinstance(one, FineTunedWeight)),
                 accelerator_classes=tuple(one for one in extra if isinstance(one, AcceleratorClass)),
                 settings=settings,
             )
@@ -263,6 +279,20 @@ def test_d57_a_pod_with_rdma_is_what_the_references_webhook_makes_of_it(catalogu
     assert container["securityContext"] == other["securityContext"]
     assert mounts(container) == mounts(other)
     assert [volume["name"] for volume in planned["volumes"]] == [volume["name"] for volume in wanted["volumes"]]
+
+
+def test_d61_the_container_that_decrypts_is_that_of_the_references_webhook(catalogue: Catalogue) -> None:
+    sample = "variants/model-init.yaml"
+    recorded = next(one for name, _, one in results(catalogue.root) if name == sample)
+    (wanted,) = recorded["pods"][0]["mutated"]["spec"]["initContainers"]
+    plan = catalogue.plan(sample, "parsed")[recorded["name"]]
+    (planned,) = next(obj for obj in plan.objects if obj["kind"] == "Deployment")["spec"]["template"]["spec"][
+        "initContainers"
+    ]
+    default_container(planned)
+    assert mounts(planned) == mounts(wanted)
+    assert planned["volumeMounts"].pop()["readOnly"]
+    assert planned | {"volumeMounts": None} == wanted | {"volumeMounts": None}
 
 
 def mounts(container: Json) -> list[tuple[str, str]]:

@@ -11,7 +11,8 @@ from omectl.api import labels as keys
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.planner.component import Component
 from omectl.planner.model import ModelView
-from omectl.planner.names import label_value
+from omectl.planner.names import ROUTER, label_value
+from omectl.planner.weights import ServedWeight
 
 _POD_ANNOTATIONS: Final = (
     *keys.POD_ONLY_PREFIXES,
@@ -87,31 +88,47 @@ def _chosen(values: dict[str, str], wanted: tuple[str, ...]) -> dict[str, str]:
 def _computed_annotations(
     component: Component, model: ModelView, resource: BaseModel | ClusterBaseModel
 ) -> dict[str, str]:
-    on_model = resource.metadata.annotations
     found = {
-        keys.DECRYPTION_KEY_NAME: on_model.get(keys.DECRYPTION_KEY_NAME, ""),
-        keys.DECRYPTION_SECRET_NAME: on_model.get(keys.DECRYPTION_SECRET_NAME, ""),
         keys.BASE_MODEL_NAME: model.name,
         keys.BASE_MODEL_FORMAT: model.format.name if model.format is not None else "",
         keys.BASE_MODEL_FORMAT_VERSION: (model.format.version or "") if model.format is not None else "",
         keys.BASE_MODEL_VENDOR: resource.spec.vendor or "",
         keys.SERVING_RUNTIME: component.runtime_name,
     }
+    weight = _weight_of(component, model)
+    if weight is not None:
+        found[keys.FINE_TUNED_STRATEGY] = weight.strategy
+        # Whoever acts on this fetches the weight; one that is mounted is there.
+        found[keys.INJECT_FINE_TUNED_ADAPTER] = weight.name if weight.source is not None else ""
+    if weight is not None and weight.merged:
+        found |= {keys.FINE_TUNED_MERGED: "true", keys.INJECT_MODEL_INIT: "false"}
+    else:
+        on_model = resource.metadata.annotations
+        found |= {key: on_model.get(key, "") for key in (keys.DECRYPTION_KEY_NAME, keys.DECRYPTION_SECRET_NAME)}
     return {key: value for key, value in found.items() if value}
 
 
+def _weight_of(component: Component, model: ModelView) -> ServedWeight | None:
+    """The weight that the component serves; a router serves none."""
+    return model.weight if component.name != ROUTER else None
+
+
 def _computed_labels(component: Component, model: ModelView, resource: BaseModel | ClusterBaseModel) -> dict[str, str]:
+    weight = _weight_of(component, model)
     found = {
         keys.APP: component.app,
         keys.INFERENCE_SERVICE: component.service.name,
         keys.COMPONENT: component.name,
         keys.SERVING_RUNTIME_LABEL: component.runtime_name,
-        keys.FINE_TUNED_SERVING: "false",
+        keys.FINE_TUNED_SERVING: "true" if weight is not None else "false",
         keys.BASE_MODEL_NAME_LABEL: model.name,
         keys.BASE_MODEL_SIZE_LABEL: resource.metadata.annotations.get(keys.MODEL_CATEGORY, "") or "SMALL",
         keys.BASE_MODEL_TYPE_LABEL: "Serving",
         keys.BASE_MODEL_VENDOR_LABEL: resource.spec.vendor or "",
     }
+    if weight is not None:
+        found[keys.FINE_TUNED_STRATEGY_LABEL] = weight.strategy
+        found[keys.FINE_TUNED_MERGED_LABEL] = "true" if weight.merged else "false"
     values = {key: label_value(value) for key, value in found.items()}
     return {key: value for key, value in values.items() if value}
 

@@ -1,6 +1,7 @@
 """What the planner knows of a model: its spec, and where the spec is silent the facts read from its files."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from omectl.api.model_status import ModelProgress
 from omectl.api.settings import Settings
 from omectl.api.wire import FROM_THE_WIRE
 from omectl.planner.model_files import ModelFiles, files_of
+from omectl.planner.weights import ServedWeight
 
 _GIB: Final = 1024**3
 _KILO: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)K", re.ASCII)
@@ -36,7 +38,8 @@ class ModelView:
 
     `size` is the exact parameter count, None when unknown; `size_text` how the spec or the facts write it, and
     `size_readable` is False when the spec's text is no size. `files` are what its pods mount.
-    `settings` are the operator's, by which its pods are made.
+    `settings` are the operator's, by which its pods are made; `annotations` the model's own, `weight` is what is served
+    with it.
     """
 
     key: ModelKey
@@ -52,6 +55,8 @@ class ModelView:
     size_readable: bool
     files: ModelFiles
     settings: Settings
+    annotations: Mapping[str, str]
+    weight: ServedWeight | None
     revision: str
     ready: bool
     state: str
@@ -111,6 +116,8 @@ def view_model(model: BaseModel | ClusterBaseModel, settings: Settings) -> Model
         size_readable=readable,
         files=files,
         settings=settings,
+        annotations=model.metadata.annotations,
+        weight=None,
         revision=facts.revision or "",
         ready=ready or not files.on_nodes,
         state=f"{condition.reason}: {condition.message}" if condition is not None and not ready else "",

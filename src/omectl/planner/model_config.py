@@ -27,7 +27,19 @@ def model_config(service: InferenceService, model: ModelView, resource: BaseMode
         "modelFrameworkName": model.framework.name if model.framework is not None else None,
         "modelFrameworkVersion": model.framework.version if model.framework is not None else None,
     }
-    entry = {"modelName": model.name, "modelSpec": {name: value for name, value in known.items() if value}}
+    entry: dict[str, object] = {"modelName": model.name, "modelSpec": _present(known)}
+    if model.weight is not None:
+        spec = model.weight.resource.spec
+        entry["fineTunedWeightSpec"] = _present(
+            {
+                "storageUri": spec.storage.storage_uri,
+                "path": spec.storage.path,
+                "schemaPath": spec.storage.schema_path,
+                "parameters": dict(sorted((spec.storage.parameters or {}).items())),
+                "storageKey": spec.storage.key,
+                "modelType": spec.model_type,
+            }
+        )
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -38,3 +50,7 @@ def model_config(service: InferenceService, model: ModelView, resource: BaseMode
         },
         "data": {"models.json": msgspec.json.encode([entry]).decode()},
     }
+
+
+def _present(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value}

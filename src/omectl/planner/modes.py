@@ -7,13 +7,10 @@ from omectl.api.inference_service import InferenceService
 from omectl.api.labels import (
     CHOSEN_MODE,
     DEPLOYMENT_MODE,
-    INJECT_FINE_TUNED_ADAPTER,
-    INJECT_MODEL_INIT,
-    INJECT_SERVING_SIDECAR,
 )
 from omectl.planner.component import Component
 from omectl.planner.names import ENGINE, ROUTER
-from omectl.planner.result import PlanRefused, Reason
+from omectl.planner.result import PlanRefused, Reason, not_supported
 from omectl.planner.scaling.choice import ScalerChoice, ScalerClass, ScalerSource
 
 RAW: Final = "RawDeployment"
@@ -57,19 +54,8 @@ def mode_of(component: Component, scaler: ScalerChoice, default: str, *, paired:
     return mode
 
 
-def not_supported(field: str, wish: str, instead: str) -> PlanRefused:
-    """The refusal of a request that a later release may serve."""
-    message = f"{field} asks for {wish}, which is not supported yet"
-    return PlanRefused(Reason.NOT_SUPPORTED_YET, message, instead, field=field)
-
-
 def _unsupported(service: InferenceService) -> Iterator[tuple[str, str, str]]:
-    spec, annotations = service.spec, service.metadata.annotations
-    if spec.model is not None and spec.model.fine_tuned_weights:
-        yield "spec.model.fineTunedWeights", "fine-tuned weights", "serve merged weights as a model of their own"
-    for key, wanted in ((INJECT_MODEL_INIT, "true"), (INJECT_SERVING_SIDECAR, "true"), (INJECT_FINE_TUNED_ADAPTER, "")):
-        if key in annotations and (not wanted or annotations[key] == wanted):
-            yield f"annotation {key}", "an injected container", "remove it; the model is mounted from the node"
+    annotations = service.metadata.annotations
     mode = annotations.get(DEPLOYMENT_MODE, "")
     if mode in _MODES - _SERVED:
         yield f"annotation {DEPLOYMENT_MODE}", f"deployment mode {mode}", f"set it to {RAW}"

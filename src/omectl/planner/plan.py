@@ -16,14 +16,14 @@ from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
 from omectl.planner.model_files import check_files
-from omectl.planner.modes import VIRTUAL, check_service, is_virtual, not_supported
+from omectl.planner.modes import VIRTUAL, check_service, is_virtual
 from omectl.planner.names import DECODER, ENGINE, ROUTER
 from omectl.planner.pairing import Found, unpaired
 from omectl.planner.pod import main_container, render_pod
 from omectl.planner.predictor import OLD_FORM, migrated
 from omectl.planner.provenance import Provenance, provenance_of
 from omectl.planner.references import model_namespaces, model_reference
-from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason
+from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason, not_supported
 from omectl.planner.routing import route
 from omectl.planner.scaling import (
     ScaleTarget,
@@ -40,6 +40,7 @@ from omectl.planner.selection.candidates import scope_of
 from omectl.planner.selection.choice import Selection, select_runtime
 from omectl.planner.selection.sticky import picked_before
 from omectl.planner.status import planned_status, problem_status
+from omectl.planner.weights import served_weight, weight_warnings
 from omectl.planner.workloads.knative import name_is_taken
 from omectl.planner.workloads.raw import router_access, service_ports
 from omectl.planner.workloads.table import WORKLOAD_KINDS, in_service
@@ -58,10 +59,13 @@ def plan(inputs: PlanInputs) -> Plan:
         resource = _model(service, inputs.model)
         model = view_model(resource, inputs.settings)
         check_files(model.files, f"model {model.name}", service.namespace, inputs.settings.models_root)
+        weight = served_weight(service, inputs.weights, resource.spec.vendor or "", inputs.settings)
+        model = replace(model, weight=weight)
         trials = Trials(replace(inputs, service=service), resource, model)
         settings, before = inputs.settings.omectl.selection, picked_before(service)
         selection = select_runtime(service, model, inputs.runtimes, settings, before, trials.hindrance)
         explanation = _explanation(selection, model)
+        explanation = replace(explanation, warnings=(*explanation.warnings, *weight_warnings(weight, model.name)))
         if service is not inputs.service:
             explanation = replace(explanation, warnings=(OLD_FORM, *explanation.warnings))
         if selection.problem is not None:

@@ -11,14 +11,13 @@ from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.component import Component
 from omectl.planner.merge import merge_container
 from omectl.planner.model import ModelView
-from omectl.planner.names import ROUTER, volume_name
+from omectl.planner.mounts import PodFiles, add_containers, add_mounts, add_volumes
+from omectl.planner.names import ROUTER
 from omectl.planner.parallelism import PARALLELISM_SIZE
 from omectl.planner.placeholders import Placeholders
 from omectl.planner.probes import add_probes
 from omectl.planner.rdma import add_rdma
 from omectl.planner.result import PlanRefused, Reason
-
-MODEL_PATH: Final = "MODEL_PATH"
 
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "env": ("name",),
@@ -59,8 +58,9 @@ def render_pod(component: Component, model: ModelView) -> RenderedPod:
         # It reads no model, and would have to wait for a node that has one.
         _finish_router(component, containers[main])
     else:
-        volume = _add_model_volume(pod, model)
-        accelerated = _finish_engine(component, containers[main], model, volume)
+        files = add_volumes(component, pod, model)
+        accelerated = _finish_engine(component, containers[main], files)
+        add_containers(component, pod, containers[main], model, files)
         if model.files.on_nodes:
             pod["nodeSelector"] = _node_selector(component, model)
     add_rdma(component, pod, containers, main, model.settings.omectl.rdma_profiles)
@@ -119,40 +119,14 @@ def _unknown_placeholders(
     )
 
 
-def _add_model_volume(pod: JsonObject, model: ModelView) -> str:
-    """Add the model's files as a volume; its name, which another volume may not have."""
-    volumes: list[JsonValue] = list[JsonValue](as_objects(pod.get("volumes")))
-    name, source = volume_name(model.name), model.files.source
-    for volume in as_objects(volumes):
-        if volume.get("name") == name and _holds(volume, source):
-            return name
-    taken = {as_text(volume.get("name")) for volume in as_objects(volumes)}
-    while name in taken:
-        name = volume_name(f"{name}-model")
-    pod["volumes"] = [*volumes, {"name": name, **source}]
-    return name
-
-
-def _holds(volume: JsonObject, source: JsonObject) -> bool:
-    """Whether a volume that somebody else wrote has the files; the type of a path is then theirs."""
-    path = at(source, "hostPath", "path")
-    return at(volume, "hostPath", "path") == path if path else source.items() <= volume.items()
-
-
-def _finish_engine(component: Component, container: JsonObject, model: ModelView, volume: str) -> Accelerated:
-    """Mount, environment and resources of an engine: only a runner gets them."""
+def _finish_engine(component: Component, container: JsonObject, files: PodFiles) -> Accelerated:
+    """Mounts, environment and resources of an engine: only a runner gets them."""
     if component.runner is None:
         return Accelerated()
-    mounts = as_objects(container.get("volumeMounts"))
-    if all(mount.get("mountPath") != model.path for mount in mounts):
-        mounts.append(model.files.mount(volume))
-    container["volumeMounts"] = list[JsonValue](mounts)
     _fill_resources(component, container)
     accelerated = accelerate(component, container)
+    add_mounts(component, container, files)
     env = as_objects(container.get("env"))
-    names = {as_text(variable.get("name")) for variable in env}
-    if MODEL_PATH not in names:
-        env.append({"name": MODEL_PATH, "value": model.path})
     gpus = accelerators_asked(container, accelerator_names(component))
     users = [variable for said in component.stated("env") for variable in as_objects(said)]
     if gpus and all(variable.get("name") != PARALLELISM_SIZE for variable in users):

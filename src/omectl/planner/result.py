@@ -58,6 +58,12 @@ class PlanRefused(Exception):
         super().__init__(message)
 
 
+def not_supported(field: str, wish: str, instead: str) -> PlanRefused:
+    """The refusal of a request that a later release may serve."""
+    message = f"{field} asks for {wish}, which is not supported yet"
+    return PlanRefused(Reason.NOT_SUPPORTED_YET, message, instead, field=field)
+
+
 class Candidate(NamedTuple):
     """One runtime that was looked at.
 

@@ -10,10 +10,9 @@ from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.settings import IngressSettings
 from omectl.planner.component import Component
-from omectl.planner.modes import not_supported
 from omectl.planner.names import EXTERNAL_SERVICE, cluster_host, label_value, service_object_name
 from omectl.planner.placeholders import Placeholders
-from omectl.planner.result import PlanRefused, Reason
+from omectl.planner.result import PlanRefused, Reason, not_supported
 from omectl.planner.workloads.raw import service_type
 from omectl.planner.workloads.workload import Workload
 

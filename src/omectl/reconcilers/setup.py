@@ -302,7 +302,7 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
                     KindSource(informer, enqueue_mapped(of_runtime), [content_changed(_all_but_status)])
                     for informer in (runtimes, cluster_runtimes)
                 ),
-                KindSource(weights, enqueue_mapped(of_weight), [content_changed(_all_but_status)]),
+                KindSource(weights, enqueue_mapped(of_weight), [content_changed(_what_is_read_of_weights)]),
                 KindSource(
                     accelerator_classes, enqueue_mapped(of_accelerator_class), [content_changed(_what_choices_need)]
                 ),
@@ -330,6 +330,12 @@ def _what_services_need(model: JsonObject) -> JsonValue:
     progress = as_object(status.get("progress"))
     done = download_in_words(ModelProgress.model_validate(progress)) if status.get("state") != "Ready" else ""
     return [_all_but_status(model), told, done]
+
+
+def _what_is_read_of_weights(weight: JsonObject) -> JsonValue:
+    """A weight with whether it is ready, and whether it goes."""
+    state, going = at(weight, "status", "state"), at(weight, "metadata", "deletionTimestamp")
+    return [_all_but_status(weight), state, going is not None]
 
 
 def _what_choices_need(accelerator_class: JsonObject) -> JsonValue:

@@ -19,10 +19,11 @@ from omectl.planner.lint.finding import Finding
 from omectl.planner.lint.rules import Code
 from omectl.planner.model import view_model
 from omectl.planner.modes import RAY
+from omectl.planner.mounts import MODEL_PATH
 from omectl.planner.names import DECODER, ENGINE, ROUTER
 from omectl.planner.parallelism import command_line, deployed, dialect_of
 from omectl.planner.parallelism.flags import is_shell
-from omectl.planner.pod import MODEL_PATH, main_container, render_pod
+from omectl.planner.pod import main_container, render_pod
 from omectl.planner.result import PlanRefused
 from omectl.planner.script import lines_of
 from omectl.planner.selection.candidates import Runtime

@@ -36,6 +36,8 @@ _BLANK: Final = ModelView(
     size_readable=True,
     files=ModelFiles(path=""),
     settings=Settings.defaults(),
+    annotations={},
+    weight=None,
     revision="",
     ready=True,
     state="",

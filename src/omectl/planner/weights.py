@@ -1,0 +1,121 @@
+"""The fine-tuned weight of a service (4.5): which one it is, whether it can be served, and how its files reach a pod.
+
+A weight in OCI object storage is brought into memory by an init container. One in a claim, in an image or on the nodes
+is mounted. Nothing brings the others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from omectl.api.fine_tuned_weight import FineTunedWeight
+from omectl.api.inference_service import InferenceService
+from omectl.api.json import JsonValue
+from omectl.api.settings import Settings
+from omectl.api.storage_uri import (
+    ImageUri,
+    LocalUri,
+    OciUri,
+    PvcUri,
+    StorageUriError,
+    parse_storage_uri,
+)
+from omectl.planner.model_files import ModelFiles, check_files, files_of
+from omectl.planner.result import PlanRefused, Reason, not_supported
+
+FIELD: Final = "spec.model.fineTunedWeights"
+_TFEW: Final = "tfew"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedWeight:
+    """A weight as pods get it. `files` is a volume; None where an init container fetches `source` instead."""
+
+    resource: FineTunedWeight
+    strategy: str
+    merged: bool
+    vendor: str
+    files: ModelFiles | None = None
+    source: OciUri | None = None
+
+    @property
+    def name(self) -> str:
+        """The weight's name."""
+        return self.resource.name
+
+    @property
+    def few(self) -> bool:
+        """Whether it is Cohere's T-Few: beside the base model instead of over it."""
+        return self.vendor == "cohere" and self.strategy == _TFEW and not self.merged
+
+
+def served_weight(
+    service: InferenceService, weights: Sequence[FineTunedWeight], vendor: str, settings: Settings
+) -> ServedWeight | None:
+    """The weight of a service, None when it names none; `vendor` is the base model's. Raises `PlanRefused`."""
+    names = list(service.spec.model.fine_tuned_weights or ()) if service.spec.model is not None else []
+    if not names:
+        return None
+    if len(names) > 1:
+        wish = f"{len(names)} weights: stacked fine-tuned serving"
+        raise not_supported(FIELD, wish, "name one weight; merge several into one before")
+    name = names[0]
+    weight = next((one for one in weights if one.name == name), None)
+    if weight is None:
+        message = f"{FIELD}: FineTunedWeight {name} is not there"
+        raise PlanRefused(Reason.MODEL, message, "create it, or correct the name", failure="BaseModelNotFound")
+    _check_ready(weight)
+    strategy = (weight.spec.hyper_parameters or {}).get("strategy")
+    if not isinstance(strategy, str) or not strategy:
+        raise _invalid(weight, "spec.hyperParameters.strategy", "the way of tuning, such as lora", strategy)
+    merged = (weight.spec.configuration or {}).get("merged_weights", False)
+    if not isinstance(merged, bool):
+        raise _invalid(weight, "spec.configuration.merged_weights", "true or false", merged)
+    files, source = _files(weight, service.namespace, settings)
+    return ServedWeight(resource=weight, strategy=strategy, merged=merged, vendor=vendor, files=files, source=source)
+
+
+def weight_warnings(weight: ServedWeight | None, model: str) -> tuple[str, ...]:
+    """What its author ought to know of a weight that is served on the model of that name."""
+    if weight is None or weight.resource.spec.base_model_ref.name == model:
+        return ()
+    base = weight.resource.spec.base_model_ref.name
+    return (f"FineTunedWeight {weight.name} is made for model {base}, and {model} is served",)
+
+
+def _check_ready(weight: FineTunedWeight) -> None:
+    """A weight without a status is taken at its word: nobody here writes one."""
+    state = weight.status.state if weight.status is not None else "Ready"
+    if weight.spec.disabled:
+        why, step = "is disabled (spec.disabled is true)", "enable it, or name another weight"
+    elif weight.metadata.deleting:
+        why, step = "is being deleted", "name another weight"
+    elif state != "Ready":
+        why, step = f"is not ready (status.state is {state})", "look at what makes it"
+    else:
+        return
+    raise PlanRefused(Reason.MODEL, f"FineTunedWeight {weight.name} {why}", step, failure="BaseModelNotReady")
+
+
+def _files(
+    weight: FineTunedWeight, namespace: str, settings: Settings
+) -> tuple[ModelFiles, None] | tuple[None, OciUri]:
+    storage, where = weight.spec.storage, f"spec.storage.storageUri of FineTunedWeight {weight.name}"
+    try:
+        uri = parse_storage_uri(storage.storage_uri)
+    except StorageUriError as error:
+        raise PlanRefused(Reason.MODEL, f"{where}: {error}", "correct it", failure="BaseModelNotReady") from None
+    if isinstance(uri, OciUri):
+        return None, uri
+    if not isinstance(uri, PvcUri | ImageUri | LocalUri):
+        step = "put it into OCI object storage, a claim (pvc://), an image (image://) or on the nodes (local://)"
+        raise not_supported(where, f"weights of {uri.scheme}://, which nothing brings to pods", step)
+    files = files_of(storage, settings.models_root)
+    check_files(files, f"FineTunedWeight {weight.name}", namespace, settings.models_root)
+    return files, None
+
+
+def _invalid(weight: FineTunedWeight, field: str, wanted: str, found: JsonValue) -> PlanRefused:
+    told = "nothing" if found is None else f"{found!r:.80}"
+    message = f"{field} of FineTunedWeight {weight.name}: wanted {wanted}, found {told}"
+    return PlanRefused(Reason.INVALID_SPEC, message, "correct the field", failure="BaseModelNotReady")
