@@ -163,7 +163,7 @@ CLASS_DEVIATIONS: dict[str, tuple[str, ...]] = {
     ),
     _KNOWN_VISION: (
         "MiniCPMO", "LlavaForConditionalGeneration", "DeepseekVLV2ForCausalLM", "JanusMultiModalityCausalLM",
-        "KimiVLForConditionalGeneration",
+        "KimiVLForConditionalGeneration", "InternVLChatModel", "Mistral3ForConditionalGeneration",
     ),
     _MORE: (
         "Qwen3OmniMoeForConditionalGeneration", "HubertModel", "ParakeetForCTC", "SeamlessM4TForSpeechToText",

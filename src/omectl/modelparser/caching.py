@@ -9,12 +9,11 @@ from typing import Final
 
 from omectl.api.json import JsonValue
 from omectl.modelparser.configuration import Configuration
+from omectl.modelparser.layers import count_layers
 
 _PATTERNS: Final[Mapping[str, int]] = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2}
 """Every how many layers one sees everything, where the library has it in its code. The others see a window."""
-_ALL_STATES: Final = frozenset({"mamba", "mamba2", "falcon_mamba"})
 _WINDOWED: Final = frozenset({"sliding_attention", "chunked_attention"})
-_STATEFUL: Final = frozenset({"linear_attention", "mamba", "mamba2", "conv", "recurrent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +34,16 @@ class Caching:
 
 def read_caching(config: Configuration) -> Caching:
     """What the configuration says about the cache."""
-    layers = config.layers or 0
-    stateful, without = _state_layers(config, layers)
-    window, windowed = _window(config, layers - stateful - without)
-    rank = _said(config, "kv_lora_rank")
+    counts = count_layers(config)
+    stateful, without = counts.states, counts.empty
+    window, windowed = _window(config, counts.attention)
+    rank = config.field("kv_lora_rank")
     size = _state_size(config) if stateful else None
     # Layers that keep nothing count among the stateful ones, which makes the state of each smaller.
     spread = -(-size * stateful // (stateful + without)) if size and stateful else size
     return Caching(
         latent_rank=rank,
-        latent_rope_size=_said(config, "qk_rope_head_dim") if rank else None,
+        latent_rope_size=config.field("qk_rope_head_dim") if rank else None,
         sliding_window=window,
         sliding_layers=windowed,
         state_layers=stateful + without or None,
@@ -52,40 +51,18 @@ def read_caching(config: Configuration) -> Caching:
     )
 
 
-def _state_layers(config: Configuration, layers: int) -> tuple[int, int]:
-    """How many layers keep a state, and how many keep nothing at all."""
-    if config.model_type in _ALL_STATES:
-        return layers, 0
-    kinds = config.text.texts("layer_types") or config.text.texts("layers_block_type")
-    if len(kinds) == layers:
-        return sum(kind in _STATEFUL for kind in kinds), 0
-    pattern = config.text.hint("hybrid_override_pattern")
-    if pattern and len(pattern) == layers:
-        return pattern.count("M"), layers - pattern.count("M") - pattern.count("*")
-    interval = _said(config, "full_attention_interval") or _said(config, "attn_layer_period")
-    if interval and interval <= layers:
-        offset = _said(config, "attn_layer_offset", minimum=0)
-        offset = interval - 1 if offset is None else offset
-        return layers - len(range(min(offset, layers), layers, interval)), 0
-    linear = config.text.section("linear_attn_config")
-    if linear is not None:
-        full = linear.values.get("full_attn_layers")
-        return (layers - len(full), 0) if isinstance(full, list) and 0 < len(full) <= layers else (0, 0)
-    return 0, 0
-
-
 def _window(config: Configuration, layers: int) -> tuple[int | None, int | None]:
     """The window, and how many layers have it."""
-    window = _said(config, "sliding_window") or _said(config, "attention_chunk_size")
+    window = config.field("sliding_window") or config.field("attention_chunk_size")
     if window is None or config.text.flag("use_sliding_window") is False:
         return None, None
     kinds = config.text.texts("layer_types")
     if kinds:
         windowed = sum(kind in _WINDOWED for kind in kinds)
-    elif pattern := _said(config, "sliding_window_pattern") or _PATTERNS.get(_type(config)):
+    elif pattern := config.field("sliding_window_pattern") or _PATTERNS.get(_type(config)):
         windowed = layers - layers // pattern
     elif config.text.flag("use_sliding_window"):
-        windowed = layers - (_said(config, "max_window_layers", minimum=0) or 0)
+        windowed = layers - (config.field("max_window_layers", minimum=0) or 0)
     else:
         windowed = layers
     return (window, windowed) if windowed > 0 else (None, None)
@@ -93,10 +70,10 @@ def _window(config: Configuration, layers: int) -> tuple[int | None, int | None]
 
 def _state_size(config: Configuration) -> int | None:
     """Numbers in the state of one layer: the recurrence's, and the tokens that a short convolution looks back to."""
-    heads, width = _said(config, "linear_num_value_heads"), _said(config, "linear_value_head_dim")
-    keys, key_width = _said(config, "linear_num_key_heads"), _said(config, "linear_key_head_dim")
+    heads, width = config.field("linear_num_value_heads"), config.field("linear_value_head_dim")
+    keys, key_width = config.field("linear_num_key_heads"), config.field("linear_key_head_dim")
     if heads and width and keys and key_width:
-        kernel = _said(config, "linear_conv_kernel_dim") or 4
+        kernel = config.field("linear_conv_kernel_dim") or 4
         return heads * width * key_width + (heads * width + 2 * keys * key_width) * (kernel - 1)
     state = _first(config, "ssm_state_size", "mamba_d_state", "state_size")
     kernel = _first(config, "conv_kernel", "mamba_d_conv", "d_conv") or 4
@@ -111,16 +88,7 @@ def _state_size(config: Configuration) -> int | None:
 
 
 def _first(config: Configuration, *names: str) -> int | None:
-    return next((found for name in names if (found := _said(config, name))), None)
-
-
-def _said(config: Configuration, name: str, minimum: int = 1) -> int | None:
-    """A whole number of the language part, else of the whole."""
-    for section in (config.text, config.root):
-        number = section.number(name)
-        if number is not None and number.is_integer() and number >= minimum:
-            return int(number)
-    return None
+    return next((found for name in names if (found := config.field(name))), None)
 
 
 def _type(config: Configuration) -> str:

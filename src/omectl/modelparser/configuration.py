@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from omectl.modelparser.document import Section
 from omectl.modelparser.errors import ModelParseError
-from omectl.modelparser.families import family_of
+from omectl.modelparser.families import GENERAL, family_of
 from omectl.modelparser.family import Family
 
 TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "text_model_config")
@@ -41,8 +41,9 @@ class Configuration:
 
     @property
     def bare(self) -> "Configuration":
-        """The same document read by the general rules: what it says itself."""
-        return replace(self, family=family_of(""), spoken=family_of(""))
+        """The same document without what the family's row supplies: what it says itself."""
+        names = replace(GENERAL, context=self.family.context)
+        return replace(self, family=names, spoken=GENERAL, architecture=_first_architecture(self.root))
 
     @property
     def dtype(self) -> str | None:
@@ -75,6 +76,14 @@ class Configuration:
         if found is None:
             return next((self.family.defaults[name] for name in names if name in self.family.defaults), None)
         return found
+
+    def field(self, name: str, minimum: int = 1) -> int | None:
+        """A whole number of the language part, else of the whole; one that only helps, so nonsense is not said."""
+        for section in (self.text, self.root):
+            number = section.number(name)
+            if number is not None and number.is_integer() and number >= minimum:
+                return int(number)
+        return None
 
     @property
     def hidden_size(self) -> int | None:
@@ -185,8 +194,7 @@ def read_configuration(root: Section) -> Configuration:
     if model_type is None:
         raise ModelParseError(root.path, "model_type", "nothing", "the type of a model")
     family = family_of(model_type.lower())
-    architectures = root.texts("architectures")
-    architecture = (architectures[0].strip() if architectures else "") or family.architecture
+    architecture = _first_architecture(root) or family.architecture
     if architecture and (not architecture.isprintable() or len(architecture) > 200):
         raise ModelParseError(root.path, "architectures", architecture, "names of classes")
     text = root.section(*TEXT_SECTIONS)
@@ -196,3 +204,8 @@ def read_configuration(root: Section) -> Configuration:
     configuration = Configuration(root, text or root, family, model_type.lower(), architecture)
     configuration.check()
     return configuration
+
+
+def _first_architecture(root: Section) -> str | None:
+    architectures = root.texts("architectures")
+    return (architectures[0].strip() if architectures else "") or None

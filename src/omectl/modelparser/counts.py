@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from omectl.modelparser.configuration import Configuration
 from omectl.modelparser.document import Section
 from omectl.modelparser.errors import ModelParseError
+from omectl.modelparser.families import tower_of
 from omectl.modelparser.family import Family
 from omectl.modelparser.formula import evaluate
+from omectl.modelparser.layers import count_layers, layer_kinds
 
 _MOST = 10**15
 _PARTS = {"vision": ("vision_config",), "ffn": ("ffn_config",)}
@@ -28,19 +30,15 @@ def configured_parameters(config: Configuration, *, embeds: bool = False, active
         return None
     lookup = _Dimensions(config, language, embeds, active)
     count = evaluate(language.parameters, lookup.number)
-    if family.tower is not None and count is not None:
-        tower = evaluate(family.tower, lookup.number)
-        count = count + tower if tower is not None else None
+    if family.beside is not None and count is not None:
+        beside = evaluate(family.beside, lookup.number)
+        count = count + beside if beside is not None else None
     return count if count is not None and 0 < count <= _MOST else None
 
 
 def _has_uncounted_parts(config: Configuration, family: Family) -> bool:
     """Whether the model has something beside its language part that no formula covers."""
-    if family.tower is None:
-        return config.vision
-    vision = config.root.section("vision_config")
-    kind = vision.text("model_type") if vision is not None else None
-    return bool(family.tower_types) and kind not in family.tower_types
+    return family.beside is None and config.vision
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +52,8 @@ class _Dimensions:
 
     def number(self, name: str) -> int | None:
         part, _, rest = name.rpartition(".")
+        if part == "kinds":
+            return layer_kinds(self.config).get(rest, 0)
         if part:
             section = self.config.root.section(*_PARTS[part])
             return _field(section, rest) if section is not None else None
@@ -85,12 +85,25 @@ class _Dimensions:
                 return config.experts or 0
             case "X":
                 return (config.experts_per_token if self.active else config.experts) or 0
+            case "tower":
+                vision = config.root.section("vision_config")
+                kind = (vision.hint("model_type") if vision is not None else "") or config.family.vision_type or ""
+                formula = tower_of(kind)
+                return evaluate(formula, self.number) if formula is not None else None
             case "lm" | "cls" | "labels":
                 return self._head(name)
             case "w" | "t" | "N" | "patch" | "grid":
                 return self._tower(name)
+            case "S":
+                return count_layers(config).states
+            case "A":
+                return count_layers(config).attention if config.layers else None
             case "noaux_tc":
                 return int(config.text.values.get("topk_method") == "noaux_tc")
+            case "is_gated":
+                return int("gated" in config.text.hint("feed_forward_proj"))
+            case "is_half":
+                return int((config.architecture or "").lower().endswith("encodermodel"))
             case _:
                 return None
 
@@ -120,7 +133,7 @@ class _Dimensions:
     def _head(self, name: str) -> int:
         architecture = (self.config.architecture or "").lower()
         classifies = architecture.endswith(("forsequenceclassification", "forrewardmodel"))
-        bare = architecture.endswith("model") and not architecture.endswith(("headmodel", "rewardmodel"))
+        bare = architecture.endswith("model") and not architecture.endswith(("headmodel", "rewardmodel", "chatmodel"))
         if name == "cls":
             return int(classifies)
         if name == "labels":

@@ -83,6 +83,13 @@ def _nesting(text: str) -> int:
     return deepest
 
 
+def _one(value: JsonValue) -> JsonValue:
+    """The number that a list repeats for each layer or side; any other value as it is."""
+    if isinstance(value, list) and len(value) > 1 and all(item == value[0] for item in value):
+        return value[0]
+    return value
+
+
 def _kind(value: object) -> str:
     match value:
         case None:
@@ -114,9 +121,9 @@ class Section:
     prefix: str = ""
 
     def integer(self, *names: str, minimum: int = 1, maximum: int = _MAX_DIMENSION) -> int | None:
-        """The first of `names` that is said, as an integer in the range; `4096.0` is read as 4096."""
+        """The first of `names` that is said, as an integer in the range; `4096.0` reads as 4096, `[8, 8]` as 8."""
         for name in names:
-            value = self.values.get(name)
+            value = _one(self.values.get(name))
             if value is None or (isinstance(value, float) and math.isnan(value)):
                 continue
             if isinstance(value, float) and value.is_integer():

@@ -7,7 +7,9 @@ Names in formulas: `h` hidden size, `L` layers, `q` and `k` width of all query a
 head, `H` heads, `i` feed-forward width, `v` vocabulary, `E` experts, `X` the experts whose weights are counted (all for
 the total, those that a token is sent to for the active parameters), `m` an expert's width, `lm` 1 when the architecture
 has an output layer of its own, `cls` 1 for a classifier, `labels`. Every other name is the configuration's own field (a
-flag counts 0 or 1, a list its length); `vision.x` and `ffn.x` are fields of those parts. In towers: `w` width, `t`
+flag counts 0 or 1, a list its length); `vision.x` and `ffn.x` are fields of those parts. `A` layers with attention, `S`
+with a state, `kinds.x` layers that the file calls x; `is_gated` 1 for a gated feed-forward part, `is_half` 1 for an
+encoder without its decoder. `tower` the parameters of the vision part by its own type. In towers: `w` width, `t`
 feed-forward width, `N` layers, `patch` numbers in one patch, `grid` patches in one image.
 """
 
@@ -44,10 +46,10 @@ class Family:
     """Formula of the number of parameters of the language model."""
     language: str | None = None
     """Model type of the language part when that part doesn't say."""
-    tower: str | None = None
-    """Formula of what a model has beside its language part."""
-    tower_types: tuple[str, ...] = ()
-    """Model types of the vision part for which the formula is right; empty: any."""
+    beside: str | None = None
+    """Formula of what a model has beside its language part, with `tower` for its vision tower."""
+    vision_type: str | None = None
+    """Model type of the vision part when that part doesn't say."""
 
     @property
     def name(self) -> str:

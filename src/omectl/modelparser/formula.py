@@ -17,7 +17,27 @@ def evaluate(formula: str, lookup: Lookup) -> int | None:
     return _value(_parsed(formula), lookup)
 
 
-@lru_cache(maxsize=256)
+def check(formula: str) -> None:
+    """ValueError when the text is no formula."""
+    try:
+        for node in ast.walk(_parsed(formula)):
+            if isinstance(node, ast.expr):
+                _check_node(node)
+    except SyntaxError as error:
+        raise ValueError(f"wanted a formula, found {formula!r}: {error.msg}") from error
+
+
+def _check_node(node: ast.expr) -> None:
+    match node:
+        case ast.Constant(value=int()) | ast.Name() | ast.Attribute(value=ast.Name()) | ast.IfExp():
+            return
+        case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.FloorDiv()):
+            return
+        case _:
+            raise ValueError(f"a formula cannot have {ast.unparse(node)}")
+
+
+@lru_cache(maxsize=1024)
 def _parsed(formula: str) -> ast.expr:
     return ast.parse(formula, mode="eval").body
 

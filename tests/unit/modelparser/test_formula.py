@@ -32,7 +32,7 @@ def test_nothing_else_can_be_written(formula: str) -> None:
         evaluate(formula, _KNOWN.get)
 
 
-@pytest.mark.parametrize("formula", [f for family in FAMILIES for f in (family.parameters, family.tower) if f])
+@pytest.mark.parametrize("formula", [f for family in FAMILIES for f in (family.parameters, family.beside) if f])
 def test_every_formula_of_the_table_can_be_evaluated(formula: str) -> None:
     assert (evaluate(formula, lambda name: 64 if len(name) == 1 else 1) or 0) > 0
 
