@@ -11,6 +11,7 @@ from omectl.planner.lint.about import About, Read, about_of
 from omectl.planner.lint.catalogue import Document, read
 from omectl.planner.lint.fields import class_fields, model_fields, runtime_fields
 from omectl.planner.lint.finding import Finding
+from omectl.planner.lint.pairing import pairing_findings
 from omectl.planner.lint.pods import pod_findings
 from omectl.planner.lint.ranking import ranking_findings
 from omectl.planner.lint.rules import Code
@@ -39,6 +40,7 @@ def object_findings(resource: Resource, about: About | None = None) -> Iterator[
         yield from template_findings(resource, about)
         yield from runtime_fields(resource, about)
         yield from pod_findings(resource, about)
+        yield from pairing_findings(resource, about)
     elif isinstance(resource, BaseModel | ClusterBaseModel):
         yield from model_fields(resource, about)
     elif isinstance(resource, AcceleratorClass):

@@ -54,6 +54,8 @@ class Code(StrEnum):
     ONLY_NAME_DECIDES = "OnlyNameDecides"
     NAMESPACE_SHADOWS = "NamespaceShadows"
     PREFILL_AUTO_SELECTABLE = "PrefillAutoSelectable"
+    DECODER_WITHOUT_ROUTER = "DecoderWithoutRouter"
+    ROUTER_MISSES_PODS = "RouterMissesPods"
 
     RANKS_DIFFER_FROM_GPUS = "RanksDifferFromGpus"
     PARALLELISM_UNREADABLE = "ParallelismUnreadable"
@@ -146,6 +148,16 @@ RULES: Final[Mapping[Code, Rule]] = {
         _WARNING,
         "OME chooses it also for services without a decoder, which then only prefill; here it waits for a decoder.",
         "`decoderConfig` and `autoSelect: true`",
+    ),
+    Code.DECODER_WITHOUT_ROUTER: Rule(
+        _WARNING,
+        "Nothing passes requests to engine and decoder, unless a service brings its own router.",
+        "`decoderConfig` without `routerConfig`",
+    ),
+    Code.ROUTER_MISSES_PODS: Rule(
+        _ERROR,
+        "The router looks for pods by labels or at a port that engine or decoder do not have, or finds too many.",
+        "`--decode-selector component=engine`",
     ),
     Code.RANKS_DIFFER_FROM_GPUS: Rule(
         _ERROR,

@@ -51,6 +51,12 @@ def group(*args: str, size: int = 1) -> Json:
     return {"leader": part, "worker": {"size": size, **part}}
 
 
+def router(decoders: str, *more: str) -> Json:
+    """A router that looks for decoders by these labels."""
+    flags = ["--decode-selector", decoders, "ome.io/inferenceservice=$(NAME)", *more]
+    return {"runner": {"name": "router", "image": "router:1", "args": flags, "env": [{"name": "NAME", "value": "x"}]}}
+
+
 def sized(low: str, high: str) -> Json:
     return {"min": low, "max": high}
 
@@ -123,6 +129,14 @@ CASES: dict[Code, tuple[list[Json], list[Json]]] = {
         [runtime(decoderConfig={"runner": RUNNER})],
         [runtime("r", entry(autoSelect=False), decoderConfig={"runner": RUNNER})],
     ),
+    Code.DECODER_WITHOUT_ROUTER: (
+        [runtime(decoderConfig={"runner": RUNNER})],
+        [runtime(decoderConfig={"runner": RUNNER}, routerConfig=router("component=decoder"))],
+    ),
+    Code.ROUTER_MISSES_PODS: (
+        [runtime(decoderConfig={"runner": RUNNER}, routerConfig=router("component=engine"))],
+        [runtime(decoderConfig={"runner": RUNNER}, routerConfig=router("component=decoder"))],
+    ),
     Code.RANKS_DIFFER_FROM_GPUS: (
         [runtime(engineConfig=engine("--tp-size", "4"))],
         [runtime(engineConfig=engine("--tp-size", "2"))],
@@ -173,6 +187,24 @@ def test_a_rule_finds_the_bad_and_leaves_the_good(code: Code) -> None:
     bad, good = CASES[code]
     assert code in codes(*bad)
     assert code not in codes(*good)
+
+
+def test_a_router_of_groups_is_to_find_their_leaders_alone() -> None:
+    index = "leaderworkerset.sigs.k8s.io/worker-index=0"
+    grouped = group("--tp-size=4")
+    missing = runtime(decoderConfig=grouped, routerConfig=router("component=decoder"))
+    exact = runtime(decoderConfig=grouped, routerConfig=router("component=decoder", index))
+    single = runtime(decoderConfig={"runner": RUNNER}, routerConfig=router("component=decoder", index))
+    assert Code.ROUTER_MISSES_PODS in codes(missing)
+    assert Code.ROUTER_MISSES_PODS not in codes(exact)
+    assert Code.ROUTER_MISSES_PODS in codes(single)
+
+
+@pytest.mark.parametrize(("port", "odd"), [("8080", False), ("9000", True), ("$(PORT)", False)])
+def test_a_router_asks_the_port_that_engine_and_decoder_listen_on(port: str, odd: bool) -> None:
+    flags = ["component=decoder", f"--service-discovery-port={port}"]
+    found = codes(runtime(decoderConfig={"runner": RUNNER}, routerConfig=router(*flags)))
+    assert (Code.ROUTER_MISSES_PODS in found) is odd
 
 
 def test_every_rule_of_an_object_has_a_case() -> None:
