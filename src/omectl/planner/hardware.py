@@ -42,17 +42,29 @@ class Trial:
         self.assembly = assembly
         self._resource = resource
         self._model = model
+        self._pods: dict[str, RenderedPod] = {}
 
-    @cached_property
-    def engine(self) -> RenderedPod:
-        """The engine's pod. Raises `PlanRefused`."""
-        return render_pod(self.assembly.parts[0], self._model)
+    def pod_of(self, part: Component) -> RenderedPod:
+        """The pod of one of the components. Raises `PlanRefused`."""
+        made = self._pods.get(part.name)
+        if made is None:
+            made = self._pods[part.name] = render_pod(part, self._model)
+        return made
 
     @cached_property
     def fit(self) -> EngineFit | None:
         """The engine's memory, when it asks for accelerators; how much one has is known of a class that was chosen."""
-        part, model, status = self.assembly.parts[0], self._model, self._resource.status
-        container = main_container(part, self.engine.spec)
+        return self._fit(self.assembly.parts[0])
+
+    @cached_property
+    def decoder_fit(self) -> EngineFit | None:
+        """The same of the decoder, which has all of the model too."""
+        part = next((one for one in self.assembly.parts if one.name == DECODER), None)
+        return self._fit(part) if part is not None else None
+
+    def _fit(self, part: Component) -> EngineFit | None:
+        model, status = self._model, self._resource.status
+        container = main_container(part, self.pod_of(part).spec)
         use = part.use
         count = _counted(part, [container])
         if not count:
@@ -103,11 +115,13 @@ class Trials:
                 trial = self._trial(self._uncounted, runtime, entry)
             if trial.assembly.problem is not None:
                 return Difference(Code.NO_CLASS, trial.assembly.problem.message)
-            fit = trial.fit
+            fits = {"": trial.fit, f"{DECODER}: ": trial.decoder_fit}
         except PlanRefused:
             return None  # what is wrong with the service or the runtime is told when it is chosen
-        obstacle = obstacle_of(fit) if fit is not None else None
-        return Difference(Code.DOES_NOT_FIT, f"{obstacle.text}; {obstacle.step}") if obstacle is not None else None
+        for whose, fit in fits.items():
+            if fit is not None and (obstacle := obstacle_of(fit)) is not None:
+                return Difference(Code.DOES_NOT_FIT, f"{whose}{obstacle.text}; {obstacle.step}")
+        return None
 
     @cached_property
     def _uncounted(self) -> PlanInputs:

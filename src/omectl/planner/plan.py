@@ -9,7 +9,7 @@ from omectl.api.json import JsonObject
 from omectl.api.labels import INGRESS_DISABLE_CREATION
 from omectl.planner.accelerators.choice import priced
 from omectl.planner.document import sorted_keys
-from omectl.planner.fit.words import problem_in_words
+from omectl.planner.fit.words import obstacle_of, problem_in_words
 from omectl.planner.hardware import Trial, Trials, accelerators_of
 from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.metadata import component_metadata
@@ -19,7 +19,7 @@ from omectl.planner.model_files import check_files
 from omectl.planner.modes import VIRTUAL, check_service, is_virtual
 from omectl.planner.names import DECODER, ENGINE, ROUTER
 from omectl.planner.pairing import Found, unpaired
-from omectl.planner.pod import main_container, render_pod
+from omectl.planner.pod import main_container
 from omectl.planner.predictor import OLD_FORM, migrated
 from omectl.planner.provenance import Provenance, provenance_of
 from omectl.planner.references import model_namespaces, model_reference
@@ -99,7 +99,7 @@ def _rendered(
         # A revision that is unknown for a while does not restart the pods.
         revision = model.revision or kind.live_revision(inputs.live, part.object_name)
         metadata = component_metadata(part, model, resource, assembly.modes[part.name], revision)
-        rendered = trial.engine if part.name == ENGINE else render_pod(part, model)
+        rendered = trial.pod_of(part)
         workload = workloads[part.name] = Workload(of=kind, component=part, metadata=metadata, pod=rendered.spec)
         if part.use is not None:
             # The class may have raised what the runtime asks for, and a pod costs what it gets.
@@ -108,7 +108,7 @@ def _rendered(
         provenance[workload.kind, workload.name] = provenance_of(part, rendered, kind.pod_path)
         counts = tuple(f"{part.name}: {problem_in_words(one)}" for one in rendered.accelerated.problems)
         explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings, *counts))
-    explanation = replace(explanation, warnings=(*explanation.warnings, *_unpaired(workloads)))
+    explanation = replace(explanation, warnings=(*explanation.warnings, *_too_large(trial), *_unpaired(workloads)))
     scalings = _scalings(inputs, workloads)
     serving: dict[str, Workload] = {}
     for part in parts:
@@ -157,6 +157,12 @@ def _rendered(
         provenance=provenance,
         report=report,
     )
+
+
+def _too_large(trial: Trial) -> tuple[str, ...]:
+    """What keeps the decoder from working on its accelerators; of the engine the explanation tells it."""
+    obstacle = obstacle_of(trial.decoder_fit) if trial.decoder_fit is not None else None
+    return (f"{DECODER}: {obstacle.text}; {obstacle.step}",) if obstacle is not None else ()
 
 
 def _unpaired(workloads: Mapping[str, Workload]) -> tuple[str, ...]:

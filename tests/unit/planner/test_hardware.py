@@ -188,3 +188,28 @@ def test_a_class_whose_nodes_are_too_small_for_a_pod_comes_last() -> None:
     asked = {"acceleratorSelector": {"policy": "FirstAvailable"}}
     found = planned(serving("eight", 8, classes=("H100", "A100")), asked=asked, classes=classes)
     assert found.explanation.accelerators[0].class_name == "A100"
+
+
+def apart(name: str, prefill: int, decode: int, *, priority: int = 1) -> Any:
+    """A runtime whose engine and decoder spread the model over so many accelerators."""
+    engine, decoder = serving(name, prefill, priority=priority), serving(name, decode)
+    spec = engine.spec.model_copy(update={"decoder_config": decoder.spec.engine_config})
+    return engine.model_copy(update={"spec": spec})
+
+
+PAIR = {**NAMED, "decoder": {}}
+
+
+def test_a_decoder_has_to_hold_the_model_too() -> None:
+    found = planned(apart("one", 4, 1, priority=2), apart("four", 4, 4), asked=PAIR)
+    assert found.explanation.runtime == "four"
+    assert "decoder: each accelerator needs" in found.explanation.candidates[1].reasons[1]
+    assert not [one for one in found.explanation.warnings if "each accelerator needs" in one]
+
+
+def test_a_decoder_that_is_too_small_is_warned_of_where_there_is_no_other_runtime() -> None:
+    found = planned(apart("one", 4, 1), asked=PAIR)
+    assert condition(found, "Fits")["status"] == "True"
+    (warning,) = [one for one in found.explanation.warnings if "each accelerator needs" in one]
+    assert warning.startswith("decoder: each accelerator needs")
+    assert planned(apart("one", 4, 1), asked=PAIR, settings=STRICT).problem is not None
