@@ -88,10 +88,12 @@ def problem_status(
     """The status of a service that cannot be planned. What already runs goes on and keeps its address."""
     spec, previous = service.spec, service.status
     asked = {DECODER: spec.decoder, ROUTER: spec.router}
-    parts = [ENGINE, *(name for name, part in asked.items() if part is not None)]
     stuck = Verdict(FALSE, problem.reason, f"{problem.message}; next: {problem.next_step}")
-    names = {name: component_name(service.name, name) for name in parts}
-    observed = {name: observe(live, name, own, live_state(live, own)) for name, own in names.items()}
+    names = {name: component_name(service.name, name) for name in (ENGINE, *asked)}
+    states = {name: live_state(live, own) for name, own in names.items()}
+    # What a runtime brought is not asked for by the service, and runs all the same.
+    there = [name for name, state in states.items() if name == ENGINE or asked[name] is not None or state is not None]
+    observed = {name: observe(live, name, names[name], states[name]) for name in there}
     verdicts = {COMPONENT_CONDITIONS[name]: running_verdict(seen) or stuck for name, seen in observed.items()}
     annotations: JsonObject = dict(previous.annotations or {}) if previous is not None else {}
     choices = selection_verdicts(told, problem)

@@ -271,6 +271,16 @@ def test_the_decoder_s_status_tells_of_its_workload_and_holds_the_service_back()
     assert set(up.status["components"]) == {"engine", "decoder", "router"}
 
 
+def test_what_a_runtime_brought_is_told_of_while_nothing_can_be_planned() -> None:
+    fine = ("True", "MinimumReplicasAvailable", "fine")
+    live = [live_deployment(name, Available=fine) for name in ("engine", "decoder")]
+    found = made(service(engine=None, runtime={"name": "gone"}), live=live)
+    assert found.problem is not None
+    assert condition(found, "DecoderReady")["status"] == "True"
+    assert condition(found, "RouterReady") is None
+    assert condition(made(service(runtime={"name": "gone"})), "DecoderReady") is None
+
+
 def test_a_decoder_that_waits_for_a_node_with_the_model_says_so() -> None:
     stuck = {"type": "PodScheduled", "status": "False", "message": "no node"}
     live = [live_deployment("decoder"), live_pod("p", "decoder", conditions=[stuck])]
