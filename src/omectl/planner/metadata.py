@@ -68,8 +68,10 @@ def component_metadata(
     annotations.pop(keys.DEPLOYMENT_MODE, None)
     computed = {**_computed_annotations(component, model, resource), keys.DEPLOYMENT_MODE: mode}
     computed_labels = _computed_labels(component, model, resource)
-    computed_labels |= _queue_labels({**annotations, **component.own_annotations})
     own_labels = component.scaling.labels or {}
+    queue = _queue_labels({**annotations, **component.own_annotations})
+    # A queue or a priority that is named itself counts before one that follows from an annotation.
+    computed_labels |= {key: value for key, value in queue.items() if key not in {**own.labels, **own_labels}}
     pod_annotations = {**_chosen(annotations, _POD_ANNOTATIONS), **component.own_annotations, **computed}
     if revision:
         pod_annotations[keys.MODEL_REVISION] = revision

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 
-from omectl.api.json import JsonObject
+from omectl.api.json import JsonObject, JsonValue
 from omectl.api.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
 from omectl.api.labels import ModelKey
 from omectl.kube.errors import NotFound
@@ -64,11 +64,13 @@ async def make_service(
     runtime: str | None = None,
     stem: str = "svc",
     metadata: JsonObject | None = None,
+    weights: list[str] | None = None,
     **spec: Any,
 ) -> str:
     name = scene.name(stem)
     named: JsonObject = {"runtime": {"name": runtime, "kind": "ServingRuntime"}} if runtime else {}
-    wanted: JsonObject = {"model": {"name": model}, "engine": {"minReplicas": 2}, **named, **spec}
+    served: JsonObject = {"name": model, **({"fineTunedWeights": list[JsonValue](weights)} if weights else {})}
+    wanted: JsonObject = {"model": served, "engine": {"minReplicas": 2}, **named, **spec}
     await scene.create(INFERENCE_SERVICES, name, wanted, **(metadata or {}))
     return name
 
