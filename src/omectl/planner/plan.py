@@ -69,11 +69,11 @@ def plan(inputs: PlanInputs) -> Plan:
         if service is not inputs.service:
             explanation = replace(explanation, warnings=(OLD_FORM, *explanation.warnings))
         if selection.problem is not None:
-            return _refused(inputs, selection.problem, explanation)
+            return refused(inputs, selection.problem, explanation)
         trial = trials.of(selection.runtime, selection.entry)
         return _rendered(replace(inputs, service=service), resource, model, trial, explanation)
     except PlanRefused as refusal:
-        return _refused(inputs, refusal.problem, explanation)
+        return refused(inputs, refusal.problem, explanation)
 
 
 def _rendered(
@@ -88,7 +88,7 @@ def _rendered(
     decisions = {name: choice.decision for name, choice in assembly.choices.items()}
     explanation = replace(explanation, accelerators=tuple(decisions.values()))
     if assembly.problem is not None:
-        return _refused(inputs, assembly.problem, explanation)
+        return refused(inputs, assembly.problem, explanation)
     entry = next((part for part in parts if part.name == ROUTER), parts[0])
     objects: list[JsonObject] = [model_config(service, model, resource)]
     ports: dict[str, JsonObject] = {}
@@ -204,12 +204,14 @@ def _scalings(inputs: PlanInputs, workloads: Mapping[str, Workload]) -> dict[str
     return {name: found[name] for name in workloads}
 
 
-def _refused(inputs: PlanInputs, problem: Problem, explanation: Explanation) -> Plan:
+def refused(inputs: PlanInputs, problem: Problem, explanation: Explanation | None = None) -> Plan:
+    """Nothing is planned, and what runs goes on; the status tells of both."""
+    told = explanation or Explanation()
     ranking = inputs.settings.omectl.selection.ranking
     model = view_model(inputs.model, inputs.settings) if inputs.model is not None else None
     return Plan(
-        explanation=explanation,
-        status=sorted_keys(problem_status(inputs.service, model, problem, inputs.live, explanation, ranking)),
+        explanation=told,
+        status=sorted_keys(problem_status(inputs.service, model, problem, inputs.live, told, ranking)),
         problem=problem,
     )
 

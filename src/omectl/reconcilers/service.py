@@ -28,8 +28,8 @@ from omectl.kube.errors import Conflict, ConnectionFailed, Forbidden, KubeError,
 from omectl.kube.finalizers import contains_finalizer, release
 from omectl.kube.owners import uid_of
 from omectl.manager import Result, TerminalError
-from omectl.planner.inputs import LiveState
-from omectl.planner.plan import plan
+from omectl.planner.inputs import LiveState, PlanInputs
+from omectl.planner.plan import plan, refused
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
 from omectl.reconcilers.pruning import Child, component_of, describe, may_go, stale_of
@@ -38,13 +38,12 @@ from omectl.reconcilers.scalers import SCALER_KINDS
 from omectl.reconcilers.selection_events import selection_tales
 from omectl.reconcilers.selection_metrics import count_selection
 from omectl.reconcilers.service_events import event_reason, transitions
-from omectl.reconcilers.service_inputs import InputCaches, gather, live_state
+from omectl.reconcilers.service_inputs import InputCaches, gather, live_state, readable
 from omectl.reconcilers.service_status import (
     Failure,
     failure_of,
     reasons_of,
     service_status,
-    unplannable,
 )
 from omectl.reconcilers.status_writer import put_status
 
@@ -121,13 +120,10 @@ class ServiceReconciler:
                 raw = await release(self._client, INFERENCE_SERVICES, raw, INFERENCE_SERVICE_FINALIZER)
             except NotFound:
                 return Result()
-        try:
-            service = decode_as(InferenceService, raw)
-        except DecodeError as error:
-            raise TerminalError(str(error)) from error
+        service, unread = readable(raw)
         if service.metadata.deleting:
             return Result()
-        made = self._plan(service, raw)
+        made = self._plan(service, raw, unread)
         trouble = Trouble()
         status = made.status
         if made.problem is None:
@@ -147,22 +143,25 @@ class ServiceReconciler:
                 raise error
         return Result(requeue_after_s=LOOK_AGAIN_S)
 
-    def _plan(self, service: InferenceService, raw: JsonObject) -> Plan:
+    def _plan(self, service: InferenceService, raw: JsonObject, unread: Problem | None) -> Plan:
         caches = self._caches
+        children, pods = caches.children.of(service.metadata.uid), caches.children.pods_of(service.key)
         try:
-            inputs = gather(
-                service,
-                raw,
-                caches.inputs,
-                settings=caches.settings(),
-                capabilities=caches.kinds.current,
-                children=caches.children.of(service.metadata.uid),
-                pods=caches.children.pods_of(service.key),
-            )
+            if unread is None:
+                return plan(
+                    gather(
+                        service,
+                        raw,
+                        caches.inputs,
+                        settings=caches.settings(),
+                        capabilities=caches.kinds.current,
+                        children=children,
+                        pods=pods,
+                    )
+                )
         except DecodeError as error:
-            problem = Problem("ModelReconcileError", str(error), "correct the model")
-            return Plan(problem=problem, status=unplannable(problem.reason, str(error)))
-        return plan(inputs)
+            unread = Problem("ModelReconcileError", str(error), "correct the model")
+        return refused(PlanInputs(service=service, live=live_state(children, pods)), unread)
 
     async def _apply(
         self, owner: JsonObject, made: Plan, trouble: Trouble, *, scalers: bool

@@ -8,7 +8,8 @@ import structlog
 
 from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.base_model import BaseModel, ClusterBaseModel
-from omectl.api.codec import DecodeError
+from omectl.api.codec import DecodeError, decode_as
+from omectl.api.document import as_object
 from omectl.api.fine_tuned_weight import FineTunedWeight
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
@@ -20,6 +21,7 @@ from omectl.informers import Lister
 from omectl.kube.resources import PODS
 from omectl.planner.inputs import LiveState, PlanInputs
 from omectl.planner.references import resolve_model
+from omectl.planner.result import Problem, Reason
 from omectl.reconcilers.service_references import weight_values
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -71,6 +73,21 @@ def gather(
         capabilities=capabilities,
         live=live_state(children, pods),
     )
+
+
+def readable(raw: JsonObject) -> tuple[InferenceService, Problem | None]:
+    """The service; of one that cannot be read only what its status needs, and why not."""
+    try:
+        return decode_as(InferenceService, raw), None
+    except DecodeError as error:
+        problem = Problem(Reason.INVALID_SPEC, str(error), "correct the field")
+    spec = as_object(raw.get("spec"))
+    bare: JsonObject = {name: {} for name in ("engine", "decoder", "router") if spec.get(name) is not None}
+    rest: JsonObject = {"metadata": raw["metadata"], "spec": bare}
+    try:
+        return decode_as(InferenceService, {**rest, "status": raw.get("status")}), problem
+    except DecodeError:
+        return decode_as(InferenceService, rest), problem
 
 
 def live_state(children: Iterable[tuple[ResourceKind, JsonObject]], pods: Iterable[JsonObject]) -> LiveState:

@@ -78,12 +78,6 @@ def ready_condition(status: InferenceServiceStatus | None) -> KnativeCondition |
     return find_condition(status.conditions or (), READY) if status else None
 
 
-def unplannable(reason: str, message: str) -> JsonObject:
-    """The status of a service that cannot even be planned."""
-    condition: JsonObject = {"type": READY, "status": FALSE, "reason": reason, "message": message[:_MESSAGE_LIMIT]}
-    return {"conditions": [condition]}
-
-
 def _false(name: str, failure: Failure) -> KnativeCondition:
     condition = KnativeCondition(
         type=name, status=FALSE, reason=failure.reason, message=failure.message[:_MESSAGE_LIMIT]

@@ -9,7 +9,7 @@ from omectl.kube.apply import ApplyRefused, NotOurs
 from omectl.kube.errors import Cause, Details, Forbidden, Invalid, KubeError, NotFound
 from omectl.planner.result import Problem
 from omectl.reconcilers.service_events import Tale, event_reason, transitions
-from omectl.reconcilers.service_status import Failure, failure_of, service_status, unplannable
+from omectl.reconcilers.service_status import Failure, failure_of, service_status
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PLANNED: JsonObject = {
@@ -176,15 +176,10 @@ def test_no_problem_has_no_event() -> None:
     assert event_reason(None) == ""
 
 
-def test_a_service_that_cannot_be_planned_still_has_a_status() -> None:
-    status = conditions(written(unplannable("ModelReconcileError", "the model cannot be read")))
-    assert status["Ready"]["message"] == "the model cannot be read"
-
-
 def test_what_was_picked_is_remembered_also_when_nothing_can_be_planned() -> None:
     """D 16: a model that cannot be read for a while costs no service its runtime."""
     picked: JsonObject = {"reason": "Chosen", "runtime": {"kind": "ServingRuntime", "name": "r"}, "inputs": "1"}
-    status = written(unplannable("ModelReconcileError", "m"), previous={"selection": picked})
+    status = written({}, previous={"selection": picked})
     assert status["selection"] == picked
     other: JsonObject = {"reason": "OwnRunner"}
     assert written({**PLANNED, "selection": other}, previous={"selection": picked})["selection"] == other
@@ -250,4 +245,3 @@ def test_a_fault_of_a_new_version_is_told_while_the_old_one_serves() -> None:
 def test_the_summary_is_of_what_is_written_in_the_end() -> None:
     assert written(PLANNED)["summary"] == "Ready: yes"
     assert written(PLANNED, Failure("engine", "NotOurs", "x; do y"))["summary"] == "NotOurs: x; do y"
-    assert written(unplannable("ModelReconcileError", "m"))["summary"] == "ModelReconcileError: m"
