@@ -81,6 +81,8 @@ DEVIATIONS = (
               "a serverless component says so, also where the reference's admission wrote another mode on the service"),
     Deviation("D21", ".*", r"Knative Service .*\.spec\.template\.metadata\.annotations\.ome\.io/enable-tag-routing",
               "what concerns the traffic makes no new revision"),
+    Deviation("D1", "variants/serverless-(ingress|component-annotation)", r"Service serverless-[a-z-]*",
+              "the Service that leads to Knative's gateway stays; the reference deletes it on every other pass"),
     Deviation("D62", ".*", r"Knative Service .*\.(startupProbe|volumes\[\d+\]\.hostPath)",
               "what the recorded Knative dropped silently is asked for; where Knative lacks it, its refusal is told"),
     Deviation("D14", "variants/ray-vllm", r"Deployment .*-mnp",
@@ -112,8 +114,6 @@ DEVIATIONS = (
 
 NOT_YET = {
     "variants/ingress-gateway-api-engine": "Gateway API routes",
-    "variants/serverless-component-annotation": "a serverless component behind an Ingress",
-    "variants/serverless-ingress": "a serverless component behind an Ingress",
     "variants/serving-sidecar": "an injected container",
 }
 """Raw services with a request that is refused by name, beside those of other deployment modes."""

@@ -6,6 +6,9 @@ KNATIVE_SERVICES = ResourceKind(
     group="serving.knative.dev", version="v1", kind="Service", plural="services", namespaced=True
 )
 RAY_CLUSTERS = ResourceKind(group="ray.io", version="v1", kind="RayCluster", plural="rayclusters", namespaced=True)
+VIRTUAL_SERVICES = ResourceKind(
+    group="networking.istio.io", version="v1beta1", kind="VirtualService", plural="virtualservices", namespaced=True
+)
 SCALED_OBJECTS = ResourceKind(
     group="keda.sh", version="v1alpha1", kind="ScaledObject", plural="scaledobjects", namespaced=True
 )

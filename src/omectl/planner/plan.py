@@ -6,7 +6,6 @@ from dataclasses import replace
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
-from omectl.api.labels import INGRESS_DISABLE_CREATION
 from omectl.planner.accelerators.choice import priced
 from omectl.planner.document import sorted_keys
 from omectl.planner.fit.words import obstacle_of, problem_in_words
@@ -23,7 +22,7 @@ from omectl.planner.pod import main_container
 from omectl.planner.predictor import OLD_FORM, migrated
 from omectl.planner.provenance import Provenance, provenance_of
 from omectl.planner.references import model_namespaces, model_reference
-from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason, not_supported
+from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason
 from omectl.planner.routing import route
 from omectl.planner.scaling import (
     ScaleTarget,
@@ -125,13 +124,8 @@ def _rendered(
         objects += [scaling.scaler] if scaling.scaler is not None else []
         if workload.of.scalable:
             objects.append(disruption_budget(part, metadata))
-    where = route(service, entry, ports, parts, inputs.settings.ingress, serving[entry.name])
-    if where.ingress and not workloads[entry.name].of.own_service:
-        step = f"set ingress.disableIngressCreation in the settings, or annotation {INGRESS_DISABLE_CREATION}"
-        raise not_supported("the ingress of the settings", "a serverless component behind an Ingress", step)
-    own = workloads[entry.name].report(inputs.live)
-    if own.url and not where.ingress and not serving[entry.name].outgoing:
-        where = replace(where, url=own.url, address=own.address or own.url)
+    told = workloads[entry.name].report(inputs.live)
+    where = route(service, entry, ports, parts, inputs.settings.ingress, serving[entry.name], told)
     objects += where.objects
     explanation = replace(
         explanation,

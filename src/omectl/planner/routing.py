@@ -13,8 +13,9 @@ from omectl.planner.component import Component
 from omectl.planner.names import EXTERNAL_SERVICE, cluster_host, label_value, service_object_name
 from omectl.planner.placeholders import Placeholders
 from omectl.planner.result import PlanRefused, Reason, not_supported
+from omectl.planner.virtual_service import knative_route
 from omectl.planner.workloads.raw import service_type
-from omectl.planner.workloads.workload import Workload
+from omectl.planner.workloads.workload import Report, Workload
 
 _CLUSTER_LOCAL: Final = "cluster-local"
 _LONGEST_HOST: Final = 253
@@ -38,20 +39,26 @@ def route(
     parts: tuple[Component, ...],
     settings: IngressSettings,
     workload: Workload,
+    told: Report,
 ) -> Route:
     """The route to the entry component, run by `workload`; `ports` has the first port of each component's Service.
 
-    Raises: `PlanRefused`.
+    `told` is what the workload's own controller says of its address. Raises: `PlanRefused`.
     """
     settings = _with_overrides(service, settings)
     numbers = {name: as_number(port.get("port")) for name, port in ports.items()}
     number = numbers[entry.name]
     hosts = {part.name: _host(service, part.object_name, settings) for part in parts}
+    if not (workload.of.own_service or settings.disable_ingress_creation or settings.enable_gateway_api):
+        made = knative_route(service, workload, settings, told.url)
+        return Route(made.objects, made.url or made.address, made.address, hosts, ingress=True)
     name = service_object_name(service.name)
     local = service.metadata.labels.get(keys.KNATIVE_VISIBILITY) == _CLUSTER_LOCAL
     address = f"http://{cluster_host(entry.service_name if local else name, service.namespace)}:{number}"
     objects = () if local else (_external_service(service, name, workload, number),)
     if settings.disable_ingress_creation or local:
+        if told.url and not workload.of.own_service:
+            return Route(objects, told.url, told.address or told.url, hosts, ingress=False)
         return Route(objects, address, address, hosts, ingress=False)
     if settings.enable_gateway_api:
         raise not_supported("ingress.enableGatewayAPI of the settings", "Gateway API routes", "set it to false")

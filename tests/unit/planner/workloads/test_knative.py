@@ -1,12 +1,10 @@
 """Knative Services: how one is made, and what a live one says."""
 
-import json
 from typing import Any
 
 import pytest
 from tests.unit.planner.build import condition, live_deployment, live_pod, made, service
 
-from omectl.api.settings import parse_settings
 from omectl.planner import Plan
 from omectl.planner.workloads.knative import read_knative_service
 
@@ -268,10 +266,3 @@ def test_an_autoscaler_that_has_no_say_is_warned_of() -> None:
         found.explanation.warnings
     )
     assert "autoscaler" not in found.status["components"]["engine"]
-
-
-def test_behind_an_ingress_it_is_refused_by_name() -> None:
-    settings = parse_settings(
-        {"ingress": json.dumps({"ingressGateway": "g", "ingressService": "s", "ingressDomain": "example.com"})}
-    )
-    assert "a serverless component behind an Ingress" in str(planned(settings=settings).problem)
