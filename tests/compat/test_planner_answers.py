@@ -27,7 +27,7 @@ from omectl.api.quantity import Quantity, QuantityError
 from omectl.api.references import ServingRuntimeRef
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
 from omectl.api.settings import SettingsError, parse_settings
-from omectl.planner import Plan, PlanInputs, plan, resolve_model
+from omectl.planner import LiveState, Plan, PlanInputs, plan, resolve_model
 
 Json = Any
 log = logging.getLogger(__name__)
@@ -162,8 +162,8 @@ class Catalogue:
         init = shipped_settings["data"]["modelInit"]
         self.settings = parse_settings({"modelInit": init, "fineTunedAdapter": init})
 
-    def plan(self, sample: str, state: str, runtime: str = "") -> dict[str, Plan]:
-        """The plans of a sample's services; with `runtime` they name that one."""
+    def plan(self, sample: str, state: str, runtime: str = "", live: Json = None) -> dict[str, Plan]:
+        """The plans of a sample's services; with `runtime` they name that one, and these objects are live."""
         folder = "" if sample.startswith("variants/") else "samples"
         settings, extra = self.settings, []
         for one in documents(self.root / "inputs" / folder / sample):
@@ -189,6 +189,7 @@ class Catalogue:
                 weights=tuple(one for one in extra if isinstance(one, FineTunedWeight)),
                 accelerator_classes=tuple(one for one in extra if isinstance(one, AcceleratorClass)),
                 settings=settings,
+                live=LiveState({(kind(obj), obj["metadata"]["name"]): obj for obj in live or []}),
             )
             plans[service.name] = plan(inputs)
         return plans
@@ -297,6 +298,24 @@ def test_d61_the_container_that_decrypts_is_that_of_the_references_webhook(catal
 
 def mounts(container: Json) -> list[tuple[str, str]]:
     return [(one["name"], one["mountPath"]) for one in container["volumeMounts"]]
+
+
+def test_the_route_of_a_serverless_service_is_the_recorded_one(catalogue: Catalogue) -> None:
+    name = "serverless-component-annotation"
+    ((_, _, recorded),) = (one for one in results(catalogue.root) if one[0].startswith(f"variants/{name}"))
+    (wanted,) = (one for one in recorded["after_available"]["added_or_changed"] if one["kind"] == "VirtualService")
+    status = recorded["after_available"]["stored"]["status"]
+    engine = {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {"name": f"{name}-engine"},
+        "status": {**status["components"]["engine"], "conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    found = catalogue.plan(f"variants/{name}.yaml", "parsed", live=[engine])[name]
+    (made,) = (obj for obj in found.objects if obj["kind"] == "VirtualService")
+    assert made["spec"] == wanted["spec"]
+    assert made["metadata"]["name"] == wanted["metadata"]["name"]
+    assert (found.status["url"], found.status["address"]) == (status["url"], status["address"])
 
 
 def results(root: Path) -> Iterator[tuple[str, str, Json]]:

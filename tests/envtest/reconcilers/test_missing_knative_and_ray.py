@@ -23,6 +23,8 @@ from tests.envtest.reconcilers.services import (
     service_says,
 )
 
+from omectl.api.json import JsonObject
+from omectl.api.kinds import INFERENCE_SERVICES
 from omectl.kube.resources import DEPLOYMENTS, SERVICES
 from omectl.local.control_plane import ControlPlaneOptions, Profile
 from omectl.local.third_party import Project, definition_files
@@ -67,5 +69,11 @@ async def test_d_41_without_knative_and_kuberay_it_is_said_and_all_works_once_th
             await make_cluster_ready(scene, f"{ray}-engine-{index}")
         for name in (serverless, ray, changed):
             await service_says(scene, name, "True")
+        patch: JsonObject = {"metadata": {"annotations": {"ome.io/ingress-disable-creation": "false"}}}
+        await scene.admin.merge_patch(INFERENCE_SERVICES, serverless, patch, scene.namespace)
+        routeless = await service_says(scene, serverless, "False", "DependencyMissing")
+        assert "VirtualService (networking.istio.io/v1beta1)" in condition(routeless, "IngressReady")["message"]
+        await scene.shipped.control_plane.install_crds(definition_files(Project.ISTIO))
+        await service_says(scene, serverless, "True")
         await scene.gone(DEPLOYMENTS, f"{changed}-engine")
         await scene.gone(SERVICES, f"{changed}-engine")

@@ -36,7 +36,7 @@ from omectl.kube.resources import (
     POD_DISRUPTION_BUDGETS,
     SERVICES,
 )
-from omectl.kube.third_party_kinds import KNATIVE_SERVICES, RAY_CLUSTERS
+from omectl.kube.third_party_kinds import KNATIVE_SERVICES, RAY_CLUSTERS, VIRTUAL_SERVICES
 from omectl.local.control_plane import ControlPlaneOptions, Profile
 from omectl.local.third_party import Project, definition_files
 from omectl.testing.plugin import running_control_plane
@@ -62,7 +62,7 @@ def shipped() -> Iterator[Shipped]:
     """A control plane of its own, with the kinds of Knative and KubeRay, which other tests do without."""
     for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
         made = ship(control_plane)
-        for project in (Project.KNATIVE_SERVING, Project.KUBERAY):
+        for project in (Project.KNATIVE_SERVING, Project.KUBERAY, Project.ISTIO):
             asyncio.run(control_plane.install_crds(definition_files(project)))
         yield made
 
@@ -172,6 +172,33 @@ async def test_d_13_from_a_deployment_to_knative_and_back_one_of_them_always_ser
 
         await eventually(ours)
         await service_says(scene, name, "True")
+
+
+async def test_d_1_behind_istio_the_route_comes_with_knatives_address_and_stays(scene: Scene) -> None:
+    name = await make(scene, SERVERLESS, metadata={"annotations": {"ome.io/ingress-disable-creation": "false"}})
+    engine = f"{name}-engine"
+    async with scene.manager():
+        await there(scene, KNATIVE_SERVICES, engine)
+        assert (await there(scene, SERVICES, name))["spec"]["type"] == "ExternalName"
+        await make_knative_ready(scene, engine)
+        service = await service_says(scene, name, "True")
+        assert service["status"]["url"] == f"http://{name}.{scene.namespace}.example.com"
+        assert (await there(scene, VIRTUAL_SERVICES, name))["spec"]["hosts"] == [
+            f"{name}.{scene.namespace}.svc.cluster.local",
+            f"{name}.{scene.namespace}.example.com",
+        ]
+        await asyncio.sleep(REST_S)
+        before = len(scene.writes())
+        await asyncio.sleep(REST_S)
+        assert scene.writes()[before:] == []
+        patch: JsonObject = {"metadata": {"annotations": {"ome.io/ingress-disable-creation": "true"}}}
+        await scene.admin.merge_patch(INFERENCE_SERVICES, name, patch, scene.namespace)
+        await scene.gone(VIRTUAL_SERVICES, name)
+
+        async def selects() -> bool:
+            return "selector" in (await scene.get(SERVICES, name))["spec"]
+
+        await eventually(selects)
 
 
 async def play_knatives_service(scene: Scene, name: str, knative: Any) -> None:
