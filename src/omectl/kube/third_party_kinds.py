@@ -7,7 +7,7 @@ KNATIVE_SERVICES = ResourceKind(
 )
 RAY_CLUSTERS = ResourceKind(group="ray.io", version="v1", kind="RayCluster", plural="rayclusters", namespaced=True)
 VIRTUAL_SERVICES = ResourceKind(
-    group="networking.istio.io", version="v1beta1", kind="VirtualService", plural="virtualservices", namespaced=True
+    group="networking.istio.io", version="v1", kind="VirtualService", plural="virtualservices", namespaced=True
 )
 SCALED_OBJECTS = ResourceKind(
     group="keda.sh", version="v1alpha1", kind="ScaledObject", plural="scaledobjects", namespaced=True

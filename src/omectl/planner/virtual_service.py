@@ -20,7 +20,7 @@ from omectl.planner.names import CLUSTER_DOMAIN, EXTERNAL_SERVICE, cluster_host,
 from omectl.planner.placeholders import Placeholders
 from omectl.planner.workloads.workload import Workload
 
-_API_VERSION: Final = "networking.istio.io/v1beta1"
+_API_VERSION: Final = "networking.istio.io/v1"
 _KIND: Final = "VirtualService"
 _MESH: Final = "mesh"
 _GATEWAY_PORT: Final = 8080

@@ -72,7 +72,7 @@ async def test_d_41_without_knative_and_kuberay_it_is_said_and_all_works_once_th
         patch: JsonObject = {"metadata": {"annotations": {"ome.io/ingress-disable-creation": "false"}}}
         await scene.admin.merge_patch(INFERENCE_SERVICES, serverless, patch, scene.namespace)
         routeless = await service_says(scene, serverless, "False", "DependencyMissing")
-        assert "VirtualService (networking.istio.io/v1beta1)" in condition(routeless, "IngressReady")["message"]
+        assert "VirtualService (networking.istio.io/v1)" in condition(routeless, "IngressReady")["message"]
         await scene.shipped.control_plane.install_crds(definition_files(Project.ISTIO))
         await service_says(scene, serverless, "True")
         await scene.gone(DEPLOYMENTS, f"{changed}-engine")
