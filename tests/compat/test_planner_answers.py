@@ -34,10 +34,10 @@ log = logging.getLogger(__name__)
 VERSION = "ome.io/v1beta1"
 STATES = ("as-shipped", "parsed")
 SUPPORTED = {
-    "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Ingress", "Knative Service", "PodDisruptionBudget",
-    "RayCluster", "Role", "RoleBinding", "ScaledObject", "Service", "ServiceAccount",
+    "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Ingress", "Knative Service", "LeaderWorkerSet",
+    "PodDisruptionBudget", "RayCluster", "Role", "RoleBinding", "ScaledObject", "Service", "ServiceAccount",
 }  # fmt: skip
-WORKLOADS = {"Deployment", "Knative Service", "RayCluster"}
+WORKLOADS = {"Deployment", "Knative Service", "LeaderWorkerSet", "RayCluster"}
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,16 @@ DEVIATIONS = (
     Deviation("D57", "variants/rdma-annotation",
               r"Deployment .*\.spec\.template\.spec\.(volumes|containers\[0\]\.(env|securityContext|volumeMounts))",
               "the pod has what the reference's webhook adds (compared below)"),
-    Deviation("D24/25", "variants/annotated-pd", r".*\.annotations\.ome\.io/deploymentMode",
+    Deviation("D57", ".*",
+              r"LeaderWorkerSet .*Template\.spec\.(volumes|containers\[0\]\.(env|securityContext|volumeMounts))",
+              "a group's pods have what the reference's webhook adds for RDMA"),
+    Deviation("12.2(8)", "variants/pd-ingress", r"LeaderWorkerSet .*\.leaderTemplate\.spec\..*Probe",
+              "an engine that is known is asked for its health where nobody states a probe"),
+    Deviation("D7", "variants/pd-ingress", r"Ingress .*\.port\.number", "an Ingress leads to the Service's own port"),
+    Deviation("D24/25", "variants/(annotated-pd|pd-ingress)", r".*\.annotations\.ome\.io/deploymentMode",
               "objects carry the mode they are deployed in"),
+    Deviation("D24/25", "variants/(multinode|pd)-ingress", r"Ingress .*\.metadata\.annotations",
+              "the planner states no mode on an Ingress, which has none"),
     Deviation("D24/25", "variants/(default-serverless|ingress-annotation-enable)",
               r".*\.metadata\.annotations\.ome\.io/deploymentMode",
               "the planner states the mode itself; the reference copies what its admission wrote on the service"),
@@ -85,6 +93,16 @@ DEVIATIONS = (
               "the Service that leads to Knative's gateway stays; the reference deletes it on every other pass"),
     Deviation("D62", ".*", r"Knative Service .*\.(startupProbe|volumes\[\d+\]\.hostPath)",
               "what the recorded Knative dropped silently is asked for; where Knative lacks it, its refusal is told"),
+    Deviation("D24/25", ".*", r"(LeaderWorkerSet .*|Service .*-engine\.metadata)\.annotations\.ome\.io/deploymentMode",
+              "a component on several nodes says so, also where the reference's admission wrote another mode"),
+    Deviation("D4", ".*", r"Service .*-(engine|decoder)\.spec\.selector\.(component|(leaderworkerset|ray|ome)\..*)",
+              "the Service of a group selects the leaders of its own groups"),
+    Deviation("D5", ".*", r"Service .*\.spec\.selector\.leaderworkerset\.sigs\.k8s\.io/worker-index",
+              "the stable Service selects leaders only"),
+    Deviation("D38", "variants/queue-volcano", r"(LeaderWorkerSet|Service) [^.]*\.metadata\.labels\..*",
+              "the labels for a queue are on the same objects in every mode"),
+    Deviation("D21", ".*", r"LeaderWorkerSet .*Template\.metadata\.(labels|annotations)\..*",
+              "of a service's own labels and annotations only those that act on pods reach them"),
     Deviation("D14", "variants/ray-vllm", r"Deployment .*-mnp",
               "no prober: the head's own readiness asks the engine for its health, and KubeRay tells of it"),
     Deviation("D14", "variants/ray-vllm", r"RayCluster .*\.workerGroupSpecs.*\.(liveness|readiness|startup)Probe",
@@ -99,9 +117,10 @@ DEVIATIONS = (
     Deviation("D39", "variants/router-config",
               r"(Role|RoleBinding|ServiceAccount) .*|Deployment .*-router\.spec\.template\.spec\.serviceAccount(Name)?",
               "a service account that the user names is used, not replaced"),
-    Deviation("D6", "variants/ingress-annotation-enable", r"Service ingress-annotation-enable",
+    Deviation("D6", "variants/(ingress-annotation-enable|(multinode|pd)-ingress)",
+              r"Service (ingress-annotation-enable|(multinode|pd)-ingress)",
               "the stable Service exists with an Ingress too, so that the address leads somewhere"),
-    Deviation("D30", "variants/ingress-annotation-enable", r"Ingress .*\.metadata\.labels.*",
+    Deviation("D30", "variants/(ingress-annotation-enable|(multinode|pd)-ingress)", r"Ingress .*\.metadata\.labels.*",
               "the Ingress carries the service's label, so that it can be found and pruned"),
     Deviation("D18", "variants/keda-raw-defaults", r"ScaledObject .*\.triggers\[0\]\.metadata\.(query|threshold)",
               "the default query reads metrics that the engine has, by labels that its pods have"),
@@ -129,6 +148,7 @@ OTHERWISE = {
     "variants/acc-bestfit-no-constraints": ("Q35 (D-item 12)", "a policy without constraints chooses a class"),
     "isvc/nvidia/llama-3-3-nemotron-super-49b-v1": ("Q26/D55", "a runtime that has the router that is asked for"),
     "variants/bad-default-mode": ("design: settings", "a bad setting leaves the last good one in force"),
+    "variants/leader-without-worker": ("D15", "a leader without workers is a group of one"),
     "variants/no-engine": ("Q47", "the runtime's engine is used when the service does not write one"),
     "variants/basemodel-no-kind": ("D26", "one resolver: the default kind also finds the namespace's own model"),
     "variants/auto-select-full-runner": ("D-item 17", "a complete runner works without a matching runtime"),
@@ -459,6 +479,9 @@ def with_defaults(obj: Json) -> Json:
             group["template"]["spec"] = without_our_defaults(group["template"]["spec"])
         for group in spec["workerGroupSpecs"]:
             group |= {"numOfHosts": 1, "scaleStrategy": {}} | group
+    elif obj["kind"] == "LeaderWorkerSet":
+        for role in ("leaderTemplate", "workerTemplate"):
+            group_pod(spec["leaderWorkerTemplate"][role]["spec"])
     elif obj["kind"] == "Deployment":
         spec |= {"progressDeadlineSeconds": 600, "revisionHistoryLimit": 10, "replicas": 1} | spec
         default_pod(spec["template"]["spec"])
@@ -481,6 +504,14 @@ def without_our_defaults(pod: Json) -> Json:
         for port in container.get("ports", []):
             port.setdefault("protocol", "TCP")
     return pod
+
+
+def group_pod(pod: Json) -> None:
+    """Of a group's pods the reference writes the defaults itself; ours also have OME's own names for their group."""
+    pod |= {**POD, "securityContext": {}} | pod
+    for container in pod["containers"]:
+        container |= CONTAINER | container
+        container["env"] = [variable for variable in container["env"] if not variable["name"].startswith("OME_")]
 
 
 def default_pod(pod: Json) -> None:

@@ -5,6 +5,9 @@ from omectl.api.resource import ResourceKind
 KNATIVE_SERVICES = ResourceKind(
     group="serving.knative.dev", version="v1", kind="Service", plural="services", namespaced=True
 )
+LEADER_WORKER_SETS = ResourceKind(
+    group="leaderworkerset.x-k8s.io", version="v1", kind="LeaderWorkerSet", plural="leaderworkersets", namespaced=True
+)
 RAY_CLUSTERS = ResourceKind(group="ray.io", version="v1", kind="RayCluster", plural="rayclusters", namespaced=True)
 VIRTUAL_SERVICES = ResourceKind(
     group="networking.istio.io", version="v1", kind="VirtualService", plural="virtualservices", namespaced=True

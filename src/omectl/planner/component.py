@@ -55,7 +55,10 @@ class Component:
         pods = 1
         if role:
             size = as_number(at(merge_authors(authors).document, WORKER, "size"))
-            pods += max(size, 0)
+            if size < 0:
+                message = f"{name}: worker.size: wanted a number of workers, found {size}"
+                raise PlanRefused(Reason.INVALID_SPEC, message, "correct it, or leave it out for no workers")
+            pods += size
             authors = authors.of_role(role)
         merged = merge_authors(authors)
         document = merged.document
@@ -80,6 +83,11 @@ class Component:
             losses=(*merged.losses, *unused),
             warnings=merged.warnings,
         )
+
+    @property
+    def in_words(self) -> str:
+        """The component for a message, with its role in a group."""
+        return f"{self.name} {self.role}".strip()
 
     @property
     def namespace(self) -> str:

@@ -42,13 +42,14 @@ class Trial:
         self.assembly = assembly
         self._resource = resource
         self._model = model
-        self._pods: dict[str, RenderedPod] = {}
+        self._pods: dict[tuple[str, str], RenderedPod] = {}
 
     def pod_of(self, part: Component) -> RenderedPod:
-        """The pod of one of the components. Raises `PlanRefused`."""
-        made = self._pods.get(part.name)
+        """The pod of one of the components, or of the workers of one. Raises `PlanRefused`."""
+        key = (part.name, part.role)
+        made = self._pods.get(key)
         if made is None:
-            made = self._pods[part.name] = render_pod(part, self._model)
+            made = self._pods[key] = render_pod(part, self._model)
         return made
 
     @cached_property
@@ -71,7 +72,7 @@ class Trial:
             return None
         facts = (status.facts if status is not None else None) or RecordedFacts()
         chosen, config = (use.accelerator_class, use.config) if use is not None else (None, None)
-        hardware = Hardware.of_class(chosen, config, accelerators=count)
+        hardware = Hardware.of_class(chosen, config, accelerators=count, pods=part.pods)
         return engine_fit(container, facts, hardware, size=model.size, quantization=model.quantization)
 
 

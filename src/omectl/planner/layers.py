@@ -9,7 +9,6 @@ from typing import Final
 
 from omectl.api.document import as_object, as_objects, as_text, as_texts, at
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.pods import POD_FIELDS
 from omectl.planner.arguments import Changes, changes_of, override, stated_keys
 from omectl.planner.class_use import ClassUse
 from omectl.planner.flag_tables import flag_table
@@ -22,7 +21,8 @@ from omectl.planner.script import lines_of
 
 LEADER: Final = "leader"
 WORKER: Final = "worker"
-_TAGS: Final = ("annotations", "labels")
+_OF_PODS: Final = frozenset({"runner", LEADER, WORKER})
+"""What a component says about one kind of its pods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +144,11 @@ def _over(base: JsonObject, patches: Sequence[JsonObject]) -> JsonObject:
 
 
 def _role_parts(document: JsonObject, role: str, *, own_leader: bool) -> tuple[JsonObject, ...]:
-    """What one author says about the leader or the workers: the component's pod fields and tags, and those of the role.
+    """What one author says about the leader or the workers: of the component all but its runner, then of the role.
 
     The component's own runner is neither the leader's nor the workers', unless there is no leader: then it leads.
     """
-    shared: JsonObject = {key: value for key, value in document.items() if key in POD_FIELDS or key in _TAGS}
+    shared: JsonObject = {key: value for key, value in document.items() if key not in _OF_PODS}
     own = document.get(role)
     if isinstance(own, dict):
         return (shared, own)

@@ -20,7 +20,7 @@ RAY: Final = "MultiNodeRayVLLM"
 PREFILL_DECODE: Final = "PDDisaggregated"
 VIRTUAL: Final = "VirtualDeployment"
 _MODES: Final = frozenset({RAW, SERVERLESS, MULTI_NODE, RAY, VIRTUAL})
-_SERVED: Final = frozenset({RAW, SERVERLESS, RAY})
+_SERVED: Final = frozenset({RAW, SERVERLESS, MULTI_NODE, RAY})
 _STEERING: Final = frozenset({SERVERLESS, RAY})
 """Modes of a service that decide for its engine. `RawDeployment` decides nothing: OME's admission writes it on all."""
 

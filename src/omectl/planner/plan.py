@@ -11,6 +11,7 @@ from omectl.planner.document import sorted_keys
 from omectl.planner.fit.words import obstacle_of, problem_in_words
 from omectl.planner.hardware import Trial, Trials, accelerators_of
 from omectl.planner.inputs import LiveState, PlanInputs
+from omectl.planner.layers import WORKER
 from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
@@ -32,6 +33,7 @@ from omectl.planner.scaling import (
     engine_metrics,
     follow,
     initial_replicas,
+    is_silent,
     proportion,
     scale,
 )
@@ -98,15 +100,21 @@ def _rendered(
         # A revision that is unknown for a while does not restart the pods.
         revision = model.revision or kind.live_revision(inputs.live, part.object_name)
         metadata = component_metadata(part, model, resource, assembly.modes[part.name], revision)
-        rendered = trial.pod_of(part)
-        workload = workloads[part.name] = Workload(of=kind, component=part, metadata=metadata, pod=rendered.spec)
+        others = assembly.workers.get(part.name)
+        roles = (part, others) if others is not None else (part,)
+        pods = {one.role: trial.pod_of(one).spec for one in roles}
+        workloads[part.name] = Workload(
+            of=kind, component=part, metadata=metadata, pod=pods[part.role], workers=pods.get(WORKER)
+        )
         if part.use is not None:
             # The class may have raised what the runtime asks for, and a pod costs what it gets.
-            count = accelerators_of(part, rendered.spec)
+            count = accelerators_of(part, pods[part.role])
             decisions[part.name] = priced(decisions[part.name], part.use.accelerator_class, count)
-        provenance[workload.kind, workload.name] = provenance_of(part, rendered, kind.pod_path)
-        counts = tuple(f"{part.name}: {problem_in_words(one)}" for one in rendered.accelerated.problems)
-        explanation = replace(explanation, warnings=(*explanation.warnings, *rendered.warnings, *counts))
+        for one, path in zip(roles, (kind.pod_path, kind.workers_path), strict=False):
+            made = trial.pod_of(one)
+            provenance[one.name, one.role] = provenance_of(one, made, path)
+            counts = tuple(f"{one.in_words}: {problem_in_words(problem)}" for problem in made.accelerated.problems)
+            explanation = replace(explanation, warnings=(*explanation.warnings, *made.warnings, *counts))
     explanation = replace(explanation, warnings=(*explanation.warnings, *_too_large(trial), *_unpaired(workloads)))
     scalings = _scalings(inputs, workloads)
     serving: dict[str, Workload] = {}
@@ -122,7 +130,7 @@ def _rendered(
             objects.append(in_front)
         ports[part.name] = service_ports(part, pod)[0]
         objects += [scaling.scaler] if scaling.scaler is not None else []
-        if workload.of.scalable:
+        if workload.of.scalable and not (workload.of.grouped and is_silent(part)):
             objects.append(disruption_budget(part, metadata))
     told = workloads[entry.name].report(inputs.live)
     where = route(service, entry, ports, parts, inputs.settings.ingress, serving[entry.name], told)
@@ -194,7 +202,14 @@ def _scalings(inputs: PlanInputs, workloads: Mapping[str, Workload]) -> dict[str
             found[name] = follow(workload.component, target, pace, found[pace.anchor], inputs.live)
         else:
             measured = metrics[ENGINE if name == ROUTER else name]
-            found[name] = scale(workload.component, workload.metadata, target, inputs.settings.keda_config, measured)
+            found[name] = scale(
+                workload.component,
+                workload.metadata,
+                target,
+                inputs.settings.keda_config,
+                measured,
+                unasked=not workload.of.grouped,
+            )
     return {name: found[name] for name in workloads}
 
 

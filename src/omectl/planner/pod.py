@@ -85,8 +85,8 @@ def _containers(component: Component) -> tuple[list[JsonObject], int]:
     runner = component.runner
     if runner is None:
         if not containers:
-            message = f"{component.name}: neither the service nor {_source(component)} gives it a container"
-            field = f"spec.{component.name}.runner"
+            message = f"{component.in_words}: neither the service nor {_source(component)} gives it a container"
+            field = ".".join(part for part in ("spec", component.name, component.role, "runner") if part)
             raise PlanRefused(Reason.MERGE, message, f"set {field}, or use a runtime that does", field=field)
         return containers, 0
     name = component.main_name

@@ -138,8 +138,8 @@ class Plan:
 
     Objects come in the order to apply them, in the service's namespace, without UIDs, owners or inventory.
     `initial_replicas` says, by kind and name, how many replicas to create a workload with; later they are the
-    autoscaler's, and no object states them. `provenance` tells of a workload, by kind and name, who wrote each field of
-    its pods, and what disagreed.
+    autoscaler's, and no object states them. `provenance` tells who wrote each field of a component's pods, and what
+    disagreed, by component and role: "" or "leader" of the pod that serves, "worker" of the others of a group.
     `report` gives the status over another live state, such as the one after the objects were applied; None where the
     status does not depend on what was planned.
     """

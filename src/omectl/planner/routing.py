@@ -66,7 +66,7 @@ def route(
     top = _host(service, service.name, settings)
     rules = [(top, entry)]
     if len(parts) > 1:
-        others = sorted(parts, key=lambda part: (part.name != entry.name, part.name))
+        others = sorted(parts, key=lambda part: part.name != entry.name)
         rules += [(hosts[part.name], part) for part in others]
     objects = (*objects, _ingress(service, rules, numbers, settings))
     return Route(objects, f"{settings.url_scheme}://{top}:{number}", address, hosts, ingress=True)

@@ -18,7 +18,13 @@ from omectl.kube.resources import (
     SERVICE_ACCOUNTS,
     SERVICES,
 )
-from omectl.kube.third_party_kinds import KNATIVE_SERVICES, RAY_CLUSTERS, SCALED_OBJECTS, VIRTUAL_SERVICES
+from omectl.kube.third_party_kinds import (
+    KNATIVE_SERVICES,
+    LEADER_WORKER_SETS,
+    RAY_CLUSTERS,
+    SCALED_OBJECTS,
+    VIRTUAL_SERVICES,
+)
 
 CHILD_KINDS: tuple[ResourceKind, ...] = (
     DEPLOYMENTS,
@@ -33,7 +39,13 @@ CHILD_KINDS: tuple[ResourceKind, ...] = (
 )
 """Kinds that a plan may hold. Pruning goes from the first to the last: traffic's users before what they need."""
 
-OPTIONAL_KINDS: tuple[ResourceKind, ...] = (KNATIVE_SERVICES, RAY_CLUSTERS, SCALED_OBJECTS, VIRTUAL_SERVICES)
+OPTIONAL_KINDS: tuple[ResourceKind, ...] = (
+    KNATIVE_SERVICES,
+    LEADER_WORKER_SETS,
+    RAY_CLUSTERS,
+    SCALED_OBJECTS,
+    VIRTUAL_SERVICES,
+)
 """Kinds that a plan may hold and a cluster need not serve. They are watched once it does, and pruned last."""
 
 _BY_OWNER = "owner"

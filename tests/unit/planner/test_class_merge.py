@@ -50,7 +50,7 @@ def node_terms(count: int) -> Json:
 
 
 def lost(found: Plan) -> set[tuple[str, str, str]]:
-    losses = found.provenance["Deployment", "svc-engine"].losses
+    losses = found.provenance["engine", ""].losses
     return {(one.code.value, str(one.origin), one.value) for one in losses}
 
 
@@ -242,7 +242,7 @@ def test_d_5_a_count_that_disagrees_with_the_classes_parallelism_is_told(
 ) -> None:
     asked = {"runner": gpus(own)} if own else None
     plan = with_class(asked, sglang(**gpus(requested)), override(tensorParallelSize=4))
-    (problem,) = plan.provenance["Deployment", "svc-engine"].problems
+    (problem,) = plan.provenance["engine", ""].problems
     assert (problem.code.value, problem.wanted, problem.found) == (code, wanted, found)
     assert container_of(plan)["resources"]["limits"] == {GPUS: own or requested}
     told = {

@@ -259,7 +259,8 @@ def test_facts_fill_what_the_models_spec_leaves_out() -> None:
     ("asked", "reason", "told"),
     [
         (service(model=None), "ModelReconcileError", "names no model"),
-        (service(engine={"leader": {}, "worker": {"size": 1}}), "NotSupportedYet", "spec.engine.leader"),
+        (service(engine={"leader": {}, "worker": {"size": 1}}), "MergeSpecsError", "engine leader"),
+        (service(engine={"worker": {"size": -1}}), "InvalidSpec", "worker.size: wanted a number of workers, found -1"),
         (
             service(engine={"annotations": {"ome.io/deploymentMode": "VirtualDeployment"}}),
             "DeploymentModeError",
@@ -289,12 +290,6 @@ def test_what_cannot_be_served_is_refused_by_name(asked: InferenceService, reaso
     assert found.problem.next_step
     assert not found.objects
     assert not found.initial_replicas
-
-
-def test_a_runtime_for_several_nodes_is_refused_by_its_field() -> None:
-    engine = {"leader": {"runner": RUNNER}, "worker": {"size": 1, "runner": RUNNER}}
-    found = made(None, runtime("several", entry(), engineConfig=engine))
-    assert "runtime several: engineConfig.leader asks for deployment mode MultiNode" in str(found.problem)
 
 
 @pytest.mark.parametrize(

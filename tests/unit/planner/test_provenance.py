@@ -15,12 +15,12 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def origins(found: Plan, component: str = "engine") -> dict[str, str]:
-    told = found.provenance["Deployment", f"svc-{component}"].origins
+    told = found.provenance[component, ""].origins
     return {path: str(origin) for path, origin in told.items()}
 
 
 def losses(found: Plan) -> list[Loss]:
-    return list(found.provenance["Deployment", "svc-engine"].losses)
+    return list(found.provenance["engine", ""].losses)
 
 
 def lost(found: Plan, path: str) -> list[tuple[str, str, str, str]]:
@@ -155,7 +155,7 @@ def test_a_script_with_a_classes_flags_stays_its_authors() -> None:
 
 
 def test_nothing_is_computed_before_somebody_asks() -> None:
-    told = made().provenance["Deployment", "svc-engine"]
+    told = made().provenance["engine", ""]
     assert "origins" not in vars(told)
     assert "_reading" not in vars(told)
     assert told.origins is told.origins

@@ -12,7 +12,7 @@ from omectl.planner.hardware import Trials
 from omectl.planner.inputs import PlanInputs, kind_of
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.modes import VIRTUAL
-from omectl.planner.names import ENGINE, component_name
+from omectl.planner.names import ENGINE
 from omectl.planner.plan import plan
 from omectl.planner.predictor import migrated
 from omectl.planner.report.room import Engine, main_container_of, room_for
@@ -173,19 +173,19 @@ def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | Clust
         others=others,
         accelerators=accelerators,
         fit=told.fit,
-        flags_of=_authors(made, service.name) if told.fit is not None and told.fit.problems else (),
+        flags_of=_authors(made) if told.fit is not None and told.fit.problems else (),
         warnings=told.warnings,
         objects=tuple(f"{kind_of(obj)} {key_of(obj).name}" for obj in made.objects),
         replicas=tuple((f"{kind} {name}", count) for (kind, name), count in sorted(made.initial_replicas.items())),
     )
 
 
-def _authors(made: Plan, name: str) -> tuple[str, ...]:
+def _authors(made: Plan) -> tuple[str, ...]:
     """Who wrote the arguments of the engine's container."""
     origins = [
         origin
-        for (_, workload), found in made.provenance.items()
-        if workload == component_name(name, ENGINE)
+        for (component, _), found in made.provenance.items()
+        if component == ENGINE
         for path, origin in found.origins.items()
         if _ARGUMENTS.search(path)
     ]

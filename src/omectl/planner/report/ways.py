@@ -28,6 +28,8 @@ from omectl.planner.spelling import similar
 
 _MOST: Final = 5
 _TRIED: Final = 3
+_DISPENSABLE: Final = frozenset({"spec.decoder", "spec.router"})
+"""Components that a service can do without."""
 _ONLY_NOT_LISTED: Final = OF_ITS_CHOICE | {one.value for one in OF_THE_MODEL}
 """Codes in spite of which a runtime is used when the service names it."""
 _IMAGE: Final = "<image>"
@@ -279,8 +281,8 @@ def _field(trouble: Trouble) -> Iterator[Way]:
     elif problem.reason == Reason.MERGE and field.endswith(".runner"):
         runner: JsonObject = {"name": MAIN_CONTAINER, "image": _IMAGE}
         yield Way("give it a container", (trouble.in_service(field, runner),))
-        if field != "spec.engine.runner":
-            whole = field.removesuffix(".runner")
+        whole = field.removesuffix(".runner")
+        if whole in _DISPENSABLE:
             yield Way(f"do without {whole}", (trouble.in_service(whole),))
     else:
         yield Way("do without it", (trouble.in_service(field),))

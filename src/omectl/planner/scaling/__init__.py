@@ -2,7 +2,7 @@
 
 from omectl.planner.scaling.bounds import Replicas, replicas
 from omectl.planner.scaling.choice import ScalerChoice, ScalerClass, ScalerSource, choose_scaler
-from omectl.planner.scaling.disruption import disruption_budget
+from omectl.planner.scaling.disruption import disruption_budget, is_silent
 from omectl.planner.scaling.health import scaler_fault, scaler_numbers
 from omectl.planner.scaling.proportion import Proportion, proportion
 from omectl.planner.scaling.scaling import (
@@ -31,6 +31,7 @@ __all__ = [
     "engine_metrics",
     "follow",
     "initial_replicas",
+    "is_silent",
     "proportion",
     "replicas",
     "scale",

@@ -13,6 +13,11 @@ from omectl.planner.workloads.raw import object_metadata
 _PERCENT: Final = re.compile(r"(?:100|[0-9]{1,2})%", re.ASCII)
 
 
+def is_silent(component: Component) -> bool:
+    """Whether nobody says how many of the component's pods may be away."""
+    return component.scaling.min_available is None and component.scaling.max_unavailable is None
+
+
 def disruption_budget(component: Component, metadata: Metadata) -> JsonObject:
     """The PodDisruptionBudget; by default one pod may be away. Raises `PlanRefused`."""
     least, most = component.scaling.min_available, component.scaling.max_unavailable

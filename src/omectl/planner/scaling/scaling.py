@@ -98,9 +98,13 @@ def scale(
     target: ScaleTarget,
     settings: KedaSettings,
     engine: EngineMetrics,
+    *,
+    unasked: bool = True,
 ) -> Scaling:
-    """How a component that follows no other is scaled. Raises `PlanRefused`."""
+    """How a component that follows no other is scaled; `unasked`: also when nobody says so. Raises `PlanRefused`."""
     choice = choose_scaler(component)
+    if choice.source is ScalerSource.DEFAULT and not unasked:
+        choice = ScalerChoice(ScalerClass.NONE, ScalerSource.DEFAULT)
     bounds = replicas(component, zero=choice.scaler_class is ScalerClass.KEDA)
     _check_block(component, choice)
     if choice.scaler_class is ScalerClass.HPA:
@@ -116,7 +120,11 @@ def scale(
             warnings = (*warnings, silent)
         return Scaling(component, choice, target, bounds, made, warnings=warnings)
     pinned = bounds.initial if choice.scaler_class is ScalerClass.NONE else None
-    return Scaling(component, choice, target, bounds, pinned=pinned)
+    warnings = ()
+    if choice.source is ScalerSource.DEFAULT and (component.scaling.max_replicas or 0) > bounds.initial:
+        field = component.origin("maxReplicas")
+        warnings = (f"{field} has no effect: groups of nodes are scaled only when an autoscaler is asked for",)
+    return Scaling(component, choice, target, bounds, pinned=pinned, warnings=warnings)
 
 
 def built_in(component: Component, target: ScaleTarget, *, zero: bool) -> Scaling:

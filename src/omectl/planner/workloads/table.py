@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Final
 
 from omectl.planner.inputs import LiveState
-from omectl.planner.modes import RAW, RAY, SERVERLESS
+from omectl.planner.modes import MULTI_NODE, RAW, RAY, SERVERLESS
 from omectl.planner.workloads.knative import KNATIVE_SERVICE
+from omectl.planner.workloads.lws import LEADER_WORKER_SET
 from omectl.planner.workloads.raw import DEPLOYMENT
 from omectl.planner.workloads.ray import RAY_CLUSTER
 from omectl.planner.workloads.workload import Workload, WorkloadKind, WorkloadState
@@ -14,6 +15,7 @@ from omectl.planner.workloads.workload import Workload, WorkloadKind, WorkloadSt
 WORKLOAD_KINDS: Final[Mapping[str, WorkloadKind]] = {
     RAW: DEPLOYMENT,
     SERVERLESS: KNATIVE_SERVICE,
+    MULTI_NODE: LEADER_WORKER_SET,
     RAY: RAY_CLUSTER,
 }
 """By mode of the component."""

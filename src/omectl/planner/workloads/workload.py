@@ -59,25 +59,28 @@ class WorkloadKind:
     """One kind of workload: how it is named, made and read.
 
     `named` gives the name of its object of that index for `<service>-<component>`; only those of `several` look at the
-    index. `build` makes so many objects from the component, its tags and its pod, without replicas. `service` makes the
-    Service in front of them, None where another controller makes it. `read` takes the live objects and how many there
-    are to be, `report` the live object, empty when there is none. `template` is the path of the pod template that
-    serves, and `serving` what labels its pods have that others of the component do not. `scalable`: others may set its
-    replicas.
+    index. `build` makes so many objects of a workload, without replicas. `service` makes the Service in front of them,
+    None where another controller makes it. `read` takes the live objects and how many there are to be, `report` the
+    live object, empty when there is none. `template` is the path of the pod template that serves, `worker_template`
+    that of the others of a group, and `serving` what labels its pods have that others of the component do not.
+    `scalable`: others may set its replicas. `grouped`: one of these is several pods on as many nodes, so that nothing
+    scales it unasked.
     """
 
     group: str
     version: str
     kind: str
     named: Callable[[str, int], str]
-    build: Callable[[Component, Metadata, JsonObject, int], tuple[JsonObject, ...]]
+    build: Callable[["Workload", int], tuple[JsonObject, ...]]
     service: Callable[[Component, Metadata, JsonObject], JsonObject] | None
     read: Callable[[Sequence[JsonObject], int], WorkloadState]
     template: tuple[str, ...]
+    worker_template: tuple[str, ...] = ()
     report: Callable[[Component, JsonObject], Report] = _nothing_more
     serving: Mapping[str, str] = field(default_factory=dict[str, str])
     scalable: bool = True
     several: bool = False
+    grouped: bool = False
 
     @property
     def own_service(self) -> bool:
@@ -98,6 +101,11 @@ class WorkloadKind:
     def pod_path(self) -> str:
         """Where in an object the spec of the pod that serves is."""
         return ".".join((*self.template, "spec"))
+
+    @property
+    def workers_path(self) -> str:
+        """Where in an object the spec of the other pods of a group is."""
+        return ".".join((*self.worker_template, "spec"))
 
     def live_revision(self, live: LiveState, object_name: str) -> str:
         """The model's revision that the live pods have, "" when there is none."""
@@ -125,15 +133,17 @@ class WorkloadKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One component's workload as it is to be. `pod` is the spec of the pod that serves.
+    """One component's workload as it is to be.
 
-    `outgoing`: another kind is about to take its place, so that there are pods of both.
+    `pod` is the spec of the pod that serves, `workers` that of the others of its group, where they differ. `outgoing`:
+    another kind is about to take its place, so that there are pods of both.
     """
 
     of: WorkloadKind
     component: Component
     metadata: Metadata
     pod: JsonObject
+    workers: JsonObject | None = None
     outgoing: bool = False
 
     @property
@@ -163,7 +173,7 @@ class Workload:
 
     def manifests(self, count: int) -> tuple[JsonObject, ...]:
         """The objects, `count` where they are several. They state no replicas: those are the autoscaler's."""
-        return self.of.build(self.component, self.metadata, self.pod, count)
+        return self.of.build(self, count)
 
     def report(self, live: LiveState) -> Report:
         """What else there is to tell of it."""

@@ -107,8 +107,9 @@ def test_every_way_leads_on_and_the_first_ones_end_in_a_plan(part: int) -> None:
         if last.problem is None:
             seen["ended in a plan"] += 1
             continue
-        # Only a runtime that is not there, or one whose mode is not served yet, leaves nothing to change.
-        assert last.problem.reason == "NotSupportedYet" or not (*last.runtimes, *last.others), (seed, last.problem)
+        # Only a runtime that is not there, one without a container, or what is not served yet leaves nothing to change.
+        stuck = last.problem.reason in ("NotSupportedYet", "MergeSpecsError")
+        assert stuck or not (*last.runtimes, *last.others), (seed, last.problem)
         seen["ended without"] += 1
     assert seen["turns"] <= MOST_TURNS
     assert seen["ended in a plan"] > 150, seen
