@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from omectl.api.conditions import FALSE, TRUE, UNKNOWN
-from omectl.api.document import at
+from omectl.api.document import as_object, at
 from omectl.api.inference_service import InferenceService
+from omectl.api.inference_service_status import InferenceServiceStatus
 from omectl.api.json import JsonObject
 from omectl.planner.accelerators.decision import ClassDecision
+from omectl.planner.document import as_document
 from omectl.planner.inputs import LiveState
 from omectl.planner.model import ModelView
 from omectl.planner.names import ROUTER, label_value
@@ -159,21 +161,32 @@ def component_status(
     if accelerator is not None and accelerator.class_name:
         reason = accelerator.came_by.value
         found["selectedAccelerator"] = {"acceleratorClass": accelerator.class_name, "reason": reason}
-    if seen.workload is not None:
-        found |= {"replicas": seen.replicas, "readyReplicas": seen.ready}
-        if seen.workload.revision:
-            found["latestCreatedRevision"] = seen.workload.revision
+    if seen.workload is not None and seen.workload.revision:
+        found["latestCreatedRevision"] = seen.workload.revision
     previous = (service.status.components or {}).get(seen.name) if service.status is not None else None
     if not report.routed and (seen.available or (previous is not None and previous.url)):
         found["url"] = f"http://{where.component_hosts[seen.name]}"
     found |= scaling.status
-    scaler = found.get("autoscaler")
-    if isinstance(scaler, dict) and seen.workload is not None:
+    return _with_numbers(found, seen, scaler_numbers(scaling, live))
+
+
+def kept_status(previous: InferenceServiceStatus | None, seen: Observed) -> JsonObject:
+    """The part of a component that runs while nothing can be planned: as it was, with the numbers of now."""
+    found = as_document((previous.components or {}).get(seen.name)) if previous is not None else {}
+    return _with_numbers(found, seen, {})
+
+
+def _with_numbers(found: JsonObject, seen: Observed, scaler: JsonObject) -> JsonObject:
+    """With how many replicas there are; `scaler` is what the autoscaler itself says, where it says anything."""
+    if seen.workload is None:
+        return found
+    found = {**found, "replicas": seen.replicas, "readyReplicas": seen.ready}
+    if told := as_object(found.get("autoscaler")):
         wanted = seen.workload.wanted
-        told: JsonObject = {"currentReplicas": seen.replicas}
+        numbers: JsonObject = {"currentReplicas": seen.replicas}
         if wanted is not None:
-            told["desiredReplicas"] = wanted
-        found["autoscaler"] = {**scaler, **told, **scaler_numbers(scaling, live)}
+            numbers["desiredReplicas"] = wanted
+        found["autoscaler"] = {**told, **numbers, **scaler}
     return found
 
 

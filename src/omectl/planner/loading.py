@@ -35,10 +35,11 @@ def loading_status(components: Sequence[Observed], model: ModelView) -> JsonObje
     if told is not None and told.trouble is not None:
         status["lastFailureInfo"] = _failure(told.name, told.trouble, model)
     if served:
-        pods = [pod for one in loading for pod in one.pods]
-        troubles = [first_trouble([pod]) for pod in pods]
+        total = sum(one.replicas for one in loading)
+        troubles = [first_trouble([pod]) for one in loading for pod in one.pods]
         failed = sum(trouble is not None and trouble.reason not in STARTING for trouble in troubles)
-        status["modelCopies"] = {"failedCopies": failed, "totalCopies": len(pods)}
+        # Several pods of one group make one copy.
+        status["modelCopies"] = {"failedCopies": min(failed, total), "totalCopies": total}
     return status
 
 

@@ -14,6 +14,7 @@ from omectl.api.labels import CHOSEN_MODE, COMPONENT, INFERENCE_SERVICE
 from omectl.planner.component_status import (
     component_status,
     component_verdict,
+    kept_status,
     observe,
     observe_planned,
     running_verdict,
@@ -109,6 +110,11 @@ def problem_status(
     if previous is not None and previous.label_selector and engine.workload is not None:
         status["replicas"] = engine.replicas
         status["labelSelector"] = previous.label_selector
+    running: JsonObject = {
+        name: kept_status(previous, seen) for name, seen in observed.items() if seen.workload is not None
+    }
+    if running:
+        status["components"] = running
     status["modelStatus"] = refused_status(tuple(observed.values()), problem)
     return status
 

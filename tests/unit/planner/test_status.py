@@ -365,3 +365,14 @@ def test_d13_a_workload_of_another_kind_that_still_serves_is_not_missing() -> No
 def test_the_workload_that_serves_counts_while_nothing_can_be_planned() -> None:
     found = made(live=[live_deployment(Available=DOWN), knative(status="True")], model=None)
     assert condition(found, "EngineReady")["status"] == "True"
+
+
+def test_what_runs_keeps_its_part_with_the_numbers_of_now_while_nothing_can_be_planned() -> None:
+    engine = {"url": "http://e", "replicas": 9, "autoscaler": {"class": "HPA"}}
+    previous = {"components": {"engine": engine, "router": {"url": "http://r"}}}
+    live = live_deployment(Available=UP)
+    live["status"] |= {"replicas": 2, "readyReplicas": 1}
+    found = made(service(status=previous), model=None, live=[live])
+    scaler = {"class": "HPA", "currentReplicas": 2, "desiredReplicas": 1}
+    assert found.status["components"] == {"engine": {**engine, "replicas": 2, "readyReplicas": 1, "autoscaler": scaler}}
+    assert "components" not in made(service(status=previous), model=None).status
