@@ -15,7 +15,7 @@ from omectl.planner.component import Component
 from omectl.planner.metadata import Metadata
 from omectl.planner.verdict import Verdict
 from omectl.planner.workloads.raw import component_service, object_metadata
-from omectl.planner.workloads.workload import Workload, WorkloadKind, WorkloadState, told_condition
+from omectl.planner.workloads.workload import Workload, WorkloadKind, WorkloadState, told_condition, told_numbers
 
 _GROUP: Final = "leaderworkerset.x-k8s.io"
 _VERSION: Final = "v1"
@@ -91,9 +91,9 @@ def read_leader_worker_set(live: JsonObject) -> WorkloadState:
     Its controller calls it available only while every group is ready and of the newest template. Here it is so while
     as many groups serve as an update leaves, which is all but one, and one at least.
     """
-    status, wanted = as_object(live.get("status")), as_number(at(live, "spec", "replicas"))
+    status, (wanted, replicas, ready) = as_object(live.get("status")), told_numbers(live)
     told, failure = told_condition(live, "Available"), told_condition(live, "ReplicaFailure")
-    ready, updated = as_number(status.get("readyReplicas")), as_number(status.get("updatedReplicas"))
+    updated = as_number(status.get("updatedReplicas"))
     groups = f"{ready} of {wanted} groups are ready"
     if told.status == TRUE:
         verdict = Verdict(TRUE, told.reason, groups)
@@ -113,6 +113,9 @@ def read_leader_worker_set(live: JsonObject) -> WorkloadState:
         rolled_out=updated >= wanted and told_condition(live, "UpdateInProgress").status != TRUE,
         verdict=verdict,
         failure=failure if failure.status == TRUE else None,
+        wanted=wanted,
+        replicas=replicas,
+        ready=ready,
     )
 
 
