@@ -11,6 +11,8 @@ from omectl.planner.result import Problem
 from omectl.planner.workloads.pods import STARTING, Trouble, first_trouble, pod_ready
 
 _LOADED: Final = "Loaded"
+_STANDBY: Final = "Standby"
+"""Scaled to nothing: the next request wakes a pod, which loads the model then."""
 
 
 def loading_status(components: Sequence[Observed], model: ModelView) -> JsonObject:
@@ -23,14 +25,15 @@ def loading_status(components: Sequence[Observed], model: ModelView) -> JsonObje
     blocked = next((one for one in loading if one.trouble is not None and one.trouble.reason not in STARTING), None)
     waiting = next((one for one in loading if one.trouble is not None), None)
     served = bool(loading) and all(one.available for one in loading)
+    resting = served and not any(one.replicas or one.former is not None for one in loading)
     target, transition = "Pending", "InProgress"
     if blocked is not None:
         target, transition = "FailedToLoad", "BlockedByFailedLoad"
     elif served and all(one.rolled_out for one in loading):
-        target, transition = _LOADED, "UpToDate"
+        target, transition = _STANDBY if resting else _LOADED, "UpToDate"
     elif waiting is None and not all(pod_ready(pod) for one in loading for pod in one.pods):
         target = "Loading"
-    status = _states(transition, target, _LOADED if served else "")
+    status = _states(transition, target, _active(served=served, resting=resting))
     told = blocked or waiting
     if told is not None and told.trouble is not None:
         status["lastFailureInfo"] = _failure(told.name, told.trouble, model)
@@ -51,6 +54,12 @@ def refused_status(components: Sequence[Observed], problem: Problem) -> JsonObje
     if problem.failure:
         status["lastFailureInfo"] = {"reason": problem.failure, "message": problem.message}
     return status
+
+
+def _active(*, served: bool, resting: bool) -> str:
+    if resting:
+        return _STANDBY
+    return _LOADED if served else ""
 
 
 def _loading(components: Sequence[Observed]) -> list[Observed]:

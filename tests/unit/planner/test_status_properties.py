@@ -173,7 +173,7 @@ def test_a_second_pass_over_the_same_writes_and_tells_nothing(world: Json, failu
 def test_what_is_told_of_loading_agrees_with_the_pods(world: Json) -> None:
     found = planned(world)
     told = found.status["modelStatus"]
-    loaded = told["modelRevisionStates"]["targetModelState"] == "Loaded"
+    loaded = told["modelRevisionStates"]["targetModelState"] in ("Loaded", "Standby")
     assert loaded is (told["transitionStatus"] == "UpToDate")
     conditions = by_type(found.status)
     if loaded:

@@ -81,9 +81,9 @@ def read_ray_clusters(clusters: Sequence[JsonObject], count: int) -> WorkloadSta
         available=serving == count,
         rolled_out=len(clusters) == count and all(map(_is_seen, clusters)),
         verdict=_together(verdicts, serving, count),
-        wanted=count,
         replicas=len(clusters),
         ready=serving,
+        wanted=count,
     )
 
 

@@ -210,6 +210,17 @@ def test_d_6_the_address_is_one_that_wakes_the_engine_and_not_that_of_pods_which
     assert behind_router.status["url"] == "http://svc.team.svc.cluster.local:9000"
 
 
+def test_an_engine_without_a_pod_is_on_standby_and_one_with_a_pod_has_the_model_loaded() -> None:
+    ready = knative(conditions=GOOD, **LIVE_STATUS)
+    states = planned(live=[ready]).status["modelStatus"]
+    assert states["modelRevisionStates"] == {"activeModelState": "Standby", "targetModelState": "Standby"}
+    assert (states["transitionStatus"], states["modelCopies"]["totalCopies"]) == ("UpToDate", 0)
+    pod = live_pod(conditions=[{"type": "Ready", "status": "True"}])
+    states = planned(live=[ready, pod]).status["modelStatus"]
+    assert states["modelRevisionStates"] == {"activeModelState": "Loaded", "targetModelState": "Loaded"}
+    assert states["modelCopies"]["totalCopies"] == 1
+
+
 def test_the_stable_service_s_address_stays_while_a_deployment_still_serves() -> None:
     deployment = live_deployment(Available=("True", "", ""))
     coming = knative(conditions={"Ready": ("Unknown", "", "")}, url=LIVE_STATUS["url"])
