@@ -51,6 +51,17 @@ class ModelFacts(WireType):
     """Whether the output layer is the embedding itself."""
     experts: Int32 | None = None
     experts_per_token: Int32 | None = None
+    embedding_size: Int64 | None = None
+    """Numbers in the vector that an embedding model makes of a text."""
+    pooling: str | None = None
+    """How it makes one vector of all tokens: `mean`, `cls`, `last`, ..."""
+    input_length: Int64 | None = None
+    """Tokens that it cuts a text to, where that is less than its context."""
+    base_model: str | None = None
+    """The model that an adapter changes, as its file names it."""
+    adapter_method: str | None = None
+    """How the adapter changes it: `lora`, `ia3`, ..."""
+    adapter_rank: Int32 | None = None
     framework: NameVersion | None = None
     format: NameVersion | None = None
     capabilities: Strings = ()

@@ -98,6 +98,24 @@ def _embeds(evidence: Evidence, architecture: str, kind: str) -> bool:
     return evidence.encoder or (not architecture and "bert" in kind)
 
 
+def gguf_capabilities(kind: str, *, embeds: bool, vision: bool) -> tuple[str, ...]:
+    """By llama.cpp's name of an architecture, whether tokens are pooled, and whether a projector lies beside."""
+    if vision:
+        return (IMAGE_TEXT_TO_TEXT,)
+    if "whisper" in kind:
+        return (AUDIO_TO_TEXT,)
+    return (EMBEDDING,) if embeds or "bert" in kind else (TEXT_TO_TEXT,)
+
+
+def adapter_capabilities(task: str) -> tuple[str, ...]:
+    """By PEFT's word for the task; empty where the adapter leaves that to its base model."""
+    return {
+        "CAUSAL_LM": (TEXT_TO_TEXT,),
+        "SEQ_2_SEQ_LM": (TEXT_TO_TEXT,),
+        "FEATURE_EXTRACTION": (EMBEDDING,),
+    }.get(task, ())
+
+
 def pipeline_capabilities(class_name: str, *, image_encoder: bool = False) -> tuple[str, ...]:
     """What a diffusers pipeline makes of what, by its class name. With an image encoder, video from an image."""
     name = class_name.lower()

@@ -38,6 +38,21 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
 
 def read_object(path: str, data: bytes, *, limit: int = MAX_DOCUMENT) -> JsonObject:
     """The JSON object in `data`; `ModelParseError` for anything else."""
+    value = _read(path, data, limit, "a JSON object")
+    if not isinstance(value, dict):
+        raise ModelParseError(path, "", _kind(value), "a JSON object")
+    return cast("JsonObject", value)
+
+
+def read_array(path: str, data: bytes, *, limit: int = MAX_DOCUMENT) -> list[JsonValue]:
+    """The JSON list in `data`; `ModelParseError` for anything else."""
+    value = _read(path, data, limit, "a JSON list")
+    if not isinstance(value, list):
+        raise ModelParseError(path, "", _kind(value), "a JSON list")
+    return cast("list[JsonValue]", value)
+
+
+def _read(path: str, data: bytes, limit: int, wanted: str) -> object:
     if len(data) > limit:
         raise ModelParseError(path, "", f"{len(data)} bytes", f"at most {limit} bytes")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
@@ -54,14 +69,12 @@ def read_object(path: str, data: bytes, *, limit: int = MAX_DOCUMENT) -> JsonObj
         raise ModelParseError(path, str(error), "a repeated key", "each key once") from error
     except json.JSONDecodeError as error:
         where = f"{error.msg} at line {error.lineno} column {error.colno}" if text.strip() else "an empty file"
-        raise ModelParseError(path, "", where, "a JSON object") from error
+        raise ModelParseError(path, "", where, wanted) from error
     except (RecursionError, ValueError) as error:
         raise ModelParseError(path, "", "a number of too many digits", "numbers below 4300 digits") from error
-    if not isinstance(value, dict):
-        raise ModelParseError(path, "", _kind(value), "a JSON object")
     if "\\ud" in text.lower():
-        _refuse_half_characters(path, cast("object", value))
-    return cast("JsonObject", value)
+        _refuse_half_characters(path, value)
+    return value
 
 
 def _refuse_half_characters(path: str, value: object) -> None:

@@ -5,19 +5,25 @@ paths, and everything in hidden folders, are ignored.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 PIPELINE = "model_index.json"
 CONFIG = "config.json"
 _SHARD = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5,})-of-(?P<total>\d{5,})\.safetensors$")
+_GGUF_SHARD = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})\.gguf$", re.IGNORECASE)
 _MAIN = re.compile(r"^(diffusion_pytorch_)?model(-\d{5,}-of-\d{5,})?\.safetensors$")
 _INDEX = re.compile(r"^(diffusion_pytorch_)?model\.safetensors\.index\.json$")
+INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+"""Indexes that may say how large all tensors are together. Of pickles nothing else is ever read."""
 _SIDE_WEIGHTS = ("consolidated", "adapter_", "training_args", "optimizer")
 _CONVENTIONAL = ("safetensors", "pytorch_model", "model")
 _MAX_PATHS = 100_000
 
+ADAPTER = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ONNX_CONFIG = "genai_config.json"
 SIDE_FILES = ("quantize_config.json", "hf_quant_config.json")
 """Documents beside `config.json` in which older tools say how weights are quantized."""
 
@@ -45,11 +51,12 @@ def folder_of(path: str) -> str:
 def find_documents(listing: Mapping[str, int]) -> tuple[str, ...]:
     """The documents that may describe the whole model, most telling first.
 
-    At the root a pipeline's index comes before a `config.json`; then the conventional folders; then
-    whichever lies shallowest, in lexical order.
+    At the root a pipeline's index comes before a `config.json`; then the conventional folders; then an adapter's or
+    an ONNX model's configuration; then whichever lies shallowest, in lexical order.
     """
     found = [name for name in (PIPELINE, CONFIG) if name in listing]
     found += [path for folder in _CONVENTIONAL if (path := f"{folder}/{CONFIG}") in listing]
+    found = found or [name for name in (ADAPTER, ONNX_CONFIG) if name in listing]
     if not found:
         deeper = [path for path in listing if path.rsplit("/", 1)[-1] in (PIPELINE, CONFIG)]
         deeper = [path for path in deeper if not re.search(r"(^|/)\d+_[A-Z]\w*/config\.json$", path)] or deeper
@@ -96,3 +103,33 @@ def _has_all_shards(name: str, here: Mapping[str, str]) -> bool:
         f"{match['stem']}-{number:0{len(match['number'])}d}-of-{match['total']}.safetensors" in here
         for number in range(1, int(match["total"]) + 1)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GgufModel:
+    """The files of one model: a single file or all its shards, the first one first."""
+
+    files: tuple[str, ...]
+    complete: bool
+    only: bool
+    """Whether there is no other model in the same folder; several are variants of one."""
+
+
+def find_gguf(listing: Iterable[str], folder: str) -> GgufModel | None:
+    """The first model among the GGUF files directly in `folder`; a projector for images is no model."""
+    here = sorted(path for path in listing if folder_of(path) == folder and path.lower().endswith(".gguf"))
+    stems: dict[str, list[str]] = {}
+    for path in here:
+        if "mmproj" not in path.lower():
+            match = _GGUF_SHARD.match(path)
+            stems.setdefault(match["stem"] if match else path, []).append(path)
+    if not stems:
+        return None
+    files = next(iter(stems.values()))
+    match = _GGUF_SHARD.match(files[0])
+    return GgufModel(tuple(files), match is None or int(match["total"]) == len(files), len(stems) == 1)
+
+
+def reads_images(listing: Iterable[str], folder: str) -> bool:
+    """Whether a projector for images lies beside the model."""
+    return any(folder_of(path) == folder and re.search(r"mmproj.*\.gguf$", path, re.IGNORECASE) for path in listing)

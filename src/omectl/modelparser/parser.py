@@ -5,20 +5,48 @@ from collections.abc import Iterable, Mapping
 
 from omectl.api.facts import ModelFacts
 from omectl.api.json import JsonObject, JsonValue
+from omectl.modelparser.adapters import add_adapter
 from omectl.modelparser.caching import read_caching
-from omectl.modelparser.capabilities import EMBEDDING, Evidence, pipeline_capabilities, transformer_capabilities
+from omectl.modelparser.capabilities import (
+    EMBEDDING,
+    TEXT_TO_TEXT,
+    Evidence,
+    adapter_capabilities,
+    gguf_capabilities,
+    pipeline_capabilities,
+    transformer_capabilities,
+)
 from omectl.modelparser.configuration import Configuration, read_configuration
 from omectl.modelparser.counts import configured_parameters
 from omectl.modelparser.diffusion import Pipeline, is_pipeline, read_pipeline
 from omectl.modelparser.document import Section, read_object
+from omectl.modelparser.engines import add_engine, add_onnx, is_engine
 from omectl.modelparser.errors import ModelParseError
 from omectl.modelparser.findings import Findings, Source
 from omectl.modelparser.formats import model_files
-from omectl.modelparser.layout import find_documents, folder_of, plain_listing
+from omectl.modelparser.gguf_facts import add_gguf, gguf_totals, pools
+from omectl.modelparser.layout import (
+    ADAPTER,
+    ADAPTER_WEIGHTS,
+    ONNX_CONFIG,
+    find_documents,
+    find_gguf,
+    folder_of,
+    plain_listing,
+    reads_images,
+)
 from omectl.modelparser.packing import UNPACKED
 from omectl.modelparser.quantization import Quantization, read_quantization
 from omectl.modelparser.requests import component_folders
-from omectl.modelparser.weights import TensorSummary, WeightCount, count_weights, dominant_dtype
+from omectl.modelparser.sentences import add_sentence_files
+from omectl.modelparser.weights import (
+    TensorSummary,
+    WeightCount,
+    count_weights,
+    declared_parameters,
+    dominant_dtype,
+    totals_of,
+)
 
 _EMPTY = TensorSummary({})
 _BYTES = {
@@ -52,11 +80,8 @@ def parse_model(files: Mapping[str, bytes], tensors: TensorSummary | None, sizes
             problem = problem or error
     if problem is not None:
         raise problem
-    weights = model_files(listing, "")
-    if weights.format is not None and weights.format["name"] == "gguf":
-        found = Findings()
-        found.add(Source.FILES, format=weights.format, size_bytes=weights.size_bytes, files=len(listing))
-        return found.facts()
+    if (facts := _gguf_facts(summary, listing)) is not None:
+        return facts
     raise ModelParseError("config.json", "", "no such file", "model_index.json or config.json in the model")
 
 
@@ -67,6 +92,10 @@ def _from_document(
     if data is None:
         raise ModelParseError(path, "", f"{listing[path]} bytes that were not read", "a smaller file")
     section = Section(path, read_object(path, data))
+    if path.endswith(ADAPTER):
+        return _adapter_facts(section, summary, listing)
+    if path.endswith(ONNX_CONFIG) or is_engine(section):
+        return _compiled_facts(section, listing)
     if path.endswith("model_index.json"):
         if section.has("model_type") and not is_pipeline(section):
             return _transformer_facts(section, files, summary, listing)
@@ -81,6 +110,8 @@ def _transformer_facts(
     folder = folder_of(root.path)
     quantization = read_quantization(root, tuple(_side_files(files, folder)))
     weights = count_weights(summary, files, listing, folder, quantization.packing, config.layers)
+    if not weights.totals.all:
+        weights = _gguf_count(summary, listing, folder) or weights
     capabilities = transformer_capabilities(_evidence(config, files, listing, folder))
     stored = model_files(listing, folder)
     version = config.transformers_version
@@ -88,7 +119,7 @@ def _transformer_facts(
 
     found = Findings()
     _add_configured(found, config)
-    parameters = _add_parameters(found, weights, config, quantization, embeds=EMBEDDING in capabilities)
+    parameters = _add_parameters(found, files, weights, config, quantization, embeds=EMBEDDING in capabilities)
     found.add(Source.TENSORS, dtype=_TORCH_NAMES.get(dominant_dtype(summary.headers.values()) or ""))
     _add_known(found, config, "dtype")
     found.add(
@@ -103,6 +134,7 @@ def _transformer_facts(
     found.add(Source.TABLE, family=config.family.name or None)
     found.add(Source.ESTIMATE, family=None if config.family.name else "general")
     found.add(Source.TABLE if config.family.name else Source.ESTIMATE, capabilities=list(capabilities))
+    add_sentence_files(found, files, folder)
     dtype = found.values.get("dtype")
     found.add(Source.ESTIMATE, size_bytes=_estimated_bytes(parameters, dtype, quantization))
     found.add(Source.FILES, size_bytes=stored.size_bytes, format=stored.format, files=len(listing))
@@ -127,7 +159,13 @@ def _add_known(found: Findings, config: Configuration, name: str) -> None:
 
 
 def _add_parameters(
-    found: Findings, weights: WeightCount, config: Configuration, quantization: Quantization, *, embeds: bool
+    found: Findings,
+    files: Mapping[str, bytes],
+    weights: WeightCount,
+    config: Configuration,
+    quantization: Quantization,
+    *,
+    embeds: bool,
 ) -> int | None:
     """The count: all tensors, else the shapes that the configuration implies, else the index's word."""
     configured = configured_parameters(config, embeds=embeds)
@@ -136,13 +174,80 @@ def _add_parameters(
         source, total = Source.TENSORS, stored.all
         active = stored.active(config.experts, config.experts_per_token)
     else:
-        source, total = (Source.CONFIGURATION, configured) if configured else (Source.INDEX, weights.declared)
+        width = _BYTES.get(config.dtype or "", 0.0) if quantization.method is None else 0.0
+        declared = declared_parameters(files, folder_of(config.root.path), width)
+        source, total = (Source.CONFIGURATION, configured) if configured else (Source.INDEX, declared)
         active = None
     found.add(source, parameter_count=total, parameter_count_source=source.value if total else None)
     by_shapes = configured_parameters(config, embeds=embeds, active=True)
     found.add(Source.CONFIGURATION, active_parameter_count=by_shapes if total else None)
     found.add(Source.TENSORS, active_parameter_count=active)
     return total
+
+
+def _gguf_count(summary: TensorSummary, listing: Mapping[str, int], folder: str) -> WeightCount | None:
+    """The tensors of the GGUF files in `folder`, when all of one model could be read."""
+    model = find_gguf(listing, folder)
+    headers = [header for path in model.files if (header := summary.gguf.get(path)) is not None] if model else []
+    if model is None or not headers:
+        return None
+    return WeightCount(gguf_totals(headers), model.complete and len(headers) == len(model.files))
+
+
+def _gguf_facts(summary: TensorSummary, listing: Mapping[str, int]) -> ModelFacts | None:
+    """The facts of GGUF files that no other document is beside; None when there are none."""
+    stored, model = model_files(listing, ""), find_gguf(listing, "")
+    if stored.format is None or stored.format["name"] != "gguf" or model is None:
+        return None
+    found = Findings()
+    size = sum(listing[path] for path in model.files) if model.only else None
+    found.add(Source.FILES, format=stored.format, size_bytes=size or stored.size_bytes, files=len(listing))
+    header = summary.gguf.get(model.files[0])
+    if header is not None:
+        headers = tuple(summary.gguf[path] for path in model.files if path in summary.gguf)
+        add_gguf(found, header, headers)
+        sees = reads_images(listing, "")
+        made = gguf_capabilities(str(found.values.get("model_type", "")), embeds=pools(header), vision=sees)
+        found.add(Source.CONFIGURATION, capabilities=list(made))
+        weights = _gguf_count(summary, listing, "")
+        if weights is not None and weights.complete and weights.totals.all:
+            experts, chosen = (header.count_of(name) for name in ("expert_count", "expert_used_count"))
+            found.add(
+                Source.TENSORS,
+                parameter_count=weights.totals.all,
+                parameter_count_source=Source.TENSORS.value,
+                active_parameter_count=weights.totals.active(experts, chosen),
+            )
+    return found.facts()
+
+
+def _adapter_facts(config: Section, summary: TensorSummary, listing: Mapping[str, int]) -> ModelFacts:
+    found = Findings()
+    add_adapter(found, config)
+    header, size = summary.headers.get(ADAPTER_WEIGHTS), listing.get(ADAPTER_WEIGHTS)
+    if header is not None:
+        total = totals_of([header], UNPACKED).all
+        found.add(Source.TENSORS, parameter_count=total, parameter_count_source=Source.TENSORS.value)
+        found.add(Source.TENSORS, dtype=_TORCH_NAMES.get(dominant_dtype([header]) or ""))
+    stored: JsonObject = {"name": "safetensors", "version": "1.0.0"} if size else {"name": "pytorch"}
+    found.add(Source.FILES, format=stored, size_bytes=size, files=len(listing))
+    found.add(Source.CONFIGURATION, capabilities=list(adapter_capabilities(config.hint("task_type"))))
+    return found.facts()
+
+
+def _compiled_facts(config: Section, listing: Mapping[str, int]) -> ModelFacts:
+    """The facts of an engine, or of an ONNX model made for generation."""
+    found = Findings()
+    stored = model_files(listing, folder_of(config.path))
+    found.add(Source.FILES, format=stored.format, size_bytes=stored.size_bytes, files=len(listing))
+    if config.path.endswith(ONNX_CONFIG):
+        add_onnx(found, config)
+        found.add(Source.ESTIMATE, capabilities=[TEXT_TO_TEXT])
+    else:
+        add_engine(found, config)
+        architecture = str(found.values.get("architecture", ""))
+        found.add(Source.ESTIMATE, capabilities=list(transformer_capabilities(Evidence(architecture=architecture))))
+    return found.facts()
 
 
 def _evidence(config: Configuration, files: Mapping[str, bytes], listing: Mapping[str, int], folder: str) -> Evidence:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from omectl.api.facts import ModelFacts
 from omectl.modelparser.errors import ModelParseError
+from omectl.modelparser.gguf import MAX_GGUF_HEADER, GgufHeader, HeaderCutError, parse_gguf_header
 from omectl.modelparser.layout import plain_listing
 from omectl.modelparser.parser import parse_model
 from omectl.modelparser.requests import Request, needed_files
@@ -11,6 +12,7 @@ from omectl.modelparser.tensors import SafetensorsHeader, header_bytes, parse_sa
 from omectl.modelparser.weights import TensorSummary
 
 MAX_TENSORS_IN_ALL = 1_000_000
+_GROWTH = 8
 
 
 class ModelReading:
@@ -33,6 +35,7 @@ class ModelReading:
         self._files: dict[str, bytes] = {}
         self._prefixes: dict[str, bytes] = {}
         self._headers: dict[str, SafetensorsHeader] = {}
+        self._gguf: dict[str, GgufHeader] = {}
         self._problems: list[ModelParseError] = []
         self._tensors = 0
 
@@ -49,11 +52,16 @@ class ModelReading:
         """Take the bytes of one request; fewer bytes than asked for count as a cut file."""
         if self._wanted.pop(request.path, None) != request:
             raise ValueError(f"{request} was not asked for")
-        if not request.path.lower().endswith(".safetensors"):
+        kind = request.path.lower().rpartition(".")[2]
+        if kind not in {"safetensors", "gguf"}:
             self._files[request.path] = data
             return
+        prefix = self._prefixes.pop(request.path, b"") + data[: request.length]
         try:
-            self._feed_header(request, self._prefixes.pop(request.path, b"") + data[: request.length])
+            if kind == "gguf":
+                self._feed_gguf(request, prefix)
+            else:
+                self._feed_header(request, prefix)
         except ModelParseError as error:
             self._problems.append(error)
 
@@ -65,15 +73,31 @@ class ModelReading:
             self._wanted[path] = Request(path, len(prefix), end - len(prefix))
         else:
             header = parse_safetensors_header(prefix[:end], size, path=path)
-            self._tensors += len(header.tensors)
-            if self._tensors > MAX_TENSORS_IN_ALL:
-                raise ModelParseError(
-                    path, "header", f"{self._tensors} tensors so far", f"at most {MAX_TENSORS_IN_ALL}"
-                )
+            self._count_tensors(path, len(header.tensors))
             self._headers[path] = header
+
+    def _feed_gguf(self, request: Request, prefix: bytes) -> None:
+        """A header whose length only its end tells: read on in ever longer pieces."""
+        path, size = request.path, self._sizes[request.path]
+        try:
+            header = parse_gguf_header(prefix, size, path=path)
+        except HeaderCutError as error:
+            if len(prefix) < request.end:
+                raise ModelParseError(path, "header", f"{len(prefix)} bytes", f"{request.end} bytes") from error
+            end = min(size, MAX_GGUF_HEADER, max(error.needed, len(prefix) * _GROWTH))
+            self._prefixes[path] = prefix
+            self._wanted[path] = Request(path, len(prefix), end - len(prefix))
+        else:
+            self._count_tensors(path, len(header.tensors))
+            self._gguf[path] = header
+
+    def _count_tensors(self, path: str, count: int) -> None:
+        self._tensors += count
+        if self._tensors > MAX_TENSORS_IN_ALL:
+            raise ModelParseError(path, "header", f"{self._tensors} tensors so far", f"at most {MAX_TENSORS_IN_ALL}")
 
     def facts(self) -> ModelFacts:
         """The facts; `ModelParseError` when no document says what the model is."""
         if self._wanted:
             raise RuntimeError(f"{len(self._wanted)} reads are still to be fed")
-        return parse_model(self._files, TensorSummary(self._headers, self.problems), self._sizes)
+        return parse_model(self._files, TensorSummary(self._headers, self.problems, self._gguf), self._sizes)

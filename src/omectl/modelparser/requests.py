@@ -1,10 +1,23 @@
 """Which bytes of a model tell what it is: the plan for reading before anything is downloaded."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from omectl.modelparser.document import MAX_DOCUMENT
-from omectl.modelparser.layout import SIDE_FILES, find_documents, find_weights, folder_of, plain_listing
+from omectl.modelparser.gguf import MAX_GGUF_HEADER
+from omectl.modelparser.layout import (
+    ADAPTER,
+    ADAPTER_WEIGHTS,
+    INDEXES,
+    SIDE_FILES,
+    find_documents,
+    find_gguf,
+    find_weights,
+    folder_of,
+    plain_listing,
+)
+from omectl.modelparser.sentences import SENTENCE_FILES
 from omectl.modelparser.tensors import LENGTH_BYTES
 
 MAX_INDEX = 64 << 20
@@ -15,6 +28,7 @@ MAX_WEIGHT_FILES = 4096
 """Most weight files of one folder whose headers are read."""
 _CARD_BYTES = 16 << 10
 _MAX_COMPONENTS = 32
+_MODULE = re.compile(r"\d+_\w+/config\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +60,10 @@ def needed_files(listing: Mapping[str, int]) -> tuple[Request, ...]:
     folders = dict.fromkeys(["", *map(folder_of, documents)])
     for path in documents:
         whole(path)
-        for name in SIDE_FILES:
+        for name in (*SIDE_FILES, *INDEXES[1:], *SENTENCE_FILES):
             whole(folder_of(path) + name)
+        for name in _modules(sizes, folder_of(path)):
+            whole(name)
         if path.endswith("model_index.json"):
             folders.update(dict.fromkeys(component_folders(sizes, folder_of(path))))
     if "README.md" in sizes:
@@ -60,7 +76,18 @@ def needed_files(listing: Mapping[str, int]) -> tuple[Request, ...]:
         for path in weights.files if len(weights.files) <= MAX_WEIGHT_FILES else ():
             if sizes[path] >= LENGTH_BYTES:
                 requests[path] = Request(path, 0, min(sizes[path], FIRST_READ))
+        if not weights.files and (model := find_gguf(sizes, folder)) is not None:
+            for path in model.files[:MAX_WEIGHT_FILES]:
+                requests[path] = Request(path, 0, min(sizes[path], FIRST_READ, MAX_GGUF_HEADER))
+    if any(path.endswith(ADAPTER) for path in documents) and ADAPTER_WEIGHTS in sizes:
+        requests[ADAPTER_WEIGHTS] = Request(ADAPTER_WEIGHTS, 0, min(sizes[ADAPTER_WEIGHTS], FIRST_READ))
     return tuple(requests.values())
+
+
+def _modules(listing: Mapping[str, int], folder: str) -> tuple[str, ...]:
+    """The configurations of the modules of a sentence-transformers model, which lie in numbered folders."""
+    found = [path for path in listing if path.startswith(folder) and _MODULE.fullmatch(path[len(folder) :])]
+    return tuple(found[:_MAX_COMPONENTS])
 
 
 def component_folders(listing: Mapping[str, int], root: str) -> tuple[str, ...]:

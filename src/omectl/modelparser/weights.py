@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from omectl.modelparser.errors import ModelParseError
-from omectl.modelparser.layout import find_weights, folder_of, is_plain
+from omectl.modelparser.gguf import GgufHeader
+from omectl.modelparser.layout import INDEXES, find_weights, folder_of, is_plain
 from omectl.modelparser.packing import Packing, parameters_of
 from omectl.modelparser.requests import MAX_INDEX
 from omectl.modelparser.tensors import SafetensorsHeader
@@ -26,18 +27,21 @@ class TensorSummary:
 
     headers: Mapping[str, SafetensorsHeader]
     problems: tuple[ModelParseError, ...] = ()
+    gguf: Mapping[str, GgufHeader] = field(default_factory=dict[str, GgufHeader])
 
 
 @dataclass(frozen=True, slots=True)
 class ShardIndex:
-    """What a shard index says: the files it names and, rarely, the number of parameters."""
+    """What a shard index says: the files it names, the bytes of all tensors and, rarely, the number of parameters."""
 
     files: tuple[str, ...]
     parameters: int | None
+    total_bytes: int | None = None
 
 
 class _IndexMetadata(msgspec.Struct):
     total_parameters: int | str | float | None = None
+    total_size: int | str | float | None = None
 
 
 class _Index(msgspec.Struct):
@@ -46,7 +50,7 @@ class _Index(msgspec.Struct):
 
 
 def read_index(path: str, data: bytes) -> ShardIndex:
-    """A `*.safetensors.index.json`; names that leave the index's folder are refused."""
+    """A `*.safetensors.index.json` or `*.bin.index.json`; names that leave the index's folder are refused."""
     if len(data) > MAX_INDEX:
         raise ModelParseError(path, "", f"{len(data)} bytes", f"at most {MAX_INDEX} bytes")
     try:
@@ -56,11 +60,30 @@ def read_index(path: str, data: bytes) -> ShardIndex:
     for name in (names := dict.fromkeys(index.weight_map.values())):
         if not is_plain(name):
             raise ModelParseError(path, "weight_map", name, "names of files in the model")
-    parameters = index.metadata.total_parameters if index.metadata else None
+    metadata = index.metadata or _IndexMetadata()
     return ShardIndex(
         tuple(folder_of(path) + name for name in names),
-        parameters if isinstance(parameters, int) and 0 < parameters < 1 << 60 else None,
+        _sensible(metadata.total_parameters),
+        _sensible(metadata.total_size),
     )
+
+
+def _sensible(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 < value < 1 << 60 else None
+
+
+def declared_parameters(files: Mapping[str, bytes], folder: str, width: float) -> int | None:
+    """What an index in `folder` declares: its own number, else its bytes by the `width` of one number (0: unknown)."""
+    for name in INDEXES:
+        try:
+            index = read_index(folder + name, files[folder + name]) if folder + name in files else None
+        except ModelParseError:
+            index = None
+        if index is not None and index.parameters:
+            return index.parameters
+        if index is not None and index.total_bytes and width:
+            return int(index.total_bytes / width)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +131,10 @@ def dominant_dtype(headers: Iterable[SafetensorsHeader]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class WeightCount:
-    """The tensors that could be read, whether those are all, and the parameters that the index declares."""
+    """The tensors that could be read, and whether those are all."""
 
     totals: Totals = Totals()
     complete: bool = False
-    declared: int | None = None
 
 
 def count_weights(
@@ -137,5 +159,5 @@ def count_weights(
             continue
         read = [header for path in wanted if (header := summary.headers.get(path)) is not None]
         complete = len(read) == len(wanted) and (weights.complete or index is not None)
-        return WeightCount(totals_of(read, packing, layers), complete, index.parameters if index is not None else None)
+        return WeightCount(totals_of(read, packing, layers), complete)
     return WeightCount()
