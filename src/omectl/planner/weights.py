@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from omectl.api.document import as_text
 from omectl.api.fine_tuned_weight import FineTunedWeight
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonValue
@@ -65,14 +66,47 @@ def served_weight(
         message = f"{FIELD}: FineTunedWeight {name} is not there"
         raise PlanRefused(Reason.MODEL, message, "create it, or correct the name", failure="BaseModelNotFound")
     _check_ready(weight)
-    strategy = (weight.spec.hyper_parameters or {}).get("strategy")
-    if not isinstance(strategy, str) or not strategy:
-        raise _invalid(weight, "spec.hyperParameters.strategy", "the way of tuning, such as lora", strategy)
-    merged = (weight.spec.configuration or {}).get("merged_weights", False)
-    if not isinstance(merged, bool):
-        raise _invalid(weight, "spec.configuration.merged_weights", "true or false", merged)
+    wrong = unusable(weight)
+    if wrong is not None:
+        message = f"{wrong.field} of FineTunedWeight {weight.name}: wanted {wrong.wanted}, found {wrong.found}"
+        raise PlanRefused(Reason.INVALID_SPEC, message, "correct the field", failure="BaseModelNotReady")
     files, source = _files(weight, service.namespace, settings)
-    return ServedWeight(resource=weight, strategy=strategy, merged=merged, vendor=vendor, files=files, source=source)
+    return ServedWeight(
+        resource=weight,
+        strategy=as_text(_strategy(weight)),
+        merged=_merged(weight) is True,
+        vendor=vendor,
+        files=files,
+        source=source,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A field of a weight that keeps it from being served."""
+
+    field: str
+    wanted: str
+    found: str
+
+
+def unusable(weight: FineTunedWeight) -> Unusable | None:
+    """What in a weight keeps it from being served (D36), None when nothing does."""
+    strategy, merged = _strategy(weight), _merged(weight)
+    if not isinstance(strategy, str) or not strategy:
+        found = "nothing" if strategy is None else f"{strategy!r:.80}"
+        return Unusable("spec.hyperParameters.strategy", "the way of tuning, such as lora", found)
+    if not isinstance(merged, bool):
+        return Unusable("spec.configuration.merged_weights", "true or false", f"{merged!r:.80}")
+    return None
+
+
+def _strategy(weight: FineTunedWeight) -> JsonValue:
+    return (weight.spec.hyper_parameters or {}).get("strategy")
+
+
+def _merged(weight: FineTunedWeight) -> JsonValue:
+    return (weight.spec.configuration or {}).get("merged_weights", False)
 
 
 def weight_warnings(weight: ServedWeight | None, model: str) -> tuple[str, ...]:
@@ -113,9 +147,3 @@ def _files(
     files = files_of(storage, settings.models_root)
     check_files(files, f"FineTunedWeight {weight.name}", namespace, settings.models_root)
     return files, None
-
-
-def _invalid(weight: FineTunedWeight, field: str, wanted: str, found: JsonValue) -> PlanRefused:
-    told = "nothing" if found is None else f"{found!r:.80}"
-    message = f"{field} of FineTunedWeight {weight.name}: wanted {wanted}, found {told}"
-    return PlanRefused(Reason.INVALID_SPEC, message, "correct the field", failure="BaseModelNotReady")

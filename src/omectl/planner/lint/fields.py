@@ -5,6 +5,7 @@ from typing import Final
 
 from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.fine_tuned_weight import FineTunedWeight
 from omectl.api.storage_uri import StorageUriError, parse_storage_uri
 from omectl.planner.accelerators.findings import FindingCode
 from omectl.planner.accelerators.recognition import recognition_of
@@ -16,6 +17,7 @@ from omectl.planner.model import read_size
 from omectl.planner.selection.candidates import Runtime, entries
 from omectl.planner.selection.size import SizeRange
 from omectl.planner.selection.validity import field_problems
+from omectl.planner.weights import unusable
 
 QUANTIZATIONS: Final = ("fp8", "fbgemm_fp8", "int4")
 """The words that a model's quantization is read as."""
@@ -87,8 +89,22 @@ def model_fields(model: BaseModel | ClusterBaseModel, about: About) -> Iterator[
         yield about.finding(
             Code.SIZE_UNREADABLE, where, wanted="a size as in 7B or 350M", found=repr(size), do="correct the field"
         )
+    yield from _storage(model.spec.storage.storage_uri, about)
+
+
+def weight_fields(weight: FineTunedWeight, about: About) -> Iterator[Finding]:
+    """What in a fine-tuned weight keeps services from it."""
+    yield from _storage(weight.spec.storage.storage_uri, about)
+    wrong = unusable(weight)
+    if wrong is not None:
+        yield about.finding(
+            Code.WEIGHT_UNUSABLE, wrong.field, wanted=wrong.wanted, found=wrong.found, do="correct the field"
+        )
+
+
+def _storage(uri: str, about: About) -> Iterator[Finding]:
     try:
-        parse_storage_uri(model.spec.storage.storage_uri)
+        parse_storage_uri(uri)
     except StorageUriError as error:
         yield about.finding(
             Code.STORAGE_URI_UNREADABLE,

@@ -5,11 +5,12 @@ from itertools import groupby
 
 from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.base_model import BaseModel, ClusterBaseModel
+from omectl.api.fine_tuned_weight import FineTunedWeight
 from omectl.api.object import Resource
 from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
 from omectl.planner.lint.about import About, Read, about_of
 from omectl.planner.lint.catalogue import Document, read
-from omectl.planner.lint.fields import class_fields, model_fields, runtime_fields
+from omectl.planner.lint.fields import class_fields, model_fields, runtime_fields, weight_fields
 from omectl.planner.lint.finding import Finding
 from omectl.planner.lint.pairing import pairing_findings
 from omectl.planner.lint.pods import pod_findings
@@ -43,6 +44,8 @@ def object_findings(resource: Resource, about: About | None = None) -> Iterator[
         yield from pairing_findings(resource, about)
     elif isinstance(resource, BaseModel | ClusterBaseModel):
         yield from model_fields(resource, about)
+    elif isinstance(resource, FineTunedWeight):
+        yield from weight_fields(resource, about)
     elif isinstance(resource, AcceleratorClass):
         yield from class_fields(resource, about)
 

@@ -9,10 +9,11 @@ from omectl.api.base_model import ClusterBaseModel
 from omectl.api.document import as_object, as_objects, as_text, as_texts, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
-from omectl.api.labels import DEPLOYMENT_MODE
-from omectl.api.settings import Settings
+from omectl.api.labels import DEPLOYMENT_MODE, RDMA_PROFILE
+from omectl.api.settings import ModelInitSettings, OmectlSettings, RdmaProfile, Settings
 from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.component import Component
+from omectl.planner.injected import MODEL_DIRECTORY
 from omectl.planner.layers import LEADER, WORKER
 from omectl.planner.lint.about import About
 from omectl.planner.lint.finding import Finding
@@ -24,6 +25,7 @@ from omectl.planner.names import DECODER, ENGINE, ROUTER
 from omectl.planner.parallelism import command_line, deployed, dialect_of
 from omectl.planner.parallelism.flags import is_shell
 from omectl.planner.pod import main_container, render_pod
+from omectl.planner.rdma import BUILT_IN
 from omectl.planner.result import PlanRefused
 from omectl.planner.script import lines_of
 from omectl.planner.selection.candidates import Runtime
@@ -41,7 +43,10 @@ _SAMPLE: Final = ClusterBaseModel.model_validate(
 
 
 _SAMPLE_PATH: Final = view_model(_SAMPLE, Settings.defaults()).path
-_OWN_PATH: Final[JsonObject] = {"name": MODEL_PATH, "value": _SAMPLE_PATH}
+_OWN_PATHS: Final[tuple[JsonObject, ...]] = tuple(
+    {"name": MODEL_PATH, "value": path} for path in (_SAMPLE_PATH, MODEL_DIRECTORY)
+)
+_SOME_CONTAINER: Final = ModelInitSettings(image="agent:1", compartment_id="-", auth_type="-", vault_id="-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def pod_findings(runtime: Runtime, about: About) -> Iterator[Finding]:
     for template in _templates(runtime):
         try:
             part = Component.merged(template.component, service, runtime, role=template.role)
-            made = render_pod(part, view_model(_SAMPLE, Settings.defaults()))
+            made = render_pod(part, view_model(_SAMPLE, _settings_for(part)))
         except PlanRefused as refusal:
             problem = refusal.problem
             yield about.finding(
@@ -94,6 +99,13 @@ def pod_findings(runtime: Runtime, about: About) -> Iterator[Finding]:
         if template.component != ROUTER and part.runner is not None:
             yield from _model_path(about, template.path, main_container(part, pod))
             yield from _parallelism(about, template.path, main_container(part, pod), part.pods)
+
+
+def _settings_for(part: Component) -> Settings:
+    """Settings in which there is all that the template asks for: those of the cluster are not known here."""
+    profile = part.annotations.get(RDMA_PROFILE, "")
+    profiles = {profile: RdmaProfile()} if profile and profile not in BUILT_IN else {}
+    return Settings(model_init=_SOME_CONTAINER, omectl=OmectlSettings(rdma_profiles=profiles))
 
 
 def _templates(runtime: Runtime) -> Iterator[_Template]:
@@ -175,7 +187,7 @@ def _mounts(about: About, where: str, container: JsonObject, pod: JsonObject) ->
 
 def _model_path(about: About, path: str, container: JsonObject) -> Iterator[Finding]:
     words = [*as_texts(container.get("command")), *as_texts(container.get("args"))]
-    said = [*words, *(as_text(one.get("value")) for one in as_objects(container.get("env")) if one != _OWN_PATH)]
+    said = [*words, *(as_text(one.get("value")) for one in as_objects(container.get("env")) if one not in _OWN_PATHS)]
     if words and not any(MODEL_PATH in text or _SAMPLE_PATH in text for text in said):
         yield about.finding(
             Code.MODEL_PATH_UNUSED,

@@ -78,6 +78,7 @@ class Code(StrEnum):
     PROBE_PORT_UNKNOWN = "ProbePortUnknown"
 
     STORAGE_URI_UNREADABLE = "StorageUriUnreadable"
+    WEIGHT_UNUSABLE = "WeightUnusable"
     CLASS_RECOGNISES_NOTHING = "ClassRecognisesNothing"
     MEMORY_UNIT_ASSUMED = "MemoryUnitAssumed"
 
@@ -206,6 +207,9 @@ RULES: Final[Mapping[Code, Rule]] = {
     ),
     Code.PROBE_PORT_UNKNOWN: Rule(_ERROR, "A probe names a port that the container does not have.", "`port: http`"),
     Code.STORAGE_URI_UNREADABLE: Rule(_ERROR, "The text is no storage URI.", "`storageUri: huggingface.co/org/m`"),
+    Code.WEIGHT_UNUSABLE: Rule(
+        _ERROR, "A service with this weight is refused for one of its fields.", "`hyperParameters: {rank: 8}`"
+    ),
     Code.CLASS_RECOGNISES_NOTHING: Rule(
         _ERROR, "The class states nothing by which a node could be recognised.", "`discovery: {}`"
     ),

@@ -34,6 +34,12 @@ def model(**spec: Json) -> Json:
     return obj("ClusterBaseModel", "m", {"storage": {"storageUri": "hf://org/m"}, **spec})
 
 
+def weight(**parameters: Json) -> Json:
+    storage = {"storageUri": "pvc://tuned/w"}
+    spec = {"baseModelRef": {"name": "m"}, "modelType": "LoRA", "storage": storage, "hyperParameters": parameters}
+    return obj("FineTunedWeight", "w", spec)
+
+
 def accelerator(**capabilities: Json) -> Json:
     discovery = capabilities.pop("discovery", {"nodeSelector": {"gpu": "h100"}})
     return obj("AcceleratorClass", "h100", {"discovery": discovery, "capabilities": capabilities})
@@ -175,6 +181,7 @@ CASES: dict[Code, tuple[list[Json], list[Json]]] = {
         [runtime(engineConfig={"runner": {**RUNNER, "readinessProbe": {"httpGet": {"port": "http"}}}})],
         [runtime(engineConfig={"runner": {**RUNNER, "readinessProbe": {"httpGet": {"port": 8080}}}})],
     ),
+    Code.WEIGHT_UNUSABLE: ([weight(rank=8)], [weight(strategy="lora")]),
     Code.STORAGE_URI_UNREADABLE: ([model(storage={"storageUri": "huggingface.co/m"})], [model()]),
     Code.CLASS_RECOGNISES_NOTHING: ([accelerator(discovery={})], [accelerator()]),
     Code.MEMORY_UNIT_ASSUMED: ([accelerator(memoryGB="80")], [accelerator(memoryGB="80Gi")]),
@@ -216,6 +223,22 @@ def test_the_page_lists_every_rule() -> None:
     """The rows to write are in the failure's text."""
     wanted = [f"| `{code}` | {rule.severity} | {rule.wrong} | {rule.example} |" for code, rule in RULES.items()]
     assert re.findall(r"^\| `.*$", PAGE.read_text(), re.MULTILINE) == wanted
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {"rdma.ome.io/auto-inject": "true", "rdma.ome.io/profile": "of-the-settings"},
+        {"rdma.ome.io/auto-inject": "true", "rdma.ome.io/profile": "oci-roce"},
+        {"ome.io/inject-model-init": "true"},
+    ],
+)
+def test_what_a_clusters_settings_may_describe_is_no_finding(annotations: Json) -> None:
+    mounts = [{"name": "dshm", "mountPath": "/dev/shm"}] if "rdma.ome.io/auto-inject" in annotations else []
+    template = engine("--model-path", "$(MODEL_PATH)", "--tp-size", "2", volumeMounts=mounts)
+    assert codes(runtime(engineConfig={"annotations": annotations, **template})) == codes(
+        runtime(engineConfig=template)
+    ) - {Code.VOLUME_MISSING}
 
 
 def test_a_broken_object_is_told_with_its_place_and_the_rest_is_linted() -> None:
