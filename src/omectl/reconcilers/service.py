@@ -28,7 +28,7 @@ from omectl.kube.errors import Conflict, ConnectionFailed, Forbidden, KubeError,
 from omectl.kube.finalizers import contains_finalizer, release
 from omectl.kube.owners import uid_of
 from omectl.manager import Result, TerminalError
-from omectl.planner.inputs import LiveState, PlanInputs
+from omectl.planner.inputs import LiveState, PlanInputs, kind_of
 from omectl.planner.plan import plan, refused
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
@@ -37,7 +37,7 @@ from omectl.reconcilers.room import in_the_way
 from omectl.reconcilers.scalers import SCALER_KINDS
 from omectl.reconcilers.selection_events import selection_tales
 from omectl.reconcilers.selection_metrics import count_selection
-from omectl.reconcilers.service_events import event_reason, transitions
+from omectl.reconcilers.service_events import MISSING_EVENTS, event_reason, transitions
 from omectl.reconcilers.service_inputs import InputCaches, gather, live_state, readable
 from omectl.reconcilers.service_status import (
     Failure,
@@ -177,7 +177,8 @@ class ServiceReconciler:
             if kind is None:
                 name = f"{desired.get('kind')} ({desired.get('apiVersion')})"
                 message = f"wanted {name} {key}, found that the cluster does not serve this kind; install its CRD"
-                trouble.failures.append(Failure(component, "DependencyMissing", message))
+                event = MISSING_EVENTS.get(kind_of(desired), "")
+                trouble.failures.append(Failure(component, "DependencyMissing", message, event=event))
                 continue
             if kind in SCALER_KINDS and not scalers:
                 continue

@@ -12,6 +12,8 @@ from omectl.planner.workloads.pods import FAULTS
 from omectl.reconcilers.service_status import INGRESS_READY, Failure, ready_condition
 
 INTERNAL_ERROR = "InternalError"
+MISSING_EVENTS: Final = {"Knative Service": "ServerlessModeRejected"}
+"""OME's event for a kind, in words, that the cluster does not serve."""
 _OF_REASON = {"InvalidSpec": "MergeSpecsError", "NotSupportedYet": "DeploymentModeError", "ModelNotReady": ""}
 """OME's event for reasons that it does not have itself. A model on its way is no event: its own status tells."""
 _PARTS: Final = (*COMPONENT_CONDITIONS.values(), INGRESS_READY)
@@ -57,7 +59,7 @@ def transitions(
         if problem_event:
             tales.append(Tale("Warning", problem_event, _text(name, new)))
         elif failures:
-            tales.append(Tale("Warning", INTERNAL_ERROR, failures[0].message))
+            tales.append(Tale("Warning", failures[0].event or INTERNAL_ERROR, failures[0].message))
     if not problem_event and not failures:
         if was_ready == is_ready:
             tales += _parts(name, before, after)

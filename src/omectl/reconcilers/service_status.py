@@ -24,12 +24,14 @@ class Failure:
     """One object that could not be written. `component` is "" for those of the service as a whole.
 
     `leftover`: it is one that is no longer planned and could not be deleted, which keeps nothing from serving.
+    `event` is OME's reason of an Event where it has one for this very failure.
     """
 
     component: str
     reason: str
     message: str
     leftover: bool = False
+    event: str = ""
 
 
 def failure_of(component: str, error: KubeError, *, leftover: bool = False) -> Failure:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from tests.envtest.conftest import Shipped, ship
-from tests.envtest.reconcilers.conftest import Scene, condition
+from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 from tests.envtest.reconcilers.other_workloads import (
     RAY,
     SERVERLESS,
@@ -16,6 +17,7 @@ from tests.envtest.reconcilers.other_workloads import (
 )
 from tests.envtest.reconcilers.services import (
     deployment_of,
+    events_of,
     make_available,
     make_model,
     make_runtime,
@@ -40,6 +42,10 @@ def shipped() -> Iterator[Shipped]:
         yield ship(control_plane)
 
 
+async def was_told(scene: Scene, name: str, event: str) -> bool:
+    return ("Warning", event) in await events_of(scene, name)
+
+
 async def test_d_41_without_knative_and_kuberay_it_is_said_and_all_works_once_they_come(scene: Scene) -> None:
     model, runtime = await make_model(scene), await make_runtime(scene)
     serverless = await make_service(scene, model.name, runtime, "serverless", engine=SERVERLESS)
@@ -58,6 +64,8 @@ async def test_d_41_without_knative_and_kuberay_it_is_said_and_all_works_once_th
             told = condition(service, "EngineReady")["message"]
             assert kind in told
             assert "install its CRD" in told
+        for name, event in ((serverless, "ServerlessModeRejected"), (ray, "InternalError")):
+            await eventually(partial(was_told, scene, name, event))
         assert await deployment_of(scene, changed), "what serves goes on serving"
         assert await scene.get(SERVICES, f"{changed}-engine"), "and keeps its name"
 

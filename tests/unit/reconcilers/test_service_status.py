@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -156,6 +157,8 @@ def test_a_new_problem_is_told_under_the_references_reason() -> None:
 def test_a_failed_apply_is_an_internal_error() -> None:
     failures = (Failure("engine", "NotOurs", "found; do"),)
     assert told(None, FALSE, failures=failures) == [Tale("Warning", "InternalError", "found; do")]
+    rejected = (replace(failures[0], event="ServerlessModeRejected"),)
+    assert told(None, FALSE, failures=rejected) == [Tale("Warning", "ServerlessModeRejected", "found; do")]
 
 
 @pytest.mark.parametrize(
