@@ -1,6 +1,5 @@
 """How each component is deployed, and which requests are not served yet: those are refused by name, never faked."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from omectl.api.inference_service import InferenceService
@@ -10,7 +9,7 @@ from omectl.api.labels import (
 )
 from omectl.planner.component import Component
 from omectl.planner.names import ENGINE, ROUTER
-from omectl.planner.result import PlanRefused, Reason, not_supported
+from omectl.planner.result import PlanRefused, Reason
 from omectl.planner.scaling.choice import ScalerChoice, ScalerClass, ScalerSource
 
 RAW: Final = "RawDeployment"
@@ -20,7 +19,6 @@ RAY: Final = "MultiNodeRayVLLM"
 PREFILL_DECODE: Final = "PDDisaggregated"
 VIRTUAL: Final = "VirtualDeployment"
 _MODES: Final = frozenset({RAW, SERVERLESS, MULTI_NODE, RAY, VIRTUAL})
-_SERVED: Final = frozenset({RAW, SERVERLESS, MULTI_NODE, RAY})
 _STEERING: Final = frozenset({SERVERLESS, RAY})
 """Modes of a service that decide for its engine. `RawDeployment` decides nothing: OME's admission writes it on all."""
 
@@ -30,14 +28,8 @@ def is_virtual(service: InferenceService) -> bool:
     return service.metadata.annotations.get(DEPLOYMENT_MODE) == VIRTUAL
 
 
-def check_service(service: InferenceService) -> None:
-    """Refuse what the service as a whole asks for and cannot have yet. Raises `PlanRefused`."""
-    for field, wish, instead in _unsupported(service):
-        raise not_supported(field, wish, instead)
-
-
 def mode_of(component: Component, scaler: ScalerChoice, default: str, *, paired: bool = False) -> str:
-    """The component's mode. Raises `PlanRefused` for one that is not there yet.
+    """The component's mode. Raises `PlanRefused` for a contradiction.
 
     `scaler` is who scales it: KEDA can do without pods, so that a lower bound of 0 asks for no mode of its own.
     `default` is the settings' mode, for engines of which nothing is said. `paired`: the service has a decoder.
@@ -49,16 +41,7 @@ def mode_of(component: Component, scaler: ScalerChoice, default: str, *, paired:
     if mode == VIRTUAL:
         message = f"{field}: {VIRTUAL} is a mode of a whole service, not of a component"
         raise PlanRefused(Reason.DEPLOYMENT_MODE, message, "set the annotation on the service, or remove it")
-    if mode not in _SERVED:
-        raise not_supported(field, f"deployment mode {mode}", _instead(component))
     return mode
-
-
-def _unsupported(service: InferenceService) -> Iterator[tuple[str, str, str]]:
-    annotations = service.metadata.annotations
-    mode = annotations.get(DEPLOYMENT_MODE, "")
-    if mode in _MODES - _SERVED:
-        yield f"annotation {DEPLOYMENT_MODE}", f"deployment mode {mode}", f"set it to {RAW}"
 
 
 def _mode(component: Component, scaler: ScalerChoice, default: str) -> tuple[str, str]:
@@ -105,9 +88,3 @@ def _check_zero(component: Component, scaler_class: ScalerClass) -> None:
 def _recorded(service: InferenceService) -> str:
     """The mode that the service has: a changed setting does not move what runs already."""
     return (service.status.annotations or {}).get(CHOSEN_MODE, "") if service.status is not None else ""
-
-
-def _instead(component: Component) -> str:
-    if component.runtime is not None:
-        return f"use a runtime for one node instead of {component.runtime.name}"
-    return f"remove it from spec.{component.name}"

@@ -16,7 +16,7 @@ from omectl.planner.metadata import component_metadata
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
 from omectl.planner.model_files import check_files
-from omectl.planner.modes import VIRTUAL, check_service, is_virtual
+from omectl.planner.modes import VIRTUAL, is_virtual
 from omectl.planner.names import DECODER, ENGINE, ROUTER
 from omectl.planner.pairing import Found, unpaired
 from omectl.planner.pod import main_container
@@ -56,7 +56,6 @@ def plan(inputs: PlanInputs) -> Plan:
     explanation = Explanation()
     try:
         service = migrated(inputs.service)
-        check_service(service)
         resource = _model(service, inputs.model)
         model = view_model(resource, inputs.settings)
         check_files(model.files, f"model {model.name}", service.namespace, inputs.settings.models_root)
