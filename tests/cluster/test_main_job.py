@@ -83,9 +83,10 @@ async def test_kubectl_shows_the_printer_columns(demo: Demo) -> None:
     header, row = services.splitlines()
     assert header.split() == [
         *("NAME", "URL", "READY", "BASEMODEL", "RUNTIME", "PREV", "LATEST", "PREVROLLEDOUTREVISION"),
-        *("LATESTREADYREVISION", "AGE"),
+        *("LATESTREADYREVISION", "AGE", "SUMMARY"),
     ]
     assert {"embeddings", "http://embeddings.demo.svc.cluster.local:8080", "True"} <= set(row.split())
+    assert row.endswith("Ready: engine 2 of 2")
 
 
 async def test_at_rest_only_leases_are_written_also_after_a_restart(demo: Demo) -> None:
