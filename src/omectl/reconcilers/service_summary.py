@@ -20,7 +20,7 @@ def summary_of(status: InferenceServiceStatus) -> str:
         return ""
     if ready.status != TRUE:
         return f"{ready.reason or ready.status}: {_short(ready.message or 'wait')}"
-    counts = ", ".join(_counts(status)) or "yes"
+    counts = ", ".join(_counts(status)) or _short(ready.message or "yes")
     told = next((_short(one.message or "") for one in conditions if _matters(one)), "")
     return f"Ready: {counts}; {told}" if told else f"Ready: {counts}"
 

@@ -34,6 +34,10 @@ def test_a_ready_service_tells_its_replicas(components: JsonObject, said: str) -
     assert line({"status": "True"}, components=components) == said
 
 
+def test_a_service_without_pods_of_its_own_tells_what_it_is() -> None:
+    assert line({"status": "True", "message": "only an entry"}) == "Ready: only an entry"
+
+
 def test_what_is_wrong_with_a_component_that_serves_is_told_with_the_next_step() -> None:
     engine: JsonObject = {"type": "EngineReady", "status": "True", "message": "still serving, but x; next: do y"}
     fine: JsonObject = {"type": "EngineReady", "status": "True", "message": "all is well"}

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.planner.build import RUNNER, child, entry, made, runtime, service
+from tests.unit.planner.build import RUNNER, child, entry, live_pod, made, runtime, service
 
 from omectl.planner import Plan
 from omectl.planner.inputs import LiveState
@@ -209,3 +209,32 @@ def test_the_live_set_of_a_component_is_found() -> None:
     state = live_state(LiveState(children), "svc-engine")
     assert state is not None
     assert state.kind == "LeaderWorkerSet"
+
+
+def pod(name: str, index: int, **status: Any) -> Json:
+    found = live_pod(name, **status)
+    labels = {"component": "engine", "leaderworkerset.sigs.k8s.io/worker-index": str(index)}
+    return {**found, "metadata": {**found["metadata"], "labels": labels}}
+
+
+def test_d11_pods_of_every_role_tell_and_groups_are_counted() -> None:
+    """D11."""
+    live = {
+        "kind": "LeaderWorkerSet",
+        "metadata": {"name": "lws-svc-engine"},
+        "spec": {"replicas": 2},
+        "status": {"replicas": 2, "readyReplicas": 1, "updatedReplicas": 2, "conditions": []},
+    }
+    ended = {"exitCode": 1, "reason": "Error", "finishedAt": "2026-01-01T00:00:00Z"}
+    crash = [{"name": "ome-container", "state": {"terminated": ended}}]
+    ready = [{"type": "Ready", "status": "True"}]
+    pods = [pod("p-0", 0, conditions=ready), pod("p-0-1", 1, conditions=ready), pod("p-1", 0)]
+    asked = service(engine={"minReplicas": 2})
+    several = runtime("several", entry(), engineConfig=GROUP)
+    found = made(asked, several, live=[live, *pods, pod("p-1-1", 1, containerStatuses=crash)])
+    assert found.status["modelStatus"]["lastFailureInfo"]["pod"] == "p-1-1"
+    assert found.status["modelStatus"]["modelCopies"] == {"failedCopies": 1, "totalCopies": 2}
+    engine = found.status["components"]["engine"]
+    assert (engine["deploymentMode"], engine["replicas"], engine["readyReplicas"]) == ("MultiNode", 2, 1)
+    selector = found.status["labelSelector"]
+    assert "leaderworkerset.sigs.k8s.io/worker-index=0" in selector.split(","), "one pod for each group"
