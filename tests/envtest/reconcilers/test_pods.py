@@ -1,8 +1,10 @@
 """What stands in pods, as a real API server takes it: claims, images, weights, RDMA, probes, queues."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 from tests.envtest.reconcilers.conftest import Scene, condition
 from tests.envtest.reconcilers.services import (
     deployment_of,
@@ -15,9 +17,10 @@ from tests.envtest.reconcilers.services import (
 
 from omectl.api.json import JsonObject
 from omectl.api.kinds import BASE_MODELS, FINE_TUNED_WEIGHTS, INFERENCE_SERVICES
-from omectl.kube.resources import DEPLOYMENTS
+from omectl.kube.resources import CONFIG_MAPS, DEPLOYMENTS
 
 SETTLES_S = 1.0
+SETTINGS = "inferenceservice-config"
 
 
 async def pod_of(scene: Scene, service: str) -> Any:
@@ -121,6 +124,34 @@ async def test_a_weights_state_wakes_its_services_only(scene: Scene) -> None:
         await _change(scene, weight, {"status": {"state": "Ready"}}, subresource="status")
         await service_says(scene, name, "Unknown")
         assert (await scene.get(INFERENCE_SERVICES, other))["metadata"]["resourceVersion"] == version
+
+
+@pytest.fixture
+async def without_adapter(scene: Scene) -> AsyncIterator[None]:
+    """Takes the key away again that the test writes into the settings."""
+    yield
+    await scene.admin.merge_patch(CONFIG_MAPS, SETTINGS, {"data": {"fineTunedAdapter": None}}, "ome")
+
+
+@pytest.mark.usefixtures("without_adapter")
+async def test_a_weight_in_object_storage_is_served_once_the_settings_describe_its_container(scene: Scene) -> None:
+    model, runtime = await make_model(scene), await make_runtime(scene)
+    weight = await make_weight(scene, model.name, storage={"storageUri": "oci://n/space/b/bucket/o/ft"})
+    name = await make_service(scene, model.name, runtime, weights=[weight])
+    adapter = '{"image": "example.org/agent:1", "compartmentId": "c", "authType": "InstancePrincipal"}'
+    async with scene.manager():
+        service = await service_says(scene, name, "False", "InvalidSpec")
+        assert f"key fineTunedAdapter of ConfigMap {SETTINGS}" in condition(service)["message"]
+        await scene.admin.merge_patch(CONFIG_MAPS, SETTINGS, {"data": {"fineTunedAdapter": adapter}}, "ome")
+        pod = await pod_of(scene, name)
+        (init,) = pod["initContainers"]
+        assert (init["name"], init["image"]) == ("fine-tuned-adapter", "example.org/agent:1")
+        assert {"name": "OME_AGENT_REGION"} in init["env"]
+        await service_says(scene, name, "Unknown")
+    before = [(await scene.get(kind, one))["metadata"]["resourceVersion"] for kind, one in _both(name)]
+    async with scene.manager():
+        await asyncio.sleep(SETTLES_S)
+    assert before == [(await scene.get(kind, one))["metadata"]["resourceVersion"] for kind, one in _both(name)]
 
 
 async def _change(scene: Scene, weight: str, patch: JsonObject, **how: Any) -> None:
