@@ -103,6 +103,8 @@ DEVIATIONS = (
               "the labels for a queue are on the same objects in every mode"),
     Deviation("D21", ".*", r"LeaderWorkerSet .*Template\.metadata\.(labels|annotations)\..*",
               "of a service's own labels and annotations only those that act on pods reach them"),
+    Deviation("D14", "variants/ray-vllm", r"RayCluster .*\.template\.metadata\.annotations\.omectl\.io/pod-template",
+              "the status tells of pods that are older than their cluster"),
     Deviation("D14", "variants/ray-vllm", r"Deployment .*-mnp",
               "no prober: the head's own readiness asks the engine for its health, and KubeRay tells of it"),
     Deviation("D14", "variants/ray-vllm", r"RayCluster .*\.workerGroupSpecs.*\.(liveness|readiness|startup)Probe",

@@ -4,8 +4,11 @@ KubeRay makes the pods. It tells itself whether a head is ready, by the engine's
 else has to ask the engine for its health.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
+
+import msgspec
 
 from omectl.api import labels as keys
 from omectl.api.conditions import FALSE, TRUE, UNKNOWN
@@ -26,6 +29,7 @@ HEADS: Final = {keys.RAY_NODE_TYPE: "head"}
 LONGEST_NAME: Final = 50
 """KubeRay takes no longer name of a cluster: it makes names of pods of it."""
 
+_TEMPLATE: Final = ("spec", "headGroupSpec", "template")
 _GROUP: Final = "wg"
 _MOST_WORKERS: Final = 2**31 - 1
 _HEAD_START: Final[JsonObject] = {"dashboard-host": "0.0.0.0", "metrics-export-port": "8000"}  # noqa: S104 - other pods
@@ -87,6 +91,14 @@ def read_ray_clusters(clusters: Sequence[JsonObject], count: int) -> WorkloadSta
     )
 
 
+def is_outdated(cluster: JsonObject, pod: JsonObject) -> bool:
+    """Whether the pod is the cluster's, and of another template than it has now. KubeRay replaces no pod for that."""
+    if at(pod, "metadata", "labels", keys.RAY_CLUSTER) != at(cluster, "metadata", "name"):
+        return False
+    wanted = at(cluster, *_TEMPLATE, "metadata", "annotations", keys.POD_TEMPLATE)
+    return at(pod, "metadata", "annotations", keys.POD_TEMPLATE) != wanted
+
+
 RAY_CLUSTER: Final = WorkloadKind(
     group=_API_GROUP,
     version=_VERSION,
@@ -95,7 +107,8 @@ RAY_CLUSTER: Final = WorkloadKind(
     build=lambda one, count: ray_clusters(one.component, one.metadata, one.pod, count),
     service=ray_service,
     read=read_ray_clusters,
-    template=("spec", "headGroupSpec", "template"),
+    template=_TEMPLATE,
+    outdated=is_outdated,
     serving=HEADS,
     scalable=False,
     several=True,
@@ -162,6 +175,12 @@ def _cluster(component: Component, metadata: Metadata, head: JsonObject, name: s
         "rayStartParams": {},
         "template": {"metadata": dict(pods), "spec": _pod(head, [_joining(one) for one in containers])},
     }
+    made_of = hashlib.sha256(msgspec.json.encode([heads["template"], workers["template"]], order="sorted"))
+    for part in (heads, workers):
+        template = as_object(part["template"])
+        tags = as_object(template["metadata"])
+        annotations = {**as_object(tags.get("annotations")), keys.POD_TEMPLATE: made_of.hexdigest()[:16]}
+        part["template"] = {**template, "metadata": {**tags, "annotations": annotations}}
     return {
         "apiVersion": f"{_API_GROUP}/{_VERSION}",
         "kind": _KIND,

@@ -1,7 +1,7 @@
 """A component's workload: the object whose controller runs its pods, and what every kind of it has in common."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
@@ -63,6 +63,7 @@ class WorkloadKind:
     None where another controller makes it. `read` takes the live objects and how many there are to be, `report` the
     live object, empty when there is none. `template` is the path of the pod template that serves, `worker_template`
     that of the others of a group, and `serving` what labels its pods have that others of the component do not.
+    `outdated` tells of an object and a pod whether this is an older one of it, where the controller leaves those alone.
     `scalable`: others may set its replicas. `grouped`: one of these is several pods on as many nodes, so that nothing
     scales it unasked.
     """
@@ -77,6 +78,7 @@ class WorkloadKind:
     template: tuple[str, ...]
     worker_template: tuple[str, ...] = ()
     report: Callable[[Component, JsonObject], Report] = _nothing_more
+    outdated: Callable[[JsonObject, JsonObject], bool] | None = None
     serving: Mapping[str, str] = field(default_factory=dict[str, str])
     scalable: bool = True
     several: bool = False
@@ -115,7 +117,21 @@ class WorkloadKind:
     def state(self, live: LiveState, object_name: str, count: int = 0) -> WorkloadState | None:
         """What the live objects of that component say, None when there are none; of 0 as many as there are count."""
         found = self._live(live, object_name, count)
-        return self.read(found, count or len(found)) if found else None
+        return self._with_age(self.read(found, count or len(found)), found, live) if found else None
+
+    def _with_age(self, state: WorkloadState, found: Sequence[JsonObject], live: LiveState) -> WorkloadState:
+        """The state, which tells of older pods that nobody replaces."""
+        outdated = self.outdated
+        if outdated is None:
+            return state
+        pods = [pod for (kind, _), pod in live.children.items() if kind == "Pod"]
+        old = [as_text(at(one, "metadata", "name")) for one in found if any(outdated(one, pod) for pod in pods)]
+        if not old:
+            return state
+        verdict = state.verdict
+        told = f"pods of {', '.join(old)} are of an older version, and their controller leaves them as they are"
+        text = f"{verdict.message}; {told}; next: delete {self.kind} {old[0]}, which is made anew"
+        return replace(state, rolled_out=False, verdict=replace(verdict, message=text))
 
     def _live(self, live: LiveState, object_name: str, count: int) -> list[JsonObject]:
         kind = kind_in_words(self.group, self.kind)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.planner.build import RUNNER, child, condition, entry, made, runtime, service
+from tests.unit.planner.build import RUNNER, child, condition, entry, live_pod, made, runtime, service
 
 from omectl.planner import Plan
 from omectl.planner.inputs import LiveState
@@ -264,3 +264,32 @@ def test_a_replica_costs_its_workers_too() -> None:
     assert [(one.pods, one.least, one.most) for one in planned().explanation.scales] == [(2, 2, 2)]
     sized = planned({"worker": {"size": 3}}).explanation.scales
     assert [(one.pods, one.least, one.most) for one in sized] == [(4, 2, 2)]
+
+
+def test_pods_of_an_older_template_are_told_with_what_to_do() -> None:
+    annotations = pods(planned())[0]["metadata"]["annotations"]
+    mark = annotations["omectl.io/pod-template"]
+    assert pods(planned())[1]["metadata"]["annotations"]["omectl.io/pod-template"] == mark
+    other = pods(planned(runner={"image": "engine:2"}))[0]["metadata"]["annotations"]["omectl.io/pod-template"]
+    assert len(mark) == 16
+    assert mark != other
+
+    def seen(of: str, cluster_of_pod: str = "svc-engine-1") -> Plan:
+        live = [ready(), ready(1)]
+        live[1]["spec"] = {"headGroupSpec": {"template": {"metadata": {"annotations": annotations}}}}
+        pod = live_pod()
+        pod["metadata"] |= {
+            "labels": {"component": "engine", "ray.io/cluster": cluster_of_pod},
+            "annotations": {"omectl.io/pod-template": of},
+        }
+        return planned(live=[*live, pod])
+
+    assert condition(seen(mark), "EngineReady")["message"] == "2 of 2 Ray clusters serve"
+    assert condition(seen(other, "else"), "EngineReady")["message"] == "2 of 2 Ray clusters serve"
+    old = seen(other)
+    assert condition(old, "EngineReady")["status"] == "True"
+    assert condition(old, "EngineReady")["message"] == (
+        "2 of 2 Ray clusters serve; pods of svc-engine-1 are of an older version, and their controller leaves them as "
+        "they are; next: delete RayCluster svc-engine-1, which is made anew"
+    )
+    assert old.status["modelStatus"]["transitionStatus"] == "InProgress"
