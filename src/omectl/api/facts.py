@@ -66,6 +66,8 @@ class ModelFacts(WireType):
     format: NameVersion | None = None
     capabilities: Strings = ()
     api_capabilities: Strings = ()
+    features: Strings = ()
+    """What else it can do: `CHAT`, `TOOL_CALLING`, `REASONING`, `CODE`; what it handles: `VISION`, `AUDIO`, `VIDEO`."""
     diffusion_pipeline: FreeForm | None = None
     revision: str | None = None
     """Commit or digest of the source that the facts were read from."""

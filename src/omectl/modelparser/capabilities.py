@@ -55,6 +55,8 @@ class Evidence:
     """Names and tags that the files give the model, in lower case."""
     bare_generates: bool = False
     encoder: bool = False
+    scores_pairs: bool = False
+    """Whether its files say that it scores pairs of texts."""
 
 
 def transformer_capabilities(evidence: Evidence) -> tuple[str, ...]:
@@ -80,7 +82,7 @@ def transformer_capabilities(evidence: Evidence) -> tuple[str, ...]:
 
 def _scoring(evidence: Evidence, architecture: str) -> tuple[str, ...]:
     """Rerankers and reward models: classifiers of one label, or whatever calls itself so."""
-    if any(word in evidence.names for word in _RANKS):
+    if evidence.scores_pairs or any(word in evidence.names for word in _RANKS):
         return (RERANK,)
     reward = "rewardmodel" in architecture
     if not reward and not ("forsequenceclassification" in architecture and evidence.labels == 1):

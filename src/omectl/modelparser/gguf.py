@@ -82,6 +82,12 @@ class GgufHeader:
         return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 31 else None
 
     @property
+    def templates(self) -> tuple[str, ...]:
+        """The chat template, when there is one."""
+        found = self.fields.get("tokenizer.chat_template")
+        return (found,) if isinstance(found, str) and found.strip() else ()
+
+    @property
     def architecture(self) -> str:
         """The model's architecture by llama.cpp's name; "" when it isn't said."""
         kind = self.fields.get("general.architecture")

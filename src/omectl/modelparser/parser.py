@@ -22,6 +22,7 @@ from omectl.modelparser.diffusion import Pipeline, is_pipeline, read_pipeline
 from omectl.modelparser.document import Section, read_object
 from omectl.modelparser.engines import add_engine, add_onnx, is_engine
 from omectl.modelparser.errors import ModelParseError
+from omectl.modelparser.features import Signs, endpoints_of, features_of
 from omectl.modelparser.findings import Findings, Source
 from omectl.modelparser.formats import model_files
 from omectl.modelparser.gguf_facts import add_gguf, gguf_totals, pools
@@ -38,7 +39,8 @@ from omectl.modelparser.layout import (
 from omectl.modelparser.packing import UNPACKED
 from omectl.modelparser.quantization import Quantization, read_quantization
 from omectl.modelparser.requests import component_folders
-from omectl.modelparser.sentences import add_sentence_files
+from omectl.modelparser.sentences import add_sentence_files, is_cross_encoder
+from omectl.modelparser.templates import read_templates
 from omectl.modelparser.weights import (
     TensorSummary,
     WeightCount,
@@ -112,7 +114,8 @@ def _transformer_facts(
     weights = count_weights(summary, files, listing, folder, quantization.packing, config.layers)
     if not weights.totals.all:
         weights = _gguf_count(summary, listing, folder) or weights
-    capabilities = transformer_capabilities(_evidence(config, files, listing, folder))
+    evidence = _evidence(config, files, listing, folder)
+    capabilities = transformer_capabilities(evidence)
     stored = model_files(listing, folder)
     version = config.transformers_version
     framework: JsonObject = {"name": "transformers", **({"version": version} if version else {})}
@@ -134,6 +137,9 @@ def _transformer_facts(
     found.add(Source.TABLE, family=config.family.name or None)
     found.add(Source.ESTIMATE, family=None if config.family.name else "general")
     found.add(Source.TABLE if config.family.name else Source.ESTIMATE, capabilities=list(capabilities))
+    video = any(root.has(name) for name in ("video_token_id", "video_token_index", "video_token"))
+    templates = read_templates(files, folder)
+    _add_features(found, Signs(capabilities=capabilities, templates=templates, names=evidence.names, video=video))
     add_sentence_files(found, files, folder)
     dtype = found.values.get("dtype")
     found.add(Source.ESTIMATE, size_bytes=_estimated_bytes(parameters, dtype, quantization))
@@ -209,6 +215,9 @@ def _gguf_facts(summary: TensorSummary, listing: Mapping[str, int]) -> ModelFact
         sees = reads_images(listing, "")
         made = gguf_capabilities(str(found.values.get("model_type", "")), embeds=pools(header), vision=sees)
         found.add(Source.CONFIGURATION, capabilities=list(made))
+        name = header.fields.get("general.name")
+        names = name.lower() if isinstance(name, str) else ""
+        _add_features(found, Signs(capabilities=made, templates=header.templates, names=names))
         weights = _gguf_count(summary, listing, "")
         if weights is not None and weights.complete and weights.totals.all:
             experts, chosen = (header.count_of(name) for name in ("expert_count", "expert_used_count"))
@@ -250,6 +259,12 @@ def _compiled_facts(config: Section, listing: Mapping[str, int]) -> ModelFacts:
     return found.facts()
 
 
+def _add_features(found: Findings, signs: Signs) -> None:
+    features = features_of(signs)
+    endpoints = endpoints_of(signs.capabilities, features)
+    found.add(Source.CONFIGURATION, features=list(features), api_capabilities=list(endpoints))
+
+
 def _evidence(config: Configuration, files: Mapping[str, bytes], listing: Mapping[str, int], folder: str) -> Evidence:
     names = (
         [config.root.text("_name_or_path") or ""] if isinstance(config.root.values.get("_name_or_path"), str) else []
@@ -269,6 +284,7 @@ def _evidence(config: Configuration, files: Mapping[str, bytes], listing: Mappin
         names=" ".join(names).lower(),
         bare_generates=config.family.bare_generates,
         encoder=config.family.encoder,
+        scores_pairs=is_cross_encoder(files, folder),
     )
 
 
@@ -307,6 +323,7 @@ def _pipeline_facts(
     found.add(Source.FILES, size_bytes=size or None, files=len(listing))
     made = pipeline_capabilities(pipeline.class_name or "", image_encoder=pipeline.has("image_encoder"))
     found.add(Source.CONFIGURATION, capabilities=list(made))
+    _add_features(found, Signs(capabilities=made))
     return found.facts()
 
 

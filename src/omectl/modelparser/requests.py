@@ -18,6 +18,7 @@ from omectl.modelparser.layout import (
     plain_listing,
 )
 from omectl.modelparser.sentences import SENTENCE_FILES
+from omectl.modelparser.templates import TEMPLATE_FILES
 from omectl.modelparser.tensors import LENGTH_BYTES
 
 MAX_INDEX = 64 << 20
@@ -60,7 +61,7 @@ def needed_files(listing: Mapping[str, int]) -> tuple[Request, ...]:
     folders = dict.fromkeys(["", *map(folder_of, documents)])
     for path in documents:
         whole(path)
-        for name in (*SIDE_FILES, *INDEXES[1:], *SENTENCE_FILES):
+        for name in (*SIDE_FILES, *INDEXES[1:], *SENTENCE_FILES, *TEMPLATE_FILES):
             whole(folder_of(path) + name)
         for name in _modules(sizes, folder_of(path)):
             whole(name)

@@ -45,7 +45,7 @@ def test_a_files_header_tells_the_model() -> None:
         "modelType": "llama", "parameterCount": 64 * 3 + 64, "parameterCountSource": "tensors", "layers": 2,
         "hiddenSize": 64, "attentionHeads": 4, "keyValueHeads": 2, "headSize": 16, "contextLength": 8192,
         "vocabularySize": 3, "quantizationMethod": "q4_k", "quantizationBits": 4, "capabilities": ["TEXT_TO_TEXT"],
-        "apiCapabilities": [], "format": {"name": "gguf"}, "files": 1,
+        "apiCapabilities": [], "features": [], "format": {"name": "gguf"}, "files": 1,
         "sizeBytes": len(gguf(_LLAMA, _TENSORS)),
     }  # fmt: skip
     assert facts.sources is not None

@@ -27,7 +27,7 @@ def test_an_adapter_tells_its_base_its_method_and_its_rank() -> None:
         "adapterMethod": "lora", "adapterRank": 16, "baseModel": "meta-llama/Llama-3.1-8B-Instruct",
         "parameterCount": 2048, "parameterCountSource": "tensors", "dtype": "float32", "sizeBytes": len(_WEIGHTS),
         "framework": {"name": "peft"}, "format": {"name": "safetensors", "version": "1.0.0"}, "files": 2,
-        "capabilities": ["TEXT_TO_TEXT"], "apiCapabilities": [],
+        "capabilities": ["TEXT_TO_TEXT"], "apiCapabilities": [], "features": [],
     }  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def test_an_engine_tells_what_it_was_built_from_and_for() -> None:
         "keyValueHeads": 8, "headSize": 128, "vocabularySize": 128256, "contextLength": 8192, "quantization": "fp8",
         "quantizationMethod": "fp8", "framework": {"name": "tensorrtllm", "version": "0.20.0"}, "sizeBytes": 60,
         "format": {"name": "tensorrtllm", "version": "0.20.0"}, "capabilities": ["TEXT_TO_TEXT"], "files": 3,
-        "apiCapabilities": [],
+        "apiCapabilities": [], "features": [],
     }  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def test_a_real_embedding_model_is_described_in_full(minilm: Path) -> None:
         "parameterCountSource": "tensors", "contextLength": 512, "inputLength": 256, "embeddingSize": 384,
         "pooling": "mean", "dtype": "float32", "sizeBytes": 90_868_376, "layers": 6, "hiddenSize": 384,
         "attentionHeads": 12, "keyValueHeads": 12, "headSize": 32, "vocabularySize": 30522,
-        "capabilities": ["EMBEDDING"], "apiCapabilities": [], "files": 12,
+        "capabilities": ["EMBEDDING"], "apiCapabilities": ["OPENAI_V1_EMBEDDINGS"], "features": [], "files": 12,
         "framework": {"name": "transformers", "version": "4.8.2"},
         "format": {"name": "safetensors", "version": "1.0.0"},
     }  # fmt: skip

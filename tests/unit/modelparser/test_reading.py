@@ -71,6 +71,7 @@ def test_the_facts_of_a_small_llama() -> None:
         "architecture": "LlamaForCausalLM", "modelType": "llama", "parameterCount": 21, "contextLength": 512,
         "dtype": "bfloat16", "sizeBytes": len(safetensors({"w": ("BF16", [7, 3])})), "layers": 2, "hiddenSize": 64,
         "attentionHeads": 4, "keyValueHeads": 2, "headSize": 16, "vocabularySize": 100, "apiCapabilities": [],
+        "features": [],
         "framework": {"name": "transformers", "version": "4.50.0"}, "capabilities": ["TEXT_TO_TEXT"], "files": 2,
         "format": {"name": "safetensors", "version": "1.0.0"}, "parameterCountSource": "tensors", "family": "llama",
         "sources": facts.sources,

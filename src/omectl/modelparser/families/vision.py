@@ -19,6 +19,7 @@ _MLLAMA = (
     " + N*(4*w*w + 2*w*t + t + w + 4*w) + vision.num_global_layers*(4*w*w + 2*w*t + t + w + 4*w + 2)"
     " + vision.vision_output_dim*h + h"
 )
+_POOLED = "4*w*w + 8*w + 2*w*t + t"
 _AYA_WIDTH = "(alignment_intermediate_size if alignment_intermediate_size else h)"
 _UNSHUFFLED = "downsample_factor*downsample_factor*w"
 
@@ -128,7 +129,15 @@ VISION: tuple[Family, ...] = (
         ),
         vision=True,
     ),
-    Family(model_types=("deepseek_vl_v2",), architecture="DeepseekVLV2ForCausalLM", vision=True, context_default=4096),
+    Family(
+        model_types=("deepseek_vl_v2",),
+        architecture="DeepseekVLV2ForCausalLM",
+        vision=True,
+        context_default=4096,
+        language="deepseek_v2",
+        # 27 by 27 patches; four become one; a row's end and the place between two views are learned vectors.
+        beside=f"patch*w + w + 729*w + {BLOCKS} + 2*w + {_POOLED} + 4*w*h + h + h*h + h + 2*h",
+    ),
     Family(
         model_types=("janus", "multi_modality"),
         architecture="JanusMultiModalityCausalLM",
