@@ -10,6 +10,7 @@ from omectl.planner.names import COMPONENT_CONDITIONS
 from omectl.planner.result import Problem
 from omectl.planner.workloads.pods import FAULTS
 from omectl.reconcilers.service_status import INGRESS_READY, Failure, ready_condition
+from omectl.reconcilers.service_summary import serves_with_trouble
 
 INTERNAL_ERROR = "InternalError"
 MISSING_EVENTS: Final = {"Knative Service": "ServerlessModeRejected"}
@@ -80,23 +81,21 @@ def _parts(name: str, before: InferenceServiceStatus | None, after: InferenceSer
 
 
 def _faults(before: InferenceServiceStatus | None, after: InferenceServiceStatus) -> Iterator[Tale]:
-    """Faults of pods that the component did not have before, also while it goes on serving."""
-    for component, kind in COMPONENT_CONDITIONS.items():
-        reason, message = _fault(after, component, kind)
-        if reason and (before is None or _fault(before, component, kind)[0] != reason):
+    """What somebody has to mend and had not before, also of a component that goes on serving."""
+    for kind in COMPONENT_CONDITIONS.values():
+        reason, message = _fault(after, kind)
+        if reason and (before is None or _fault(before, kind)[0] != reason):
             yield Tale("Warning", reason, message)
 
 
-def _fault(status: InferenceServiceStatus, component: str, kind: str) -> tuple[str, str]:
+def _fault(status: InferenceServiceStatus, kind: str) -> tuple[str, str]:
     condition = find_condition(status.conditions or (), kind)
     if condition is None:
         return "", ""
+    if serves_with_trouble(condition):
+        return kind.replace("Ready", "Degraded"), condition.message or ""
     if condition.status == FALSE and condition.reason in FAULTS:
         return condition.reason or "", condition.message or ""
-    loading = status.model_status
-    failure = loading.last_failure_info if loading is not None else None
-    if condition.status == TRUE and failure is not None and failure.location == component:
-        return failure.reason or "", condition.message or failure.message or ""
     return "", ""
 
 

@@ -21,8 +21,14 @@ def summary_of(status: InferenceServiceStatus) -> str:
     if ready.status != TRUE:
         return f"{ready.reason or ready.status}: {_short(ready.message or 'wait')}"
     counts = ", ".join(_counts(status)) or _short(ready.message or "yes")
-    told = next((_short(one.message or "") for one in conditions if _matters(one)), "")
+    told = next((_short(one.message or "") for one in conditions if serves_with_trouble(one)), "")
     return f"Ready: {counts}; {told}" if told else f"Ready: {counts}"
+
+
+def serves_with_trouble(condition: KnativeCondition) -> bool:
+    """Whether it is one of a component that serves and for which there is something to do all the same."""
+    component = condition.type in COMPONENT_CONDITIONS.values()
+    return component and condition.status == TRUE and _NEXT in (condition.message or "")
 
 
 def _counts(status: InferenceServiceStatus) -> Iterator[str]:
@@ -37,11 +43,6 @@ def _wanted(component: ComponentStatusSpec) -> int:
     scaler = component.autoscaler
     desired = scaler.desired_replicas if scaler is not None else None
     return desired if desired is not None else component.replicas or 0
-
-
-def _matters(condition: KnativeCondition) -> bool:
-    """Whether it is one of a component that serves and has something to do all the same."""
-    return condition.type in COMPONENT_CONDITIONS.values() and _NEXT in (condition.message or "")
 
 
 def _short(message: str) -> str:

@@ -235,7 +235,7 @@ async def test_a_new_version_that_does_not_come_up_is_told_while_the_old_one_ser
             return f"still serving, but pod {pod} on node {node}" in status["summary"]
 
         await eventually(told)
-        await eventually(lambda: _has_event(scene, name, ("Warning", "RuntimeUnhealthy")))
+        await eventually(lambda: _has_event(scene, name, ("Warning", "EngineDegraded")))
 
 
 async def test_the_download_of_the_model_is_told_in_tenths_while_the_pods_wait(scene: Scene) -> None:

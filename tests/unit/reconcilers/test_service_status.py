@@ -232,17 +232,19 @@ def test_waiting_for_the_model_or_a_queue_is_no_fault() -> None:
         assert both([part("Unknown"), FALSE], [part("False", reason=reason), FALSE]) == []
 
 
-def test_a_fault_of_a_new_version_is_told_while_the_old_one_serves() -> None:
-    failure: JsonObject = {"location": "engine", "reason": "RuntimeUnhealthy", "message": "short"}
-    before = InferenceServiceStatus.model_validate({"conditions": [part("True"), TRUE]})
-    broken: JsonObject = {
-        "conditions": [part("True", message="still serving, but x"), TRUE],
-        "modelStatus": {"transitionStatus": "BlockedByFailedLoad", "lastFailureInfo": failure},
-    }
-    after = InferenceServiceStatus.model_validate(broken)
-    assert transitions("a/b", before, after) == [Tale("Warning", "RuntimeUnhealthy", "still serving, but x")]
-    assert transitions("a/b", after, after) == []
-    assert transitions("a/b", None, after)[1:] == [Tale("Warning", "RuntimeUnhealthy", "still serving, but x")]
+@pytest.mark.parametrize("kind", ["EngineReady", "DecoderReady", "RouterReady"])
+def test_what_there_is_to_do_for_a_component_that_serves_is_told_once(kind: str) -> None:
+    """A new version that does not come up, an autoscaler that does not work."""
+    well = part("True", kind, message="fine")
+    ill = part("True", kind, message="still serving, but pod x; next: do y")
+    degraded = Tale("Warning", kind.replace("Ready", "Degraded"), "still serving, but pod x; next: do y")
+    assert both([well, TRUE], [ill, TRUE]) == [degraded]
+    assert both([ill, TRUE], [{**ill, "message": "serving, but z; next: do y"}, TRUE]) == []
+    assert both([ill, TRUE], [well, TRUE]) == []
+    after = InferenceServiceStatus.model_validate({"conditions": [ill, TRUE]})
+    assert transitions("a/b", None, after)[1:] == [degraded]
+    choice = part("True", "RuntimeSelected", message="x; next: y")
+    assert both([TRUE], [choice, TRUE]) == [], "the choices have Events of their own"
 
 
 def test_the_summary_is_of_what_is_written_in_the_end() -> None:
