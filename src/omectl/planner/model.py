@@ -74,6 +74,14 @@ class ModelView:
         return self.files.path
 
     @property
+    def in_words(self) -> str:
+        """The model, and the weight that is served with it."""
+        if self.weight is None:
+            return str(self)
+        how = f"{self.weight.strategy}, merged" if self.weight.merged else self.weight.strategy
+        return f"{self} with FineTunedWeight {self.weight.name} ({how})"
+
+    @property
     def label_key(self) -> str:
         """The node label whose value `Ready` says that the files are there."""
         return model_label_key(self.key)

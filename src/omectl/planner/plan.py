@@ -227,7 +227,7 @@ def refused(inputs: PlanInputs, problem: Problem, explanation: Explanation | Non
 def _explanation(selection: Selection, model: ModelView) -> Explanation:
     runtime, turn = selection.runtime, selection.turn
     return Explanation(
-        model=str(model),
+        model=model.in_words,
         runtime=runtime.name if runtime is not None else "",
         scope=scope_of(runtime) if runtime is not None else "",
         better=turn.better if turn is not None else None,

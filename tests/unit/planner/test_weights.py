@@ -10,6 +10,7 @@ from tests.unit.planner.build import (
     child,
     container_of,
     entry,
+    inputs_for,
     made,
     model,
     pod_of,
@@ -21,7 +22,8 @@ from tests.unit.planner.build import (
 from omectl.api.codec import decode_as
 from omectl.api.fine_tuned_weight import FineTunedWeight
 from omectl.api.settings import Settings, parse_settings
-from omectl.planner import Plan
+from omectl.planner import Plan, plan
+from omectl.planner.report import report_of
 
 Json = Any
 OCI = "oci://n/space/b/bucket/o/weights/ft"
@@ -306,3 +308,36 @@ def test_a_router_serves_no_weight() -> None:
     assert "ome.io/inject-fine-tuned-adapter" not in template["metadata"]["annotations"]
     assert "initContainers" not in template["spec"]
     assert template["metadata"]["namespace"] == NAMESPACE
+
+
+def test_plan_and_explanation_tell_the_weight() -> None:
+    told = "m (Llama, safetensors 1.0.0, transformers 4.43.0, 8B) with FineTunedWeight ft (lora)"
+    assert with_weight().explanation.model == told
+    assert with_weight(weight(merged=True)).explanation.model == told.replace("lora", "lora, merged")
+    asked = service(model={"name": "m", "fineTunedWeights": ["ft"]})
+    inputs = inputs_for(asked, weights=(weight(),), settings=SETTINGS)
+    report = report_of(inputs, plan(inputs))
+    assert report.model is not None
+    assert report.model.text == told
+
+
+def test_what_the_operator_puts_into_a_pod_is_told_to_be_its_own() -> None:
+    """And what it writes over a runtime's word is told to be lost."""
+    template = {"runner": {**RUNNER, "env": [{"name": "SERVED_MODEL_NAME", "value": "runtime's"}]}}
+    taken = runtime("r", entry(), engineConfig=template)
+    found = with_weight(
+        vendor="meta",
+        runtimes=(taken,),
+        service={"metadata": {"annotations": {"rdma.ome.io/auto-inject": "true"}}},
+    )
+    provenance = found.provenance["engine", ""]
+    added = {
+        path: origin
+        for path, origin in provenance.origins.items()
+        if "volumes" in path or "initContainers" in path or "securityContext" in path or "volumeMounts" in path
+    }
+    assert len(added) > 20
+    assert {str(origin) for origin in added.values()} == {"controller"}
+    assert [(str(one.origin), one.value, str(one.winner)) for one in provenance.losses] == [
+        ("runtime r", "runtime's", "controller")
+    ]

@@ -153,7 +153,7 @@ def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | Clust
         outcome=told.outcome,
         problem=made.problem,
         ways=ways,
-        model=ModelTold.of(model) if model is not None else None,
+        model=ModelTold.of(model, told.model) if model is not None else None,
         asked=Asked(
             model=service.spec.model.name if service.spec.model is not None else "",
             runtime=service.spec.runtime.name if service.spec.runtime is not None else "",

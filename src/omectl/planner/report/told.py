@@ -37,8 +37,8 @@ class ModelTold:
     text: str = ""
 
     @classmethod
-    def of(cls, model: ModelView) -> Self:
-        """The model as it is told."""
+    def of(cls, model: ModelView, text: str = "") -> Self:
+        """The model as it is told; `text` is how its plan tells it in words, with its weight."""
         return cls(
             kind=model.key.kind,
             name=model.name,
@@ -53,7 +53,7 @@ class ModelTold:
             missing=model.facts_missing,
             ready=model.ready,
             state=model.state,
-            text=str(model),
+            text=text or str(model),
         )
 
 
