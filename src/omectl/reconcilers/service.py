@@ -32,6 +32,7 @@ from omectl.planner.inputs import LiveState, PlanInputs, kind_of
 from omectl.planner.plan import plan, refused
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
+from omectl.reconcilers.own_writes import OwnWrites
 from omectl.reconcilers.pruning import Child, component_of, describe, may_go, stale_of
 from omectl.reconcilers.room import in_the_way
 from omectl.reconcilers.scalers import SCALER_KINDS
@@ -103,7 +104,8 @@ class Trouble:
 class ServiceReconciler:
     """Brings a service's children and status in line with its plan."""
 
-    def __init__(self, client: Client, caches: ServiceCaches, recorder: Recorder, clock: Clock) -> None:
+    def __init__(self, client: Client, caches: ServiceCaches, recorder: Recorder, clock: Clock, own: OwnWrites) -> None:
+        self._own = own
         self._client = client
         self._applier = Applier(client)
         self._caches = caches
@@ -182,7 +184,7 @@ class ServiceReconciler:
                 continue
             if kind in SCALER_KINDS and not scalers:
                 continue
-            with trouble.of(component):
+            with trouble.of(component), self._own.writing(kind, key, key_of(owner)):
                 applied = await self._applier.apply(
                     owner,
                     kind,
@@ -191,6 +193,8 @@ class ServiceReconciler:
                     initial_replicas=made.initial_replicas.get((kind.kind, key.name)),
                 )
                 done.append((kind, applied))
+                if applied.outcome is Outcome.CREATED:
+                    self._own.note(kind, applied.live)
         return done
 
     async def _make_room(self, owner: JsonObject, made: Plan, trouble: Trouble) -> bool:
@@ -242,8 +246,11 @@ class ServiceReconciler:
             previous=service.status,
             now=self._clock.now(),
         )
-        if await put_status(self._client, INFERENCE_SERVICES, raw, status) is None:
-            return
+        with self._own.writing(INFERENCE_SERVICES, service.key, service.key):
+            put = await put_status(self._client, INFERENCE_SERVICES, raw, status)
+            if put is None:
+                return
+            self._own.note(INFERENCE_SERVICES, put)
         before, after = service.status, decode_as(InferenceService, {**raw, "status": status}).status
         told = made.explanation
         count_selection(

@@ -52,6 +52,7 @@ from omectl.reconcilers.model import (
 )
 from omectl.reconcilers.node_cleanup import NodeCleanup
 from omectl.reconcilers.node_reports import NodeReports
+from omectl.reconcilers.own_writes import OwnWrites
 from omectl.reconcilers.placements import Placements
 from omectl.reconcilers.runtime_reach import RuntimeReach
 from omectl.reconcilers.scalers import SCALER_KINDS, what_scalers_say
@@ -277,12 +278,16 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
     )
     gate = WriteGate(services)
     writer = manager.leader_client.view(observer=gate.observe)
-    reconciler = ServiceReconciler(writer, caches, manager.events, manager.clock)
+    own = OwnWrites(everyone.put)
+    reconciler = ServiceReconciler(writer, caches, manager.events, manager.clock, own)
     owned = [
         KindSource(
             informer,
             enqueue_owner(INFERENCE_SERVICES),
-            [content_changed(what_scalers_say) if kind in SCALER_KINDS else resource_version_changed],
+            [
+                own.news(kind),
+                content_changed(what_scalers_say) if kind in SCALER_KINDS else resource_version_changed,
+            ],
             optional=kind in OPTIONAL_KINDS,
         )
         for kind, informer in children.informers.items()
@@ -293,7 +298,7 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
             reconciler.reconcile,
             [
                 KindSource(settings_map, enqueue_mapped(of_settings)),
-                KindSource(services, enqueue_object(), [resource_version_changed]),
+                KindSource(services, enqueue_object(), [own.news(INFERENCE_SERVICES), resource_version_changed]),
                 *(
                     KindSource(informer, enqueue_mapped(of_model), [content_changed(_what_services_need)])
                     for informer in (models, cluster_models)

@@ -16,6 +16,7 @@ from omectl.kube.client import Client
 from omectl.kube.errors import Details, NotFound
 from omectl.kube.resources import DEPLOYMENTS
 from omectl.planner.result import Plan
+from omectl.reconcilers.own_writes import OwnWrites
 from omectl.reconcilers.service import ServiceCaches, ServiceReconciler
 
 SERVICE: JsonObject = {
@@ -88,7 +89,7 @@ async def test_an_old_workload_stays_in_the_pass_that_creates_the_new_one(monkey
         kinds=Kinds(),
         settings=cast("Any", None),
     )
-    reconciler = ServiceReconciler(cast("Client", server), caches, Recorder(), FakeClock())
+    reconciler = ServiceReconciler(cast("Client", server), caches, Recorder(), FakeClock(), OwnWrites(lambda _: None))
     made = Plan(objects=(deployment("new", "engine"),))
     monkeypatch.setattr(reconciler, "_plan", lambda *_: made)
 
