@@ -1,7 +1,7 @@
 """Which children that the plan no longer holds may go now. Pure.
 
-A workload that another one replaces stays, with the Service in front of it, until the new one serves: a change of the
-plan leaves no gap. What nothing replaces goes at once.
+A workload that another one replaces stays, with the Service in front of it, until the new one serves, and a Service
+that both have goes on selecting the old pods: a change of the plan leaves no gap. What nothing replaces goes at once.
 """
 
 from collections.abc import Collection, Iterable
@@ -18,6 +18,8 @@ Child = tuple[ResourceKind, JsonObject]
 _PLANNED = {kind.group_kind: kind for kind in WORKLOAD_KINDS.values()}
 _WORKLOADS = frozenset({*_PLANNED, "StatefulSet.apps", "LeaderWorkerSet.leaderworkerset.x-k8s.io"})
 _IN_FRONT = frozenset({"Service", "PodDisruptionBudget.policy"})
+_SELECTING = frozenset({"Service", "InferencePool.inference.networking.k8s.io"})
+_COMPONENTS = frozenset({"predictor", "engine", "decoder", "router"})
 _REPLACED_BY = {"predictor": "engine"}
 """Components of the old form, and what serves in their place."""
 
@@ -28,25 +30,38 @@ def stale_of(children: Iterable[Child], planned: Iterable[Child], owner: JsonObj
     return [child for child in children if _name(*child) not in wanted and Applier.is_child(child[1], owner)]
 
 
-def may_go(stale: Iterable[Child], planned: Collection[Child]) -> list[Child]:
-    """The part of `stale` that can be deleted now; `planned` are the live objects of the plan."""
-    found = list(stale)
-    replaced = {component_of(obj) for kind, obj in found if kind.group_kind in _WORKLOADS}
-    waiting = {
+def waiting(stale: Iterable[Child], planned: Collection[Child]) -> frozenset[str]:
+    """The components whose old workload serves until the new one does; `planned` are the live objects of the plan."""
+    return frozenset(
         component
-        for component in replaced
+        for component in {component_of(obj) for kind, obj in stale if kind.group_kind in _WORKLOADS}
         if any(
             kind.group_kind in _WORKLOADS
             and component_of(obj) == _REPLACED_BY.get(component, component)
             and not is_serving(kind, obj)
             for kind, obj in planned
         )
-    }
+    )
+
+
+def may_go(stale: Iterable[Child], planned: Collection[Child]) -> list[Child]:
+    """The part of `stale` that can be deleted now; `planned` are the live objects of the plan."""
+    found = list(stale)
+    staying = waiting(found, planned)
     return [
         (kind, obj)
         for kind, obj in found
-        if component_of(obj) not in waiting or kind.group_kind not in _WORKLOADS | _IN_FRONT
+        if component_of(obj) not in staying or kind.group_kind not in _WORKLOADS | _IN_FRONT
     ]
+
+
+def is_held(kind: ResourceKind, component: str, staying: frozenset[str]) -> bool:
+    """Whether an object that is there is left as it is while `staying` components wait for their new workload.
+
+    What selects pods goes on selecting those that serve; the service's own objects follow whatever component it is.
+    """
+    names = staying | {_REPLACED_BY.get(one, one) for one in staying}
+    return bool(staying) and kind.group_kind in _SELECTING and (component in names or component not in _COMPONENTS)
 
 
 def is_serving(kind: ResourceKind, workload: JsonObject) -> bool:

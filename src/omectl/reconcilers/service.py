@@ -27,13 +27,14 @@ from omectl.kube.client import Client
 from omectl.kube.errors import Conflict, ConnectionFailed, Forbidden, KubeError, NotFound
 from omectl.kube.finalizers import contains_finalizer, release
 from omectl.kube.owners import uid_of
+from omectl.kube.third_party_kinds import KNATIVE_SERVICES
 from omectl.manager import Result, TerminalError
 from omectl.planner.inputs import LiveState, PlanInputs, kind_of
 from omectl.planner.plan import plan, refused
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
 from omectl.reconcilers.own_writes import OwnWrites
-from omectl.reconcilers.pruning import Child, component_of, describe, may_go, stale_of
+from omectl.reconcilers.pruning import Child, component_of, describe, is_held, may_go, stale_of, waiting
 from omectl.reconcilers.room import in_the_way
 from omectl.reconcilers.scalers import SCALER_KINDS
 from omectl.reconcilers.selection_events import selection_tales
@@ -173,6 +174,8 @@ class ServiceReconciler:
         Without `scalers` there is no room for autoscalers, and they are left out.
         """
         done: list[tuple[ResourceKind, Applied]] = []
+        children = self._caches.children
+        stale = stale_of(children.of(uid_of(owner)), self._coming(made), owner)
         for desired in made.objects:
             component, key = component_of(desired), key_of(desired)
             kind = self._caches.kinds.of(desired)
@@ -184,28 +187,37 @@ class ServiceReconciler:
                 continue
             if kind in SCALER_KINDS and not scalers:
                 continue
+            there = children.get(kind, key)
+            staying = waiting(stale, [(kind, one.live) for kind, one in done])
+            if there is not None and is_held(kind, component, staying):
+                done.append((kind, Applied(Outcome.UNCHANGED, there)))
+                continue
             with trouble.of(component), self._own.writing(kind, key, key_of(owner)):
                 applied = await self._applier.apply(
                     owner,
                     kind,
                     desired,
-                    self._caches.children.get(kind, key),
+                    there,
                     initial_replicas=made.initial_replicas.get((kind.kind, key.name)),
                 )
                 done.append((kind, applied))
-                if applied.outcome is Outcome.CREATED:
+                # A Knative Service that is there changes the plan: it makes a Service of its name itself.
+                if applied.outcome is Outcome.CREATED and kind != KNATIVE_SERVICES:
                     self._own.note(kind, applied.live)
         return done
+
+    def _coming(self, made: Plan) -> list[Child]:
+        """What of the plan can be written here."""
+        kinds = self._caches.kinds
+        return [(kind, obj) for obj in made.objects if (kind := kinds.of(obj)) is not None]
 
     async def _make_room(self, owner: JsonObject, made: Plan, trouble: Trouble) -> bool:
         """Delete what keeps others from their place, once it is known that those can come.
 
         Answers whether they are gone.
         """
-        kinds = self._caches.kinds
-        coming = [(kind, obj) for obj in made.objects if (kind := kinds.of(obj)) is not None]
         before = len(trouble.failures)
-        await self._delete(owner, in_the_way(self._caches.children.of(uid_of(owner)), coming), trouble)
+        await self._delete(owner, in_the_way(self._caches.children.of(uid_of(owner)), self._coming(made)), trouble)
         return len(trouble.failures) == before
 
     async def _prune(self, owner: JsonObject, planned: list[Child], trouble: Trouble) -> None:
@@ -216,8 +228,8 @@ class ServiceReconciler:
         going = may_go(stale, planned)
         await self._delete(owner, going, trouble)
         if len(going) < len(stale):
-            waiting = [child for child in stale if child not in going]
-            _log.info("prune_waits_for_replacement", service=str(key_of(owner)), objects=describe(waiting))
+            left = [child for child in stale if child not in going]
+            _log.info("prune_waits_for_replacement", service=str(key_of(owner)), objects=describe(left))
 
     async def _delete(self, owner: JsonObject, going: list[Child], trouble: Trouble) -> None:
         for child in going:

@@ -11,7 +11,7 @@ from omectl.kube.resources import (
     STATEFUL_SETS,
 )
 from omectl.kube.third_party_kinds import KNATIVE_SERVICES, RAY_CLUSTERS
-from omectl.reconcilers.pruning import Child, is_serving, may_go
+from omectl.reconcilers.pruning import Child, is_held, is_serving, may_go, waiting
 
 
 def child(kind: ResourceKind, name: str, component: str = "engine", *, available: bool | None = None) -> Child:
@@ -89,3 +89,29 @@ def test_a_deployment_stays_until_all_ray_clusters_in_its_place_serve() -> None:
     for count, (_, cluster) in enumerate(clusters, 1):
         cluster["status"] = {"state": "ready", "observedGeneration": 2}
         assert (may_go(stale, clusters) == stale) == (count == len(clusters))
+
+
+@pytest.mark.parametrize(
+    ("kind", "component", "held"),
+    [
+        (SERVICES, "engine", True),
+        (SERVICES, "external-service", True),
+        (SERVICES, "router", False),
+        (DEPLOYMENTS, "engine", False),
+        (CONFIG_MAPS, "", False),
+    ],
+)
+def test_what_selects_pods_is_held_while_its_component_waits(kind: ResourceKind, component: str, held: bool) -> None:
+    coming = [child(DEPLOYMENTS, "new", available=False)]
+    assert is_held(kind, component, waiting([child(STATEFUL_SETS, "old")], coming)) is held
+    assert not is_held(
+        kind, component, waiting([child(STATEFUL_SETS, "old")], [child(DEPLOYMENTS, "new", available=True)])
+    )
+    assert not is_held(kind, component, waiting([], coming))
+
+
+def test_the_engines_service_is_held_while_an_old_predictor_serves() -> None:
+    staying = waiting([child(DEPLOYMENTS, "predictor", "predictor")], [child(DEPLOYMENTS, "engine", available=False)])
+    assert staying == {"predictor"}
+    assert is_held(SERVICES, "engine", staying)
+    assert not is_held(SERVICES, "router", staying)
