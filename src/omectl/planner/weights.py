@@ -64,7 +64,8 @@ def served_weight(
     weight = next((one for one in weights if one.name == name), None)
     if weight is None:
         message = f"{FIELD}: FineTunedWeight {name} is not there"
-        raise PlanRefused(Reason.MODEL, message, "create it, or correct the name", failure="BaseModelNotFound")
+        step = "create it, or correct the name"
+        raise PlanRefused(Reason.MODEL, message, step, failure="BaseModelNotFound", field=FIELD)
     _check_ready(weight)
     wrong = unusable(weight)
     if wrong is not None:
@@ -128,7 +129,8 @@ def _check_ready(weight: FineTunedWeight) -> None:
         why, step = f"is not ready (status.state is {state})", "look at what makes it"
     else:
         return
-    raise PlanRefused(Reason.MODEL, f"FineTunedWeight {weight.name} {why}", step, failure="BaseModelNotReady")
+    message = f"FineTunedWeight {weight.name} {why}"
+    raise PlanRefused(Reason.MODEL, message, step, failure="BaseModelNotReady", field=FIELD)
 
 
 def _files(
@@ -138,7 +140,8 @@ def _files(
     try:
         uri = parse_storage_uri(storage.storage_uri)
     except StorageUriError as error:
-        raise PlanRefused(Reason.MODEL, f"{where}: {error}", "correct it", failure="BaseModelNotReady") from None
+        message = f"{where}: {error}"
+        raise PlanRefused(Reason.MODEL, message, "correct it", failure="BaseModelNotReady", field=FIELD) from None
     if isinstance(uri, OciUri):
         return None, uri
     if not isinstance(uri, PvcUri | ImageUri | LocalUri):

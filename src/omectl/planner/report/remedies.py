@@ -21,7 +21,7 @@ from omectl.planner.selection.candidates import Assessment, Runtime, entries
 from omectl.planner.selection.difference import OF_THE_MODEL, Code, Difference
 from omectl.planner.selection.entry import lacking, priority
 from omectl.planner.selection.patterns import ANY, NONE
-from omectl.planner.selection.request import request_of, template_field
+from omectl.planner.selection.request import brings_container, request_of, template_field
 from omectl.planner.selection.size import SizeRange
 from omectl.planner.selection.specifiers import parse_release, parse_specifiers
 from omectl.planner.selection.versions import AT_MOST, exact, specifier_problem, version_problem
@@ -179,7 +179,15 @@ def _component(parties: Parties, component: str) -> Remedy:
 
 
 def _prefills(parties: Parties) -> Remedy:
-    return Remedy((parties.in_runtime("decoderConfig"),))
+    """The service asks for what the runtime has beside its engine, or the runtime's engine does both."""
+    spec, has = parties.service.spec, parties.runtime.spec
+    asked: list[Change] = []
+    if has.decoder_config is not None and brings_container(has.decoder_config):
+        asked.append(parties.in_service("spec.decoder", JsonObject()))
+        if has.router_config is not None and brings_container(has.router_config) and spec.router is None:
+            asked.append(parties.in_service("spec.router", JsonObject()))
+    alone = (parties.in_runtime("decoderConfig"),)
+    return Remedy(tuple(asked), alone) if asked else Remedy(alone)
 
 
 def _pipeline(parties: Parties, entry: SupportedModelFormat) -> Remedy:

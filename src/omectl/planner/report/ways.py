@@ -95,7 +95,7 @@ def ways_out(trouble: Trouble) -> tuple[Way, ...]:
 
 def _before_selection(trouble: Trouble) -> Iterator[Way]:
     model, problem = trouble.inputs.model, trouble.problem
-    if problem.reason != Reason.MODEL:
+    if problem.reason != Reason.MODEL or problem.field:
         yield from _field(trouble)
     elif model is None:
         yield from _another_model(trouble)

@@ -40,7 +40,7 @@ def request_of(service: InferenceService) -> Request:
         DECODER: spec.decoder,
         ROUTER: spec.router,
     }
-    needed = {name for name, part in parts.items() if part is not None and not _brings_container(part)}
+    needed = {name for name, part in parts.items() if part is not None and not brings_container(part)}
     return Request(
         frozenset(name for name in named if name is not None),
         frozenset(needed),
@@ -60,5 +60,6 @@ def has_complete_runner(service: InferenceService) -> bool:
     return engine is not None and bool(as_text((engine.runner or {}).get("image")))
 
 
-def _brings_container(part: EngineSpec | RouterSpec) -> bool:
+def brings_container(part: EngineSpec | RouterSpec) -> bool:
+    """Whether a component's part says what its pods run."""
     return bool(part.pod_fields.get("containers")) or bool(as_text((part.runner or {}).get("image")))

@@ -233,6 +233,20 @@ def test_an_annotation_that_is_wrong_is_left_out_where_it_stands() -> None:
     assert of_engine.report().ways[0].changes[0].field == "spec.engine.annotations[ome.io/autoscalerClass]"
 
 
+def test_a_runtime_for_engine_and_decoder_is_given_both_or_neither() -> None:
+    parts = {name: {"runner": {"name": "ome-container", "image": f"{name}:1"}} for name in ("decoder", "router")}
+    pair = runtime("r", entry(), decoderConfig=parts["decoder"], routerConfig=parts["router"])
+    cluster = Cluster(service(), model(), pair)
+    report = cluster.report()
+    ways = [[(change.field, change.value) for change in way.changes] for way in report.ways]
+    assert ways == [[("spec.decoder", {}), ("spec.router", {})]]
+    (check,) = report.runtimes[0].checks
+    assert [(change.field, change.value) for change in check.instead] == [("spec.decoderConfig", None)]
+    each_leads_to_a_plan(cluster)
+    bare = Cluster(service(), model(), runtime("r", entry(), decoderConfig={}))
+    assert all(change.field != "spec.decoder" for way in bare.report().ways for change in way.changes)
+
+
 def test_a_component_without_a_container_is_given_one_or_left_out() -> None:
     bare = runtime("r", entry(), routerConfig={"minReplicas": 1})
     cluster = Cluster(service(router={}), model(), bare)
