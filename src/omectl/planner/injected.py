@@ -22,7 +22,7 @@ from omectl.planner.accelerators.resources import accelerators_asked
 from omectl.planner.component import Component
 from omectl.planner.model import ModelView
 from omectl.planner.result import PlanRefused, Reason, not_supported
-from omectl.planner.weights import ServedWeight
+from omectl.planner.weights import FIELD, ServedWeight
 
 MODEL_DIRECTORY: Final = "/opt/ml/model"
 IN_MEMORY: Final = "model-empty-dir"
@@ -54,7 +54,7 @@ def add_model_init(component: Component, pod: JsonObject, container: JsonObject,
     """The init container that decrypts the model of that volume. Raises `PlanRefused`."""
     settings = model.settings.model_init
     if settings is None:
-        raise _not_configured(f"annotation {INJECT_MODEL_INIT}", "modelInit")
+        raise _not_configured(f"annotation {INJECT_MODEL_INIT}", "modelInit", f"annotation {INJECT_MODEL_INIT}")
     annotations = component.annotations
     kind = model.format.name if model.format is not None else ""
     plain = kind.lower().replace("_", "").replace("-", "")
@@ -96,7 +96,7 @@ def add_adapter(component: Component, pod: JsonObject, container: JsonObject, mo
     if weight is None or weight.source is None:
         return
     if settings is None:
-        raise _not_configured(f"FineTunedWeight {weight.name} in OCI object storage", "fineTunedAdapter")
+        raise _not_configured(f"FineTunedWeight {weight.name} in OCI object storage", "fineTunedAdapter", FIELD)
     unzipped: JsonObject = {"name": IN_MEMORY, "mountPath": _TFEW if weight.few else MODEL_DIRECTORY}
     if weight.few:
         unzipped["subPath"] = "finetuned"
@@ -155,8 +155,8 @@ def _add(component: Component, pod: JsonObject, settings: InjectedContainerSetti
         pod["initContainers"] = list[JsonValue]([*inits, made])
 
 
-def _not_configured(what: str, key: str) -> PlanRefused:
+def _not_configured(what: str, key: str, field: str) -> PlanRefused:
     message = f"{what} needs an init container of which the settings know nothing"
     fields = "image, compartmentId and authType at least"
     step = f"describe it under the key {key} of ConfigMap {SETTINGS_CONFIG_MAP}: {fields}"
-    return PlanRefused(Reason.INVALID_SPEC, message, step, failure="BaseModelNotReady")
+    return PlanRefused(Reason.INVALID_SPEC, message, step, failure="BaseModelNotReady", field=field)

@@ -54,6 +54,18 @@ def served_weight(
     service: InferenceService, weights: Sequence[FineTunedWeight], vendor: str, settings: Settings
 ) -> ServedWeight | None:
     """The weight of a service, None when it names none; `vendor` is the base model's. Raises `PlanRefused`."""
+    try:
+        return _served_weight(service, weights, vendor, settings)
+    except PlanRefused as refusal:
+        # Whatever is wrong with the weight, it is the service's field that brings it in.
+        found = refusal.problem
+        reason = Reason(found.reason)
+        raise PlanRefused(reason, found.message, found.next_step, failure=found.failure, field=FIELD) from None
+
+
+def _served_weight(
+    service: InferenceService, weights: Sequence[FineTunedWeight], vendor: str, settings: Settings
+) -> ServedWeight | None:
     names = list(service.spec.model.fine_tuned_weights or ()) if service.spec.model is not None else []
     if not names:
         return None

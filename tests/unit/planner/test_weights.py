@@ -192,6 +192,7 @@ def test_a_weight_that_cannot_be_served_is_refused_with_its_reason(one: Json, re
     assert problem is not None
     assert problem.reason == reason
     assert told in problem.message
+    assert problem.field == "spec.model.fineTunedWeights"
 
 
 def test_a_ready_weight_is_served() -> None:

@@ -190,8 +190,9 @@ def test_a_runtime_that_lists_no_class_is_to_list_those_that_are_there() -> None
     ]
 
 
-def test_what_is_not_served_yet_is_left_out() -> None:
-    adapters = {"name": "m", "fineTunedWeights": ["w"]}
+@pytest.mark.parametrize("weights", [["w"], ["w", "x"]])
+def test_weights_that_cannot_be_served_are_left_out(weights: list[str]) -> None:
+    adapters = {"name": "m", "fineTunedWeights": weights}
     assert each_leads_to_a_plan(Cluster(service(model=adapters), model(), R)) == ["do without it"]
 
 
