@@ -302,3 +302,39 @@ def test_the_provenance_of_the_decoder_s_pod_tells_of_service_and_runtime() -> N
     authors = {path: str(origin.author) for path, origin in told.origins.items()}
     assert any(path.endswith(".image") and author == "runtime" for path, author in authors.items())
     assert any(".env" in path and author == "service" for path, author in authors.items())
+
+
+INDEX = "leaderworkerset.sigs.k8s.io/worker-index"
+
+
+def groups(runner: Json) -> Json:
+    return {"leader": {"runner": runner}, "worker": {"size": 1, "runner": runner}}
+
+
+def test_d_4_groups_that_prefill_and_groups_that_decode_have_services_of_their_own_leaders_alone() -> None:
+    flags = [f"{one} {INDEX}=0" if one.startswith("component=") else one for one in ROUTER["command"]]
+    taken = pair({**ROUTER, "command": flags}, engineConfig=groups(PREFILL), decoderConfig=groups(DECODE))
+    found = both(taken=taken)
+    assert found.problem is None
+    assert found.explanation.warnings == ()
+    assert found.explanation.mode == "PDDisaggregated"
+    for part, image in (("engine", "prefill:1"), ("decoder", "decode:1")):
+        group = child(found, "LeaderWorkerSet", f"lws-svc-{part}")["spec"]["leaderWorkerTemplate"]
+        assert group["size"] == 2
+        for role in ("leaderTemplate", "workerTemplate"):
+            assert group[role]["spec"]["containers"][0]["image"] == image
+            assert group[role]["metadata"]["labels"]["component"] == part
+        selector = child(found, "Service", f"svc-{part}")["spec"]["selector"]
+        assert (selector["component"], selector["ome.io/inferenceservice"], selector[INDEX]) == (part, "svc", "0")
+    assert child(found, "Deployment", "svc-router")
+    assert child(found, "Service", "svc")["spec"]["selector"]["component"] == "router"
+
+
+def test_an_engine_on_one_node_may_have_a_decoder_on_several() -> None:
+    found = both(taken=pair(decoderConfig=groups(DECODE)))
+    assert found.problem is None
+    kinds = {obj["kind"] for obj in found.objects if "decoder" in obj["metadata"]["name"]}
+    assert "LeaderWorkerSet" in kinds
+    assert "Deployment" not in kinds
+    (warning,) = found.explanation.warnings
+    assert warning == f"router: --decode-selector finds all pods of the decoder; only those with {INDEX}=0 serve"
