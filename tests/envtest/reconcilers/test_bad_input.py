@@ -111,7 +111,7 @@ async def test_an_object_that_is_no_model_holds_up_no_other(scene: Scene) -> Non
     ("engine", "told"),
     [
         ({"maxReplicas": 10_001}, "spec.engine.maxReplicas: wanted a number from 0 to 10000, found 10001"),
-        ({"minReplicas": -1}, "spec.engine.minReplicas: wanted a number from 0 to 10000, found -1"),
+        ({"maxReplicas": -1}, "spec.engine.maxReplicas: wanted a number from 0 to 10000, found -1"),
         (keda_with(query="sum(up", threshold="5"), "wanted a PromQL query, found 'sum(up', and ( is not closed"),
         (keda_with(query="sum(up)", threshold="five"), "threshold: wanted a number above 0, found 'five'"),
         (keda_with(query="{{.Nobody}}", threshold="5"), "use one of {{.Component}}"),

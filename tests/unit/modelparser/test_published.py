@@ -1,8 +1,10 @@
 """Public configurations against the figures that their publishers state; `published.json` holds both.
 
-Each row: the model's name and address, the figure as it is quoted there, and the fields of its configuration that
-shapes follow from. `active` is the quoted figure of active parameters; `active_without` says how many of the two
-embeddings (input, output) that figure leaves out, where it does.
+Each row: the model's name, the address at which its publisher tells of it, the figure, and the fields of its
+configuration that shapes follow from. Rows say `"from": "memory"` where figure and configuration were written down
+without a look at that page: they show that formula and figure agree, and not that either is the publisher's. `active`
+is the quoted figure of active parameters; `active_without` says how many of the two embeddings (input, output) that
+figure leaves out, where it does.
 """
 
 import json
