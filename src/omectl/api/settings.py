@@ -1,16 +1,31 @@
 """The operator's settings: ConfigMap `inferenceservice-config`."""
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from omectl.api.installation import DEFAULT_MODELS_ROOT, SETTINGS_CONFIG_MAP
 from omectl.api.json import JsonValue
 from omectl.api.quantity import Quantity
+
+_LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_LONGEST_HOST: Final = 253
+_NAMESPACED_NAME: Final = re.compile(rf"{_LABEL}/{_LABEL}(\.{_LABEL})*")
 
 
 class SettingsError(ValueError):
@@ -39,6 +54,18 @@ def _absolute_path(text: str) -> str:
     return text
 
 
+def _domain(text: str) -> str:
+    if len(text) > _LONGEST_HOST or not _DOMAIN.fullmatch(text):
+        raise PydanticCustomError("domain", "a domain such as example.com")
+    return text
+
+
+def _gateway(text: str) -> str:
+    if text and not _NAMESPACED_NAME.fullmatch(text):
+        raise PydanticCustomError("gateway", "namespace/name of a Gateway, or nothing")
+    return text
+
+
 QuantitySetting = Annotated[str, AfterValidator(_quantity)]
 
 
@@ -64,16 +91,25 @@ class IngressSettings(SettingsPart):
     local_gateway: str = ""
     local_gateway_service: str = ""
     knative_local_gateway_service: str = ""
-    ome_ingress_gateway: str = ""
-    ingress_domain: str = "example.com"
+    ome_ingress_gateway: Annotated[str, AfterValidator(_gateway)] = ""
+    ingress_domain: Annotated[str, AfterValidator(_domain)] = "example.com"
     ingress_class_name: str | None = None
-    additional_ingress_domains: tuple[str, ...] | None = None
+    tls_secret_name: str = ""
+    """The Secret with the certificate of an Ingress, in the service's namespace; "" for none. Only we have it."""
+    additional_ingress_domains: tuple[Annotated[str, AfterValidator(_domain)], ...] | None = None
     domain_template: str = "{{ .Name }}.{{ .Namespace }}.{{ .IngressDomain }}"
-    url_scheme: str = "http"
+    url_scheme: Literal["http", "https"] = "http"
     disable_istio_virtual_host: bool = False
     path_template: str = ""
     disable_ingress_creation: bool = False
     enable_gateway_api: bool = Field(default=False, alias="enableGatewayAPI")
+
+    @field_validator("enable_gateway_api")
+    @classmethod
+    def _with_a_gateway(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("ome_ingress_gateway") == "":
+            raise PydanticCustomError("no_gateway", "omeIngressGateway, namespace/name of a Gateway, beside true")
+        return value
 
 
 class DeploySettings(SettingsPart):

@@ -2,6 +2,9 @@
 
 from omectl.api.resource import ResourceKind
 
+HTTP_ROUTES = ResourceKind(
+    group="gateway.networking.k8s.io", version="v1", kind="HTTPRoute", plural="httproutes", namespaced=True
+)
 KNATIVE_SERVICES = ResourceKind(
     group="serving.knative.dev", version="v1", kind="Service", plural="services", namespaced=True
 )

@@ -165,7 +165,7 @@ def component_status(
         found["latestCreatedRevision"] = seen.workload.revision
     previous = (service.status.components or {}).get(seen.name) if service.status is not None else None
     if not report.routed and (seen.available or (previous is not None and previous.url)):
-        found["url"] = f"http://{where.component_hosts[seen.name]}"
+        found["url"] = where.component_urls[seen.name]
     found |= scaling.status
     return _with_numbers(found, seen, scaler_numbers(scaling, live))
 

@@ -24,7 +24,7 @@ from omectl.planner.loading import loading_status, refused_status
 from omectl.planner.model import ModelView
 from omectl.planner.names import COMPONENT_CONDITIONS, DECODER, ENGINE, ROUTER, component_name, label_value
 from omectl.planner.result import Explanation, Problem
-from omectl.planner.routing import Route
+from omectl.planner.routing import Route, route_verdict
 from omectl.planner.scaling import Scaling
 from omectl.planner.selection_conditions import selection_verdicts
 from omectl.planner.selection_status import refused_selection, selection_status
@@ -56,7 +56,7 @@ def planned_status(
         COMPONENT_CONDITIONS[name]: component_verdict(workloads[name], seen, model) for name, seen in observed.items()
     }
     entry = ROUTER if ROUTER in observed else ENGINE
-    verdicts[_INGRESS] = _route_verdict(where, verdicts[COMPONENT_CONDITIONS[entry]], entry)
+    verdicts[_INGRESS] = route_verdict(where, live, verdicts[COMPONENT_CONDITIONS[entry]], entry)
     choices = {**selection_verdicts(told), _MODEL: _model_verdict(model)}
     status: JsonObject = {
         **_common(service, verdicts, choices, {CHOSEN_MODE: told.mode}),
@@ -142,15 +142,6 @@ def _overall(verdicts: dict[str, Verdict]) -> Verdict:
         if found is not None:
             return found
     return Verdict(TRUE)
-
-
-def _route_verdict(where: Route, entry: Verdict, name: str) -> Verdict:
-    if not where.ingress:
-        return Verdict(TRUE, "IngressDisabled", "Ingress creation is disabled, using external service for access")
-    if entry.status == TRUE:
-        return Verdict(TRUE)
-    text = f"Target service not ready for ingress creation; next: see {COMPONENT_CONDITIONS[name]}"
-    return Verdict(FALSE, "ComponentNotReady", text)
 
 
 def _model_verdict(model: ModelView) -> Verdict:

@@ -19,6 +19,7 @@ from omectl.kube.resources import (
     SERVICES,
 )
 from omectl.kube.third_party_kinds import (
+    HTTP_ROUTES,
     KNATIVE_SERVICES,
     LEADER_WORKER_SETS,
     RAY_CLUSTERS,
@@ -40,6 +41,7 @@ CHILD_KINDS: tuple[ResourceKind, ...] = (
 """Kinds that a plan may hold. Pruning goes from the first to the last: traffic's users before what they need."""
 
 OPTIONAL_KINDS: tuple[ResourceKind, ...] = (
+    HTTP_ROUTES,
     KNATIVE_SERVICES,
     LEADER_WORKER_SETS,
     RAY_CLUSTERS,

@@ -368,7 +368,7 @@ def test_an_ingress_leads_to_the_ports_that_there_are() -> None:
         ("svc-router.team.example.org", {"name": "svc-router", "port": {"number": 9000}}),
         ("svc-engine.team.example.org", {"name": "svc-engine", "port": {"number": 8080}}),
     ]
-    assert found.status["url"] == "http://svc.team.example.org:9000"
+    assert found.status["url"] == "http://svc.team.example.org"
     assert found.status["address"] == {"url": "http://svc.team.svc.cluster.local:9000"}
 
 

@@ -70,7 +70,7 @@ def test_a_service_whose_engine_is_available_is_ready() -> None:
             "latestCreatedRevision": "3",
             "readyReplicas": 1,
             "replicas": 1,
-            "url": "http://svc-engine.team.svc.cluster.local",
+            "url": "http://svc-engine.team.svc.cluster.local:8080",
         }
     }
     assert found.status["url"] == "http://svc.team.svc.cluster.local:8080"

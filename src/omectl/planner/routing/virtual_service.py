@@ -17,7 +17,7 @@ from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.settings import IngressSettings
 from omectl.planner.names import CLUSTER_DOMAIN, EXTERNAL_SERVICE, cluster_host, label_value, service_object_name
-from omectl.planner.placeholders import Placeholders
+from omectl.planner.routing.hosts import path_of
 from omectl.planner.workloads.workload import Workload
 
 _API_VERSION: Final = "networking.istio.io/v1"
@@ -52,7 +52,7 @@ def knative_route(
         return KnativeRoute((entry,), "", address)
     local = own.labels.get(keys.KNATIVE_VISIBILITY) == _CLUSTER_LOCAL or outside == inside
     public = () if local else (outside, *_additional_hosts(service, outside, settings))
-    path = _path(service, settings) if settings.path_template and not local else ""
+    path = "" if local else path_of(service, settings)
     url = f"{settings.url_scheme}://{settings.ingress_domain}{path}" if path else f"{settings.url_scheme}://{outside}"
     made = _virtual_service(service, workload, settings, inside, public, path)
     return KnativeRoute((entry, made), url, address)
@@ -73,15 +73,6 @@ def _additional_hosts(service: InferenceService, outside: str, settings: Ingress
         return []
     found = (f"{own}{domain}" for domain in settings.additional_ingress_domains or ())
     return [host for host in dict.fromkeys(found) if host != outside]
-
-
-def _path(service: InferenceService, settings: IngressSettings) -> str:
-    own = service.metadata
-    placeholders = Placeholders(
-        {"Name": own.name, "Namespace": own.namespace}, {"Labels": own.labels, "Annotations": own.annotations}
-    )
-    filled = placeholders.fill(settings.path_template, "the ingress's pathTemplate")
-    return f"/{filled.strip('/')}"
 
 
 def _external_name(service: InferenceService, settings: IngressSettings) -> JsonObject:
