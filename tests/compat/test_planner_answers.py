@@ -89,6 +89,8 @@ DEVIATIONS = (
               "a serverless component says so, also where the reference's admission wrote another mode on the service"),
     Deviation("D21", ".*", r"Knative Service .*\.spec\.template\.metadata\.annotations\.ome\.io/enable-tag-routing",
               "what concerns the traffic makes no new revision"),
+    Deviation("D3", "variants/ingress-gateway-api-engine", r"(HTTPRoute|Service) ingress-gateway-api-engine",
+              "the route and the stable Service are made; the reference's pass ends before"),
     Deviation("D1", "variants/serverless-(ingress|component-annotation)", r"Service serverless-[a-z-]*",
               "the Service that leads to Knative's gateway stays; the reference deletes it on every other pass"),
     Deviation("D62", ".*", r"Knative Service .*\.(startupProbe|volumes\[\d+\]\.hostPath)",
@@ -134,7 +136,6 @@ DEVIATIONS = (
 )  # fmt: skip
 
 NOT_YET = {
-    "variants/ingress-gateway-api-engine": "Gateway API routes",
     "variants/serving-sidecar": "an injected container",
 }
 """Raw services with a request that is refused by name, beside those of other deployment modes."""

@@ -287,9 +287,10 @@ async def test_settings_change_services_and_broken_ones_leave_the_last_good_in_f
     model, runtime = await make_model(scene), await make_runtime(scene)
     name = await make_service(scene, model.name, runtime)
     domain = settings["data"]["ingress"].replace('"svc.cluster.local"', '"first.example.org"')
+    domain = domain.replace('"disableIngressCreation": true', '"disableIngressCreation": false')
 
     async def url_has(text: str, service: str = name) -> bool:
-        return text in (await service_says(scene, service, "True"))["status"]["components"]["engine"]["url"]
+        return text in (await service_says(scene, service, "True"))["status"]["url"]
 
     async with scene.manager():
         await make_available(scene, name)
