@@ -256,7 +256,7 @@ def test_the_status_tells_of_all_clusters() -> None:
     assert "1 of 2 Ray clusters serve" in condition(found, "EngineReady")["message"]
     found = planned(live=[ready(), ready(1)])
     assert condition(found, "Ready")["status"] == "True"
-    assert found.status["components"]["engine"]["url"] == "http://svc-engine.team.svc.cluster.local"
+    assert found.status["components"]["engine"]["url"] == "http://svc-engine.team.svc.cluster.local:8080"
     assert found.status["modelStatus"]["modelRevisionStates"]["targetModelState"] == "Loaded"
 
 
