@@ -221,6 +221,7 @@ def every_fault(scene: Scene, wrote: Mapping[str, Sequence[str]]) -> list[Life]:
 
 
 def bare(obj: Any) -> Any:
+    """The object without times, versions and hashes, which the namespace's name goes into."""
     metadata = {
         name: value
         for name, value in obj["metadata"].items()
@@ -235,7 +236,7 @@ def bare(obj: Any) -> Any:
         key=lambda entry: (entry["manager"], entry.get("subresource", ""), entry["operation"]),
     )
     text = json.dumps({**obj, "metadata": metadata})
-    text = re.sub(r'"(lastTransitionTime|omectl.io/desired-hash)": "[^"]*"', r'"\1": "-"', text)
+    text = re.sub(r'"(lastTransitionTime|omectl.io/desired-hash|omectl.io/pod-template)": "[^"]*"', r'"\1": "-"', text)
     text = re.sub(r'"observedGeneration": \d+', '"observedGeneration": 0', text)
     text = re.sub(r'"(clusterIPs?)": ("[^"]*"|\[[^]]*\])', r'"\1": "-"', text)
     return json.loads(text)

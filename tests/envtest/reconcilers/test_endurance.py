@@ -19,6 +19,10 @@ from omectl.local.control_plane import ControlPlaneOptions, Profile
 from omectl.local.third_party import Project, definition_files
 from omectl.testing.plugin import running_control_plane
 
+PROJECTS = (
+    *(Project.KNATIVE_SERVING, Project.KUBERAY, Project.KEDA, Project.LEADER_WORKER_SET, Project.ISTIO),
+    *(Project.GATEWAY_API, Project.INFERENCE_EXTENSION),
+)
 AVAILABLE = Step("available")
 RAW = Shape(annotations={DEPLOYMENT_MODE: None})
 SERVERLESS = Shape(annotations={DEPLOYMENT_MODE: "Serverless"})
@@ -51,7 +55,7 @@ def shipped() -> Iterator[Shipped]:
 
 @pytest.fixture
 async def everything(scene: Scene) -> Scene:
-    for project in (Project.KNATIVE_SERVING, Project.KUBERAY, Project.KEDA, Project.LEADER_WORKER_SET):
+    for project in PROJECTS:
         await scene.shipped.control_plane.install_crds(definition_files(project))
     return scene
 
