@@ -1,4 +1,4 @@
-"""In each mode and across each change of mode: whatever happens to a manager, the end is the undisturbed one.
+"""Across a change of mode: whatever happens to a manager, the end is the undisturbed one.
 
 A manager is killed after each single write in turn, each single write in turn is refused with a conflict, and reads
 lag behind writes. Another manager over the end writes nothing.
@@ -14,7 +14,7 @@ from tests.envtest.reconcilers.conftest import Scene
 from tests.envtest.reconcilers.faults import LaggingClient
 from tests.envtest.reconcilers.lives import Life, Shape, Step, differences, every_fault, live, rewrites
 
-from omectl.api.labels import AUTOSCALER_CLASS, DEPLOYMENT_MODE
+from omectl.api.labels import DEPLOYMENT_MODE
 from omectl.local.control_plane import ControlPlaneOptions, Profile
 from omectl.local.third_party import Project, definition_files
 from omectl.testing.plugin import running_control_plane
@@ -27,22 +27,9 @@ AVAILABLE = Step("available")
 RAW = Shape(annotations={DEPLOYMENT_MODE: None})
 SERVERLESS = Shape(annotations={DEPLOYMENT_MODE: "Serverless"})
 RAY = Shape(annotations={DEPLOYMENT_MODE: "MultiNodeRayVLLM"})
-VIRTUAL = Shape(annotations={DEPLOYMENT_MODE: "VirtualDeployment"})
-ROUTED = Shape(spec={"engine": {"minReplicas": 2}, "router": {"minReplicas": 1}})
-LATER = Shape(
-    annotations={AUTOSCALER_CLASS: "external"},
-    spec={"engine": {"minReplicas": 2}, "router": None},
-    image="example.org/vllm:2",
-)
 CHANGES = {
-    "a router goes, the image changes, others scale": (ROUTED, LATER),
-    "raw to serverless": (RAW, SERVERLESS),
     "serverless to raw": (SERVERLESS, RAW),
     "raw to ray": (RAW, RAY),
-    "ray to raw": (RAY, RAW),
-    "serverless to ray": (SERVERLESS, RAY),
-    "raw to virtual": (RAW, VIRTUAL),
-    "virtual to raw": (VIRTUAL, RAW),
 }
 
 
