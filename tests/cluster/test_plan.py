@@ -31,7 +31,7 @@ async def test_offline_plan_prints_the_objects_that_the_controller_applies(demo:
 
 
 def _applied(demo: Demo) -> dict[tuple[str, str], JsonObject]:
-    """The last body that the manager applied of each object, without owners and inventory."""
+    """The last body that the manager applied of each object, without owners, inventory and the version written over."""
     applied: dict[tuple[str, str], JsonObject] = {}
     with demo.session.control_plane.audit_log_path.open() as log:
         for line in log:
@@ -46,6 +46,10 @@ def _applied(demo: Demo) -> dict[tuple[str, str], JsonObject]:
 def _unstamped(body: JsonObject) -> JsonObject:
     metadata = body["metadata"]
     metadata.pop("ownerReferences")
+    metadata.pop("resourceVersion", None)
+    if body["kind"] == "Deployment":
+        # Said once, when it is created: the number is the autoscaler's.
+        body["spec"].pop("replicas", None)
     metadata["labels"].pop(OWNED_BY_UID)
     metadata["annotations"].pop(DESIRED_HASH, None)
     if not metadata["annotations"]:
