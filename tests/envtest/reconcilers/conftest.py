@@ -195,6 +195,13 @@ def _writes(lines: list[str]) -> Iterator[str]:
 
 @pytest.fixture
 async def scene(shipped: Shipped) -> AsyncIterator[Scene]:
+    async with scene_on(shipped) as made:
+        yield made
+
+
+@asynccontextmanager
+async def scene_on(shipped: Shipped) -> AsyncIterator[Scene]:
+    """A namespace of its own on that control plane, cleaned up afterwards."""
     suffix = secrets.token_hex(3)
     namespace = f"test-{suffix}"
     async with Client(shipped.control_plane.admin_config) as admin:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.envtest.reconcilers.conftest import Scene, condition, eventually
+from tests.envtest.reconcilers.conftest import WAIT_S, Scene, condition, eventually
 
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
@@ -75,7 +75,9 @@ async def make_service(
     return name
 
 
-async def service_says(scene: Scene, name: str, status: str, reason: str | None = None) -> Any:
+async def service_says(
+    scene: Scene, name: str, status: str, reason: str | None = None, *, wait_s: float = WAIT_S
+) -> Any:
     """The service once its condition Ready has this status and reason."""
 
     async def look() -> Any:
@@ -86,7 +88,7 @@ async def service_says(scene: Scene, name: str, status: str, reason: str | None 
         assert service["status"]["observedGeneration"] == service["metadata"]["generation"]
         return service
 
-    return await eventually(look)
+    return await eventually(look, wait_s=wait_s)
 
 
 async def deployment_of(scene: Scene, service: str, component: str = "engine") -> Any:
