@@ -60,10 +60,7 @@ def first_way(told: Json) -> list[Change]:
         ),
         (
             "5-named-runtime",
-            [
-                "do without it",
-                "have runtime sglang-llama-fp8-pd take the model, as one more format, if its engine can serve it",
-            ],
+            ["have runtime sglang-llama-fp8-pd take the model, as one more format, if its engine can serve it"],
         ),
     ],
 )
