@@ -8,7 +8,7 @@ from tests.envtest.api.vectors import COMPLETE, changed
 from omectl.api.codec import TYPES
 from omectl.api.json import JsonObject, JsonValue
 from omectl.kube.client import Client
-from omectl.kube.errors import BadRequest
+from omectl.kube.errors import BadRequest, Invalid
 
 DEFAULTED: list[tuple[str, str, JsonValue, str, JsonValue]] = [
     (
@@ -252,7 +252,7 @@ async def test_the_status_of_a_model_has_our_fields(client: Client, namespace: s
         ("InferenceService", "spec.engine.restartPolicy", "Whenever"),
         ("InferenceService", "spec.engine.minAvailable", "50%"),
         ("InferenceService", "spec.engine.maxUnavailable", 1),
-        ("InferenceService", "spec.engine.minReplicas", -1),
+        ("InferenceService", "spec.decoder.minReplicas", -1),
         ("InferenceService", "spec.engine.leader.ephemeralContainers", [{"name": "debug"}]),
         ("InferenceService", "spec.engine.tolerations", [{"operator": "Exists"}, {"operator": "Exists"}]),
         ("InferenceService", "spec.model.kind", "FineTunedWeight"),
@@ -275,6 +275,13 @@ async def test_what_the_reference_accepts_is_accepted(client: Client, kind: str,
     await client.create(
         TYPES[kind].resource_kind, changed(document(kind), path, value), dry_run=True, validation="Strict"
     )
+
+
+async def test_the_number_that_kubectl_scales_is_no_negative_one(client: Client) -> None:
+    """Of the field behind the scale subresource the API server takes no other, so that we differ from the reference."""
+    raw = changed(document("InferenceService"), "spec.engine.minReplicas", -1)
+    with pytest.raises(Invalid, match="should be a non-negative integer"):
+        await client.create(TYPES["InferenceService"].resource_kind, raw, dry_run=True)
 
 
 @pytest.mark.parametrize("kind", sorted(TYPES))
