@@ -11,14 +11,14 @@ from omectl.api.json import JsonObject
 from omectl.api.labels import COMPONENT
 from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.apply import Applier
+from omectl.kube.resources import SERVICES
 from omectl.planner.workloads.table import WORKLOAD_KINDS
 
 Child = tuple[ResourceKind, JsonObject]
 
 _PLANNED = {kind.group_kind: kind for kind in WORKLOAD_KINDS.values()}
-_WORKLOADS = frozenset({*_PLANNED, "StatefulSet.apps", "LeaderWorkerSet.leaderworkerset.x-k8s.io"})
+_WORKLOADS = frozenset({*_PLANNED, "StatefulSet.apps"})
 _IN_FRONT = frozenset({"Service", "PodDisruptionBudget.policy"})
-_SELECTING = frozenset({"Service", "InferencePool.inference.networking.k8s.io"})
 _COMPONENTS = frozenset({"predictor", "engine", "decoder", "router"})
 _REPLACED_BY = {"predictor": "engine"}
 """Components of the old form, and what serves in their place."""
@@ -61,7 +61,7 @@ def is_held(kind: ResourceKind, component: str, staying: frozenset[str]) -> bool
     What selects pods goes on selecting those that serve; the service's own objects follow whatever component it is.
     """
     names = staying | {_REPLACED_BY.get(one, one) for one in staying}
-    return bool(staying) and kind.group_kind in _SELECTING and (component in names or component not in _COMPONENTS)
+    return bool(staying) and kind == SERVICES and (component in names or component not in _COMPONENTS)
 
 
 def is_serving(kind: ResourceKind, workload: JsonObject) -> bool:
