@@ -111,7 +111,7 @@ class Life:
             for obj in (await self.scene.admin.list(kind, self.namespace)).items:
                 found[f"{kind.kind}.{kind.group}/{obj['metadata']['name']}"] = obj
         uids = {obj["metadata"]["uid"]: f"uid-of-{name}" for name, obj in found.items()}
-        text = json.dumps({name: bare(obj) for name, obj in found.items()})
+        text = json.dumps({name: bare(obj, "omectl.io/pod-template") for name, obj in found.items()})
         for uid, name in uids.items():
             text = text.replace(uid, name)
         return json.loads(text.replace(self.namespace, "NAMESPACE"))
@@ -220,8 +220,8 @@ def every_fault(scene: Scene, wrote: Mapping[str, Sequence[str]]) -> list[Life]:
     return lives
 
 
-def bare(obj: Any) -> Any:
-    """The object without times, versions and hashes, which the namespace's name goes into."""
+def bare(obj: Any, *masked: str) -> Any:
+    """The object without times, versions and the desired hash, nor the annotations that are masked."""
     metadata = {
         name: value
         for name, value in obj["metadata"].items()
@@ -236,7 +236,8 @@ def bare(obj: Any) -> Any:
         key=lambda entry: (entry["manager"], entry.get("subresource", ""), entry["operation"]),
     )
     text = json.dumps({**obj, "metadata": metadata})
-    text = re.sub(r'"(lastTransitionTime|omectl.io/desired-hash|omectl.io/pod-template)": "[^"]*"', r'"\1": "-"', text)
+    hidden = "|".join(map(re.escape, ("lastTransitionTime", "omectl.io/desired-hash", *masked)))
+    text = re.sub(rf'"({hidden})": "[^"]*"', r'"\1": "-"', text)
     text = re.sub(r'"observedGeneration": \d+', '"observedGeneration": 0', text)
     text = re.sub(r'"(clusterIPs?)": ("[^"]*"|\[[^]]*\])', r'"\1": "-"', text)
     return json.loads(text)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import json
-import re
 from typing import Any
 
 import pytest
 from tests.envtest.reconcilers.conftest import Scene
+from tests.envtest.reconcilers.lives import bare, differences
 from tests.envtest.reconcilers.mortal import NEVER, MortalClient
 from tests.envtest.reconcilers.services import MODEL, runtime_spec
 
@@ -102,32 +101,6 @@ class Run:
         for uid, name in uids.items():
             text = text.replace(uid, name)
         return json.loads(text.replace(self.namespace, "NAMESPACE"))
-
-
-def bare(obj: Any) -> Any:
-    metadata = {
-        name: value
-        for name, value in obj["metadata"].items()
-        if name not in ("uid", "resourceVersion", "creationTimestamp", "generation")
-    }
-    metadata["managedFields"] = sorted(
-        (
-            {name: value for name, value in entry.items() if name != "time"}
-            for entry in metadata.pop("managedFields")
-            if entry["manager"] != "aiohttp"
-        ),
-        key=lambda entry: (entry["manager"], entry.get("subresource", ""), entry["operation"]),
-    )
-    text = json.dumps({**obj, "metadata": metadata})
-    text = re.sub(r'"(lastTransitionTime|omectl.io/desired-hash)": "[^"]*"', r'"\1": "-"', text)
-    text = re.sub(r'"observedGeneration": \d+', '"observedGeneration": 0', text)
-    text = re.sub(r'"(clusterIPs?)": ("[^"]*"|\[[^]]*\])', r'"\1": "-"', text)
-    return json.loads(text)
-
-
-def differences(wanted: JsonObject, found: JsonObject) -> list[str]:
-    lines = (json.dumps(each, indent=1, sort_keys=True).splitlines() for each in (wanted, found))
-    return list(difflib.unified_diff(*lines, "undisturbed", "killed", n=2, lineterm=""))
 
 
 async def idle(manager: Manager) -> None:
