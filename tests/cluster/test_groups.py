@@ -96,12 +96,23 @@ async def test_d4_leaders_of_two_services_in_one_namespace_are_no_endpoints_of_e
 
 
 async def test_group_that_loses_a_worker_is_made_anew_and_the_service_is_ready_again(scene: Scene) -> None:
+    """The worker ends slowly, as on a node: the set's controller overlooks a pod that is gone before it looks."""
     (name,) = await make_groups(scene, "loses", replicas=1)
     async with scene.manager():
         await ready(scene, name)
         leader, worker = f"lws-{name}-engine-0", f"lws-{name}-engine-0-1"
         before = (await pods_of(scene, name))[leader]["metadata"]["uid"]
+        held: JsonObject = {"metadata": {"finalizers": ["example.org/ends-slowly"]}}
+        await scene.admin.merge_patch(PODS, worker, held, scene.namespace)
         await scene.admin.delete(PODS, worker, scene.namespace)
+
+        async def leader_goes() -> bool:
+            found = (await pods_of(scene, name)).get(leader)
+            return found is None or found["metadata"]["uid"] != before or "deletionTimestamp" in found["metadata"]
+
+        await eventually(leader_goes, wait_s=WAIT_S)
+        ended: JsonObject = {"metadata": {"finalizers": None}}
+        await scene.admin.merge_patch(PODS, worker, ended, scene.namespace)
 
         async def made_anew() -> bool:
             pods = await pods_of(scene, name)
