@@ -12,7 +12,7 @@ from omectl.api.settings import Settings
 from omectl.informers import Lister, ObjectEvent
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.selection.candidates import Runtime
-from omectl.planner.selection.reach import could_take
+from omectl.planner.selection.reach import chosen_alike, could_take
 from omectl.reconcilers.service_references import (
     BY_MODEL,
     BY_PICK,
@@ -36,7 +36,7 @@ class RuntimeReach:
         """Services that name the runtime, and of those that leave the choice to us the ones it could change.
 
         These are the ones that have it, the ones that wait for a runtime (their status names the nearest), and the
-        ones whose model the runtime takes, in its old version or its new one.
+        ones whose model the runtime takes, in its old version or its new one, unless no choice sees the difference.
         """
         named, free = (self.services.index_keys(BY_RUNTIME, value) for value in runtime_lookups(event.key))
         open_to_it = set(free)
@@ -47,7 +47,10 @@ class RuntimeReach:
         return self.services.index_keys(BY_PICK, value)
 
     def _of_models(self, event: ObjectEvent) -> Iterator[ObjectKey]:
-        versions = [runtime for raw in (event.object(), event.old_object()) if (runtime := _readable(event.key, raw))]
+        new, old = event.object(), event.old_object()
+        if old is not None and chosen_alike(old.get("spec"), new.get("spec")):
+            return
+        versions = [runtime for raw in (new, old) if (runtime := _readable(event.key, raw))]
         for model, keys in self._models_in_use():
             if any(could_take(runtime, model) for runtime in versions):
                 yield from keys

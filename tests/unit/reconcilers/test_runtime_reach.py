@@ -1,5 +1,7 @@
 """A change of a runtime wakes the services that it could concern, and no others."""
 
+from typing import Any
+
 import pytest
 from tests.unit.planner.build import FORMAT, FRAMEWORK, entry
 from tests.unit.reconcilers.objects import added, deleted, lister, updated
@@ -77,7 +79,7 @@ def test_a_runtime_that_comes_wakes_the_services_whose_model_it_takes_and_those_
 def test_a_runtime_that_takes_no_model_wakes_only_those_that_wait(reach: RuntimeReach) -> None:
     assert names(reach.concerned(added(runtime("new", "Other")))) == ["waits"]
     assert names(reach.concerned(added(runtime("new", "Llama", disabled=True)))) == ["waits"]
-    sizes = {"modelSizeRange": {"min": "20B", "max": "30B"}}
+    sizes: dict[str, Any] = {"modelSizeRange": {"min": "20B", "max": "30B"}}
     assert names(reach.concerned(added(runtime("new", "Llama", **sizes)))) == ["waits"]
 
 
@@ -89,6 +91,35 @@ def test_a_change_counts_for_what_the_runtime_took_before_and_takes_now(reach: R
 def test_a_change_wakes_those_that_have_the_runtime_or_name_it(reach: RuntimeReach) -> None:
     event = updated(runtime("r", "Other"), runtime("r", "Else"))
     assert names(reach.concerned(event)) == ["named", "llama", "waits"]
+
+
+def engine(image: object, *args: str) -> dict[str, Any]:
+    return {"engineConfig": {"runner": {"image": image, "args": list(args)}}}
+
+
+def test_a_new_image_wakes_only_those_that_have_the_runtime_and_those_that_wait(reach: RuntimeReach) -> None:
+    old, new = (runtime("r", "Qwen2", **engine(f"lmsysorg/sglang:v0.5.{release}")) for release in (3, 4))
+    assert names(reach.concerned(updated(old, new))) == ["named", "llama", "waits"]
+    away = (runtime("other", "Qwen2", **engine(image)) for image in ("a/b:1", "c/d@sha256:0"))
+    assert names(reach.concerned(updated(*away))) == ["waits"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (engine("lmsysorg/sglang:1"), engine("vllm/vllm-openai:1")),
+        (engine("lmsysorg/sglang:1"), engine("example.org/own:1")),
+        (engine("lmsysorg/sglang:1"), engine("lmsysorg/sglang:2", "--tp=2")),
+        (engine("example.org/own:1"), engine(None)),
+        (engine("example.org/own:1"), engine("")),
+        (engine(["lmsysorg/sglang:1"]), engine(["lmsysorg/sglang:2"])),
+    ],
+)
+def test_an_image_of_another_engine_or_a_change_beside_it_wakes_all_whose_model_the_runtime_takes(
+    reach: RuntimeReach, old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    event = updated(runtime("other", "Qwen2", **old), runtime("other", "Qwen2", **new))
+    assert names(reach.concerned(event)) == ["own-qwen", "qwen", "waits"]
 
 
 def test_a_runtime_that_goes_wakes_as_one_that_changes(reach: RuntimeReach) -> None:
