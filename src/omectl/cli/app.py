@@ -11,11 +11,24 @@ import typer
 from omectl import __version__
 from omectl.cli.failure import CliFailure
 
-_SILENT = frozenset({"plan", "explain", "lint", "crds", "version"})
+_SILENT = frozenset({"plan", "explain", "lint", "models", "crds", "version"})
 """Commands that log nothing, unless they say so, and begin at once: the logging library takes a tenth of a second."""
 _NO_PLUGINS = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
 """Else pydantic reads the metadata of every package that is installed, in search of plugins."""
-GROUPS = ("up", "get", "plan", "explain", "lint", "accelerators", "manager", "agent", "crds", "cluster", "hub")
+GROUPS = (
+    "up",
+    "get",
+    "plan",
+    "explain",
+    "lint",
+    "models",
+    "accelerators",
+    "manager",
+    "agent",
+    "crds",
+    "cluster",
+    "hub",
+)
 
 
 def build_app(only: str | None = None) -> typer.Typer:

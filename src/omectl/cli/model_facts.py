@@ -1,7 +1,6 @@
 """What is known of a model from its files: of a folder, or of a hub's repository."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from omectl.api.base_model import BaseModel, ClusterBaseModel
     from omectl.api.facts import ModelFacts
+    from omectl.cli.model_files import ReadModel
 
 FactsOption = Annotated[
     str | None,
@@ -17,8 +17,6 @@ FactsOption = Annotated[
 ]
 HubEndpoint = Annotated[str, typer.Option("--hub-endpoint", envvar="HF_ENDPOINT", help="The hub that hf:// URIs mean.")]
 PUBLIC_HUB = "https://huggingface.co"
-
-_FACTS_DEADLINE_S = 120
 
 
 def with_facts(model: "BaseModel | ClusterBaseModel", known: "ModelFacts") -> "BaseModel | ClusterBaseModel":
@@ -31,23 +29,15 @@ def with_facts(model: "BaseModel | ClusterBaseModel", known: "ModelFacts") -> "B
     return model.model_copy(update={"status": status.model_copy(update={"facts": recorded})})
 
 
-@dataclass(frozen=True, slots=True)
-class ReadFiles:
-    """What the files that an agent would choose tell of the model, and the bytes that they have together."""
-
-    facts: "ModelFacts"
-    size_bytes: int
-
-
 class FactsSource:
     """A folder or a repository of the hub, read once for each choice of files that a model makes in it."""
 
     def __init__(self, source: str, hub_endpoint: str) -> None:
         self._source = source
         self._hub_endpoint = hub_endpoint
-        self._read: dict[tuple[tuple[str, str], ...], ReadFiles] = {}
+        self._read: dict[tuple[tuple[str, str], ...], ReadModel] = {}
 
-    def of(self, model: "BaseModel | ClusterBaseModel | None") -> ReadFiles:
+    def of(self, model: "BaseModel | ClusterBaseModel | None") -> "ReadModel":
         """The files of that model, by the patterns of its `storage.parameters`; all without a model.
 
         Raises: `CliFailure`.
@@ -62,7 +52,7 @@ class FactsSource:
         return self._read[key]
 
 
-def read_facts(source: str, hub_endpoint: str, patterns: Mapping[str, str]) -> ReadFiles:
+def read_facts(source: str, hub_endpoint: str, patterns: Mapping[str, str]) -> "ReadModel":
     """A model in a folder, or a repository of the hub, by its small files and headers only.
 
     `patterns` are those of a model's `storage.parameters`. Raises: `CliFailure`.
@@ -74,68 +64,38 @@ def read_facts(source: str, hub_endpoint: str, patterns: Mapping[str, str]) -> R
         if "://" in source:
             return _hub_facts(source, hub_endpoint, patterns)
         return _folder_facts(Path(source), patterns)
+    except CliFailure as failure:
+        raise CliFailure(f"--facts {source}: {failure.message}", failure.exit_code) from failure
     except (ModelParseError, OSError) as error:
         raise CliFailure(f"--facts {source}: {error}", 2) from error
 
 
-def _folder_facts(folder: Path, patterns: Mapping[str, str]) -> ReadFiles:
+def _folder_facts(folder: Path, patterns: Mapping[str, str]) -> "ReadModel":
     from omectl.cli.failure import CliFailure
-    from omectl.modelparser import ALLOW_PARAMETER, ModelReading, model_files
+    from omectl.cli.model_files import read_folder
 
     if not folder.is_dir():
-        raise CliFailure(f"--facts: wanted a model's folder or an hf:// URI, found {folder}; correct it", 2)
-    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    sizes = {name: path.stat().st_size for name, path in paths.items()}
-    chosen = model_files(list(sizes), patterns)
-    if not chosen:
-        found = f"none of the {len(paths)} files in {folder} is part of a model by its name"
-        raise CliFailure(f"--facts: {found}; name them in storage.parameters with {ALLOW_PARAMETER}", 2)
-    # As of a repository, the card is read although it is not part of the model.
-    reading = ModelReading({name: size for name, size in sizes.items() if name in {*chosen, "README.md"}})
-    while requests := reading.wanted():
-        for request in requests:
-            with paths[request.path].open("rb") as file:
-                file.seek(request.start)
-                reading.feed(request, file.read(request.length))
-    return ReadFiles(reading.facts(), sum(sizes[name] for name in chosen))
+        raise CliFailure("wanted a model's folder or an hf:// URI, found neither; correct it", 2)
+    return read_folder(folder, patterns)
 
 
-def _hub_facts(uri: str, endpoint: str, patterns: Mapping[str, str]) -> ReadFiles:
-    import asyncio
-
+def _hub_facts(uri: str, endpoint: str, patterns: Mapping[str, str]) -> "ReadModel":
     from omectl.api.storage_uri import HuggingFaceUri, StorageUriError, parse_storage_uri
     from omectl.cli.failure import CliFailure, extra_needed
-    from omectl.cli.logs import set_up_quiet_logging
+    from omectl.cli.model_files import Repository, hub_failure, read_repository
 
     with extra_needed("agent"):
         from omectl.modelagent.problems import ModelError
 
-    set_up_quiet_logging()
     try:
         parsed = parse_storage_uri(uri)
     except StorageUriError as error:
-        raise CliFailure(f"--facts: {error}", 2) from error
+        raise CliFailure(str(error), 2) from error
     if not isinstance(parsed, HuggingFaceUri):
-        raise CliFailure(f"--facts: wanted an hf:// URI or a folder, found {uri}; copy its small files to a folder", 2)
+        raise CliFailure("wanted an hf:// URI or a folder, found another kind; copy its small files to a folder", 2)
     try:
-        return asyncio.run(_read_hub(parsed.model, parsed.revision, endpoint, patterns))
-    except (ModelError, TimeoutError) as error:
-        why = str(error) or f"no answer within {_FACTS_DEADLINE_S} s; try again, or name another --hub-endpoint"
-        raise CliFailure(f"--facts {uri}: {why}") from error
-
-
-async def _read_hub(repository: str, revision: str, endpoint: str, patterns: Mapping[str, str]) -> ReadFiles:
-    import asyncio
-
-    from omectl.modelagent.metadata import read_hub_facts
-    from omectl.modelagent.storage.http import SmallReadOptions, SmallReads
-    from omectl.modelagent.storage.hub import HubBackend
-
-    async with asyncio.timeout(_FACTS_DEADLINE_S), SmallReads(SmallReadOptions()) as reads:
-        source = await HubBackend(endpoint, reads).resolve(repository, revision, patterns, None)
-        read = await read_hub_facts(source, reads)
-    if read.facts is not None:
-        return ReadFiles(read.facts, sum(file.size for file in source.files))
-    if read.problem is not None:
-        raise read.problem
-    raise TimeoutError
+        return read_repository(Repository(endpoint, parsed.model, parsed.revision), patterns)
+    except ModelError as error:
+        raise hub_failure(error) from error
+    except TimeoutError as error:
+        raise CliFailure(str(error)) from error

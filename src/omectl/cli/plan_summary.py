@@ -71,8 +71,10 @@ def _files(files: "FilesCost") -> Iterator[str]:
     about = "about " if files.source is Source.WEIGHTS else ""
     have = "node has" if files.nodes_ready == 1 else "nodes have"
     ready = f"; {files.nodes_ready} {have} it" if files.nodes_ready else ""
-    yield _line("download", f"{about}{_bytes(files.download_bytes)} for each node without the model, {told}{ready}")
-    yield _line("disk", f"{about}{_bytes(files.disk_bytes)} on each node")
+    yield _line(
+        "download", f"{about}{bytes_in_words(files.download_bytes)} for each node without the model, {told}{ready}"
+    )
+    yield _line("disk", f"{about}{bytes_in_words(files.disk_bytes)} on each node")
 
 
 def _costs(cost: "PlanCost") -> Iterator[str]:
@@ -96,7 +98,7 @@ def _price(price: "Price") -> str:
     return f"{float(price.per_hour):.2f} dollars an hour{spot}, {count}"
 
 
-def _bytes(count: int) -> str:
+def bytes_in_words(count: int) -> str:
     """In the largest unit of which there is one, with the exact number where it is rounded."""
     for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
         if count >= unit:

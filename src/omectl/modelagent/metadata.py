@@ -26,10 +26,15 @@ ReadRange = Callable[[str, int, int], Awaitable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class FactsRead:
-    """What was learnt; `problem` says what could not be (the model is then used without those facts)."""
+    """What was learnt; `problem` says what could not be (the model is then used without those facts).
+
+    `unread` are all such problems in the parser's own words. `read_bytes` is what was read.
+    """
 
     facts: ModelFacts | None
     problem: ModelError | None = None
+    unread: tuple[ModelParseError, ...] = ()
+    read_bytes: int = 0
 
 
 async def read_hub_facts(source: HubSource, reads: SmallReads) -> FactsRead:
@@ -77,21 +82,27 @@ async def read_range(source: HubSource, reads: SmallReads, file: RemoteFile, sta
 
 
 async def _read(listing: Mapping[str, int], read: ReadRange, known: Mapping[str, object]) -> FactsRead:
+    read_bytes = 0
     try:
         reading = ModelReading(listing)
-        await _feed_all(reading, read)
+        read_bytes = await _feed_all(reading, read)
         facts = reading.facts().model_copy(update=dict(known))
     except ModelParseError as error:
-        return FactsRead(None, _invalid(error))
-    return FactsRead(facts, _invalid(reading.problems[0]) if reading.problems else None)
+        return FactsRead(None, _invalid(error), (error,), read_bytes)
+    unread = reading.problems
+    return FactsRead(facts, _invalid(unread[0]) if unread else None, unread, read_bytes)
 
 
-async def _feed_all(reading: ModelReading, read: ReadRange) -> None:
+async def _feed_all(reading: ModelReading, read: ReadRange) -> int:
+    """Read what is wanted; how many bytes that were."""
     slots = asyncio.Semaphore(_PARALLEL_READS)
+    lengths: list[int] = []
 
     async def feed(request: Request) -> None:
         async with slots:
-            reading.feed(request, await read(request.path, request.start, request.end))
+            data = await read(request.path, request.start, request.end)
+            lengths.append(len(data))
+            reading.feed(request, data)
 
     while wanted := reading.wanted():
         try:
@@ -101,6 +112,7 @@ async def _feed_all(reading: ModelReading, read: ReadRange) -> None:
         except ExceptionGroup as errors:
             # One fault tells the story; the others are usually the same.
             raise errors.exceptions[0] from None
+    return sum(lengths)
 
 
 def _invalid(error: ModelParseError) -> ModelError:

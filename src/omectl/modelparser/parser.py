@@ -56,7 +56,7 @@ _BYTES = {
     "half": 2.0, "int8": 1.0, "fp8": 1.0, "float8": 1.0, "e4m3": 1.0, "float8_e4m3fn": 1.0, "float8_e5m2": 1.0,
     "int4": 0.5,
 }  # fmt: skip
-_TORCH_NAMES = {
+TORCH_NAMES = {
     "F64": "float64", "F32": "float32", "BF16": "bfloat16", "F16": "float16",
     "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
 }  # fmt: skip
@@ -123,7 +123,7 @@ def _transformer_facts(
     found = Findings()
     _add_configured(found, config)
     parameters = _add_parameters(found, files, weights, config, quantization, embeds=EMBEDDING in capabilities)
-    found.add(Source.TENSORS, dtype=_TORCH_NAMES.get(dominant_dtype(summary.headers.values()) or ""))
+    found.add(Source.TENSORS, dtype=TORCH_NAMES.get(dominant_dtype(summary.headers.values()) or ""))
     _add_known(found, config, "dtype")
     found.add(
         Source.CONFIGURATION,
@@ -237,7 +237,7 @@ def _adapter_facts(config: Section, summary: TensorSummary, listing: Mapping[str
     if header is not None:
         total = totals_of([header], UNPACKED).all
         found.add(Source.TENSORS, parameter_count=total, parameter_count_source=Source.TENSORS.value)
-        found.add(Source.TENSORS, dtype=_TORCH_NAMES.get(dominant_dtype([header]) or ""))
+        found.add(Source.TENSORS, dtype=TORCH_NAMES.get(dominant_dtype([header]) or ""))
     stored: JsonObject = {"name": "safetensors", "version": "1.0.0"} if size else {"name": "pytorch"}
     found.add(Source.FILES, format=stored, size_bytes=size, files=len(listing))
     found.add(Source.CONFIGURATION, capabilities=list(adapter_capabilities(config.hint("task_type"))))
