@@ -21,6 +21,7 @@ from omectl.kube.owners import metadata_of
 from omectl.kube.resources import PODS, built_in_kind
 from omectl.planner import Plan, plan
 from omectl.planner.inputs import LiveState, PlanInputs, kind_in_words
+from omectl.planner.names import label_value
 from omectl.planner.preview import FieldChange, field_changes
 from omectl.reconcilers.children import CHILD_KINDS, OPTIONAL_KINDS
 from omectl.reconcilers.pruning import Child, may_go, stale_of
@@ -137,7 +138,7 @@ class _Look:
         }
         served = {kind.group_kind: kind for kind in await self._discovery.kinds()}
         children = await self._children(service, served)
-        pods = await self._listed(PODS, service.namespace, f"{INFERENCE_SERVICE}={service.name}")
+        pods = await self._listed(PODS, service.namespace, f"{INFERENCE_SERVICE}={label_value(service.name)}")
         live = LiveState.of((*children, *((PODS, pod) for pod in pods)))
         # Facts of files are read without asyncio, and from the hub for as long as that takes.
         gathered = await asyncio.to_thread(inputs_of, service, manifests, known)

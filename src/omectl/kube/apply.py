@@ -46,9 +46,12 @@ class NotOurs(KubeError):
         self.found_owner = found_owner
 
     def __str__(self) -> str:
+        found = self.found_owner or "nobody"
+        # What somebody else makes comes again when it is deleted.
+        advice = "have its owner give that name up" if self.found_owner else "delete or rename that object"
         return (
-            f"wanted to write {self.kind} {self.key} for {self.wanted_owner}, found it owned by "
-            f"{self.found_owner or 'nobody'}; delete or rename that object, or rename {self.wanted_owner}"
+            f"wanted to write {self.kind} {self.key} for {self.wanted_owner}, found it owned by {found}; "
+            f"next: {advice}, or make {self.wanted_owner} anew under another name"
         )
 
 
@@ -70,7 +73,7 @@ class ApplyRefused(KubeError):
             if immutable
             else "correct the field where it comes from: the service, its runtime or the settings"
         )
-        return f"the API server refuses {fields} of {self.kind} {self.key}: {self.cause.message}; {advice}"
+        return f"the API server refuses {fields} of {self.kind} {self.key}: {self.cause.message}; next: {advice}"
 
 
 class Outcome(Enum):

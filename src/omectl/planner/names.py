@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from omectl.api.labels import LABEL_VALUE_LENGTH, dns_shorten
+from omectl.planner.result import PlanRefused, Reason
 
 ENGINE: Final = "engine"
 DECODER: Final = "decoder"
@@ -16,13 +17,25 @@ COMPONENT_CONDITIONS: Final = {ENGINE: "EngineReady", DECODER: "DecoderReady", R
 MAIN_CONTAINER: Final = "ome-container"
 CLUSTER_DOMAIN: Final = "cluster.local"
 
+LONGEST_OBJECT_NAME: Final = 242
+"""A Deployment has ReplicaSets of its name, a hyphen and up to ten characters; Kubernetes takes 253 in all."""
+
+_SERVICE_NAME: Final = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _NOT_IN_LABELS: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _NOT_IN_DNS_LABELS: Final = re.compile(r"[^a-z0-9-]+")
 
 
+def check_name(service: str) -> None:
+    """Raises `PlanRefused` for a name of which no Kubernetes Service can be made, which the API server takes."""
+    if _SERVICE_NAME.fullmatch(service) is None:
+        message = f"metadata.name: wanted letters, digits and hyphens after a letter, found {service!r}"
+        step = "make the service anew under such a name, which its Services and hosts are to have"
+        raise PlanRefused(Reason.INVALID_SPEC, message, step, field="metadata.name")
+
+
 def component_name(service: str, component: str) -> str:
     """`<service>-engine`: the name of a component's Deployment, autoscaler and disruption budget."""
-    return f"{service}-{component}"
+    return dns_shorten(f"{service}-{component}", LONGEST_OBJECT_NAME)
 
 
 def service_object_name(text: str) -> str:

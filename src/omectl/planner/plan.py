@@ -17,7 +17,7 @@ from omectl.planner.model import ModelView, view_model
 from omectl.planner.model_config import model_config
 from omectl.planner.model_files import check_files
 from omectl.planner.modes import VIRTUAL, is_virtual
-from omectl.planner.names import DECODER, ENGINE, ROUTER
+from omectl.planner.names import DECODER, ENGINE, ROUTER, check_name
 from omectl.planner.pairing import Found, unpaired
 from omectl.planner.pod import main_container
 from omectl.planner.predictor import OLD_FORM, migrated
@@ -55,6 +55,7 @@ def plan(inputs: PlanInputs) -> Plan:
         return Plan(explanation=Explanation(mode=VIRTUAL), status=sorted_keys(virtual_status(inputs.service)))
     explanation = Explanation()
     try:
+        check_name(inputs.service.name)
         service = migrated(inputs.service)
         resource = _model(service, inputs.model)
         model = view_model(resource, inputs.settings)

@@ -26,6 +26,7 @@ from omectl.kube.third_party_kinds import (
     SCALED_OBJECTS,
     VIRTUAL_SERVICES,
 )
+from omectl.planner.names import label_value
 
 CHILD_KINDS: tuple[ResourceKind, ...] = (
     DEPLOYMENTS,
@@ -79,13 +80,18 @@ class Children:
 
     def pods_of(self, service: ObjectKey) -> list[JsonObject]:
         """The pods that run for the service."""
-        return self.pods.lister.by_index(_BY_SERVICE, str(service))
+        return self.pods.lister.by_index(_BY_SERVICE, label_of_service(service))
 
 
-def service_of_pod(header: Header) -> ObjectKey:
-    """The service that a pod's label names."""
-    return ObjectKey(header.namespace, header.labels.get(INFERENCE_SERVICE, ""))
+def label_of_service(service: ObjectKey) -> str:
+    """Namespace and label of the pods that run for the service: a long name is shortened in labels."""
+    return f"{service.namespace}/{label_value(service.name)}"
+
+
+def label_of_pod(header: Header) -> str:
+    """Namespace of a pod, and what its label names as its service."""
+    return f"{header.namespace}/{header.labels.get(INFERENCE_SERVICE, '')}"
 
 
 def _service_values(header: Header) -> Iterator[str]:
-    yield str(service_of_pod(header))
+    yield label_of_pod(header)

@@ -73,6 +73,11 @@ def is_serving(kind: ResourceKind, workload: JsonObject) -> bool:
     return planned is not None and planned.read([workload], 1).available
 
 
+def is_workload(kind: ResourceKind) -> bool:
+    """Whether objects of the kind run pods."""
+    return kind.group_kind in _WORKLOADS
+
+
 def component_of(obj: JsonObject) -> str:
     """The component that a child is part of, "" for the service as a whole."""
     return as_text(at(obj, "metadata", "labels", COMPONENT))

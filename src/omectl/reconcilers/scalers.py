@@ -9,7 +9,7 @@ from typing import Final
 
 from omectl.api.document import as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.resource import key_of
+from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.resources import HORIZONTAL_POD_AUTOSCALERS
 from omectl.kube.third_party_kinds import SCALED_OBJECTS
 from omectl.reconcilers.pruning import Child
@@ -28,6 +28,11 @@ def displaced(children: Iterable[Child], planned: Iterable[Child]) -> list[Child
         if kind.group_kind in _SCALERS
         and coming.get(_target(obj), (kind.group_kind, key_of(obj).name)) != (kind.group_kind, key_of(obj).name)
     ]
+
+
+def scalers_of(children: Iterable[Child], kind: ResourceKind, name: str) -> list[Child]:
+    """The scalers among `children` of the workload of that kind and name."""
+    return [child for child in children if child[0] in SCALER_KINDS and _target(child[1]) == (kind.kind, name)]
 
 
 def what_scalers_say(scaler: JsonObject) -> JsonValue:

@@ -34,9 +34,9 @@ from omectl.planner.plan import plan, refused
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
 from omectl.reconcilers.own_writes import OwnWrites
-from omectl.reconcilers.pruning import Child, component_of, describe, is_held, may_go, stale_of, waiting
+from omectl.reconcilers.pruning import Child, component_of, describe, is_held, is_workload, may_go, stale_of, waiting
 from omectl.reconcilers.room import in_the_way
-from omectl.reconcilers.scalers import SCALER_KINDS
+from omectl.reconcilers.scalers import SCALER_KINDS, scalers_of
 from omectl.reconcilers.selection_events import selection_tales
 from omectl.reconcilers.selection_metrics import count_selection
 from omectl.reconcilers.service_events import MISSING_EVENTS, event_reason, transitions
@@ -174,6 +174,7 @@ class ServiceReconciler:
         Without `scalers` there is no room for autoscalers, and they are left out.
         """
         done: list[tuple[ResourceKind, Applied]] = []
+        not_ours: set[str] = set()
         children = self._caches.children
         stale = stale_of(children.of(uid_of(owner)), self._coming(made), owner)
         for desired in made.objects:
@@ -181,17 +182,20 @@ class ServiceReconciler:
             kind = self._caches.kinds.of(desired)
             if kind is None:
                 name = f"{desired.get('kind')} ({desired.get('apiVersion')})"
-                message = f"wanted {name} {key}, found that the cluster does not serve this kind; install its CRD"
+                message = f"wanted {name} {key}, found that the cluster does not serve this kind; next: install its CRD"
                 event = MISSING_EVENTS.get(kind_of(desired), "")
                 trouble.failures.append(Failure(component, "DependencyMissing", message, event=event))
                 continue
             if kind in SCALER_KINDS and not scalers:
                 continue
+            if component in not_ours and not is_workload(kind):
+                continue  # It would scale, protect or lead to somebody else's pods.
             there = children.get(kind, key)
             staying = waiting(stale, [(kind, one.live) for kind, one in done])
             if there is not None and is_held(kind, component, staying):
                 done.append((kind, Applied(Outcome.UNCHANGED, there)))
                 continue
+            failed = len(trouble.errors)
             with trouble.of(component), self._own.writing(kind, key, key_of(owner)):
                 applied = await self._applier.apply(
                     owner,
@@ -204,6 +208,9 @@ class ServiceReconciler:
                 # A Knative Service that is there changes the plan: it makes a Service of its name itself.
                 if applied.outcome is Outcome.CREATED and kind != KNATIVE_SERVICES:
                     self._own.note(kind, applied.live)
+            if is_workload(kind) and any(isinstance(error, NotOurs) for error in trouble.errors[failed:]):
+                not_ours.add(component)
+                await self._delete(owner, scalers_of(children.of(uid_of(owner)), kind, key.name), trouble)
         return done
 
     def _coming(self, made: Plan) -> list[Child]:

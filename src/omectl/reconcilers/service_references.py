@@ -15,6 +15,7 @@ BY_RUNTIME = "runtime"
 BY_WEIGHT = "weight"
 BY_CLASS = "class"
 BY_PICK = "pick"
+BY_LABEL = "label"
 
 WAITING = ""
 """The pick of a service that waits for a runtime, beside the one that it may have had before."""

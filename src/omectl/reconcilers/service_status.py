@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
 
 from omectl.api.conditions import FALSE, INFO, KnativeCondition, find_condition, merge_conditions
 from omectl.api.inference_service_status import InferenceServiceStatus
 from omectl.api.json import JsonObject
+from omectl.api.resource import ObjectKey
 from omectl.kube.apply import ApplyRefused, NotOurs
 from omectl.kube.errors import Forbidden, KubeError, NotFound
-from omectl.planner.names import COMPONENT_CONDITIONS
+from omectl.kube.resources import SERVICES
+from omectl.planner.names import COMPONENT_CONDITIONS, cluster_host
 from omectl.reconcilers.service_summary import summary_of
 
 READY = "Ready"
@@ -17,6 +21,8 @@ INGRESS_READY = "IngressReady"
 PRUNED = "Pruned"
 """Only told while something that is no longer planned cannot be deleted."""
 _MESSAGE_LIMIT = 2000
+_ROUTES: Final = frozenset({"Ingress", "HTTPRoute", "VirtualService"})
+"""Kinds that lead from a host outside of the cluster to a Service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,8 @@ class Failure:
     """One object that could not be written. `component` is "" for those of the service as a whole.
 
     `leftover`: it is one that is no longer planned and could not be deleted, which keeps nothing from serving.
-    `event` is OME's reason of an Event where it has one for this very failure.
+    `event` is OME's reason of an Event where it has one for this very failure. `taken` is the kind and the key of an
+    object that is somebody else's.
     """
 
     component: str
@@ -32,6 +39,7 @@ class Failure:
     message: str
     leftover: bool = False
     event: str = ""
+    taken: tuple[str, ObjectKey] | None = None
 
 
 def failure_of(component: str, error: KubeError, *, leftover: bool = False) -> Failure:
@@ -47,7 +55,8 @@ def failure_of(component: str, error: KubeError, *, leftover: bool = False) -> F
             reason = "DependencyMissing"
         case _:
             reason = "ApplyFailed"
-    return Failure(component, reason, str(error), leftover)
+    taken = (error.kind, error.key) if isinstance(error, NotOurs) else None
+    return Failure(component, reason, str(error), leftover, taken=taken)
 
 
 def service_status(
@@ -71,6 +80,9 @@ def service_status(
     if given.selection is None and previous is not None and previous.selection is not None:
         # What a service has is remembered there, also while nothing can be planned.
         written = written.model_copy(update={"selection": previous.selection})
+    for failure in failures:
+        if failure.taken is not None:
+            written = _without_addresses(written, *failure.taken)
     written = written.model_copy(update={"summary": summary_of(written)})
     return _without_nulls(written.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
@@ -86,6 +98,27 @@ def _false(name: str, failure: Failure) -> KnativeCondition:
     )
     # Knative's rule: what `Ready` rests on has no severity, everything else is information.
     return condition.model_copy(update={"severity": INFO}) if name == PRUNED else condition
+
+
+def _without_addresses(status: InferenceServiceStatus, kind: str, key: ObjectKey) -> InferenceServiceStatus:
+    """The status without addresses that would lead to an object of somebody else."""
+    host = cluster_host(key.name, key.namespace) if kind == SERVICES.kind else ""
+    own = status.address.url if status.address is not None else None
+    changes: dict[str, object] = {}
+    if _leads_to(status.url, host) or (kind in _ROUTES and status.url != own):
+        changes["url"] = None
+    if _leads_to(own, host):
+        changes["address"] = None
+    parts = status.components or {}
+    lost = {name: part for name, part in parts.items() if _leads_to(part.url, host)}
+    if lost:
+        bare = {name: part.model_copy(update={"url": None}) for name, part in lost.items()}
+        changes["components"] = {**parts, **bare}
+    return status.model_copy(update=changes)
+
+
+def _leads_to(url: str | None, host: str) -> bool:
+    return bool(url) and urlsplit(url).hostname == host
 
 
 def _without_nulls(value: JsonObject) -> JsonObject:

@@ -41,7 +41,7 @@ from omectl.reconcilers.accelerator_class import AcceleratorClassReconciler
 from omectl.reconcilers.accelerator_devices import AcceleratorDevices
 from omectl.reconcilers.accelerator_nodes import AcceleratorNodes
 from omectl.reconcilers.capabilities import Capabilities
-from omectl.reconcilers.children import OPTIONAL_KINDS, Children, service_of_pod
+from omectl.reconcilers.children import OPTIONAL_KINDS, Children, label_of_pod, label_of_service
 from omectl.reconcilers.model import (
     CLUSTER,
     NAMESPACED,
@@ -60,6 +60,7 @@ from omectl.reconcilers.service import ServiceCaches, ServiceReconciler
 from omectl.reconcilers.service_inputs import InputCaches
 from omectl.reconcilers.service_references import (
     BY_CLASS,
+    BY_LABEL,
     BY_MODEL,
     BY_PICK,
     BY_RUNTIME,
@@ -219,6 +220,7 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
             BY_PICK: pick_values,
             BY_WEIGHT: weight_values,
             BY_CLASS: class_values,
+            BY_LABEL: HeaderIndex(lambda header: (label_of_service(header.key),)),
         },
     )
     models, cluster_models = (informers.informer(kind.resource) for kind in (NAMESPACED, CLUSTER))
@@ -248,7 +250,7 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
         return {key for value in class_lookups(event.key) for key in services.lister.index_keys(BY_CLASS, value)}
 
     def of_pod(event: ObjectEvent) -> Iterable[ObjectKey]:
-        yield service_of_pod(event.header)
+        return services.lister.index_keys(BY_LABEL, label_of_pod(event.header))
 
     def of_settings(event: ObjectEvent) -> Iterable[ObjectKey]:
         settings.settings_event(event)

@@ -145,7 +145,7 @@ async def test_an_object_of_somebody_else_is_never_touched(
     applier: Applier, client: Client, owner: JsonObject, namespace: str
 ) -> None:
     theirs = await client.create(SERVICES, service(namespace))
-    with pytest.raises(NotOurs, match="found it owned by nobody; delete or rename") as refused:
+    with pytest.raises(NotOurs, match="found it owned by nobody; next: delete or rename") as refused:
         await applier.apply(owner, SERVICES, service(namespace), None)
     assert refused.value.wanted_owner == f"ConfigMap {namespace}/owner"
     assert (await client.get(SERVICES, "a", namespace)) == theirs

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 from tests.envtest.reconcilers.services import (
+    MODEL,
     deployment_of,
     events_of,
     make_model,
@@ -13,10 +16,18 @@ from tests.envtest.reconcilers.services import (
     runtime_spec,
     service_says,
 )
+from tests.envtest.reconcilers.test_status import PULL, make_pod, pod_says
 
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.kinds import CLUSTER_BASE_MODELS, INFERENCE_SERVICES, SERVING_RUNTIMES
-from omectl.kube.resources import EVENTS, HORIZONTAL_POD_AUTOSCALERS
+from omectl.api.kinds import BASE_MODELS, CLUSTER_BASE_MODELS, INFERENCE_SERVICES, SERVING_RUNTIMES
+from omectl.kube.errors import Invalid
+from omectl.kube.resources import (
+    DEPLOYMENTS,
+    EVENTS,
+    HORIZONTAL_POD_AUTOSCALERS,
+    NAMESPACES,
+    SERVICES,
+)
 
 
 def keda_with(**metadata: str) -> JsonObject:
@@ -132,3 +143,73 @@ async def test_bounds_and_triggers_that_cannot_be_are_refused_and_what_runs_stay
         assert "next: " in condition(service)["message"]
         assert (await deployment_of(scene, name))["metadata"]["uid"] == before
         assert (await scene.get(HORIZONTAL_POD_AUTOSCALERS, f"{name}-engine"))["spec"]["maxReplicas"] == 3
+
+
+@pytest.mark.parametrize("length", [63, 64, 200])
+async def test_a_service_of_any_length_has_its_objects_and_hears_of_its_pods(scene: Scene, length: int) -> None:
+    """D47: labels and Services have 63 characters, and what is told is found by them."""
+    model, runtime = await make_model(scene), await make_runtime(scene)
+    name = await make_service(scene, model.name, runtime, stem="s" * (length - len(scene.name(""))))
+    assert len(name) == length
+    async with scene.manager():
+        pod = await make_pod(scene, name, None)
+        await pod_says(scene, pod, **PULL)
+        service = await service_says(scene, name, "False", "ImagePullFailed")
+        assert service["status"]["modelStatus"]["lastFailureInfo"]["pod"] == pod
+        address = service["status"]["address"]["url"]
+        host = address.removeprefix("http://").partition(".")[0]
+        assert (await scene.get(SERVICES, host))["metadata"]["ownerReferences"][0]["name"] == name
+
+
+async def test_a_name_of_which_no_service_can_be_made_is_refused_and_nothing_is_made(scene: Scene) -> None:
+    model, runtime = await make_model(scene), await make_runtime(scene)
+    name = await make_service(scene, model.name, runtime, stem="7b.example")
+    async with scene.manager():
+        service = await service_says(scene, name, "False", "InvalidSpec")
+        assert "metadata.name: wanted letters, digits and hyphens after a letter" in condition(service)["message"]
+        assert "next: make the service anew under such a name" in service["status"]["summary"]
+        assert (await scene.admin.list(DEPLOYMENTS, scene.namespace)).items == []
+
+
+async def test_a_model_of_another_namespace_is_not_found_and_is_once_it_is_here(scene: Scene) -> None:
+    runtime, elsewhere = await make_runtime(scene), scene.name("elsewhere")
+    body: JsonObject = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": elsewhere}}
+    await scene.admin.create(NAMESPACES, body)
+    spec: JsonObject = {"storage": {"storageUri": "hf://a/b"}, **MODEL}
+    model: JsonObject = {
+        "apiVersion": BASE_MODELS.api_version,
+        "kind": BASE_MODELS.kind,
+        "metadata": {"name": "model", "namespace": elsewhere},
+        "spec": spec,
+    }
+    await scene.admin.create(BASE_MODELS, model)
+    name = await make_service(scene, "model", runtime)
+    async with scene.manager():
+        service = await service_says(scene, name, "False", "ModelReconcileError")
+        assert f"not found in namespace {scene.namespace}" in condition(service)["message"]
+        assert "next: create it, or correct spec.model.name and spec.model.kind" in condition(service)["message"]
+        await scene.create(BASE_MODELS, "model", spec)
+        await service_says(scene, name, "Unknown")
+
+
+async def test_a_quantity_without_a_number_is_refused_with_its_field_and_what_runs_stays(scene: Scene) -> None:
+    model, runtime = await make_model(scene), await make_runtime(scene)
+    name = await make_service(scene, model.name, runtime)
+    lots: JsonObject = {"limits": {"memory": "lots"}}
+    wrong: dict[Any, tuple[str, JsonObject]] = {
+        SERVING_RUNTIMES: (runtime, {"spec": {"engineConfig": {"runner": {"resources": lots}}}}),
+        INFERENCE_SERVICES: (name, {"spec": {"engine": {"runner": {"name": "ome-container", "resources": lots}}}}),
+    }
+    async with scene.manager():
+        before = (await deployment_of(scene, name))["metadata"]["generation"]
+        await service_says(scene, name, "Unknown")
+        for kind, (named, patch) in wrong.items():
+            with pytest.raises(Invalid, match=r"runner\.resources\.limits\.memory: Invalid value: \"lots\""):
+                await scene.admin.merge_patch(kind, named, patch, scene.namespace)
+        metric: JsonObject = {"type": "Pods", "pods": {"metric": {"name": "queue"}, "target": {"type": "AverageValue"}}}
+        metric["pods"]["target"]["averageValue"] = "lots"  # type: ignore[index,call-overload]
+        engine: JsonObject = {"autoscaler": {"class": "HPA", "hpa": {"metrics": [metric]}}}
+        await scene.admin.merge_patch(INFERENCE_SERVICES, name, {"spec": {"engine": engine}}, scene.namespace)
+        service = await service_says(scene, name, "False", "InvalidSpec")
+        assert "averageValue: wanted a quantity above 0, such as 10 or 500m, found lots" in service["status"]["summary"]
+        assert (await deployment_of(scene, name))["metadata"]["generation"] == before

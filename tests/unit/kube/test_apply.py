@@ -87,8 +87,9 @@ def test_a_stranger_is_named_with_what_to_do() -> None:
     error = NotOurs("Service", ObjectKey("demo", "chat"), "InferenceService demo/chat", "Service other (uid u-2)")
     assert str(error) == (
         "wanted to write Service demo/chat for InferenceService demo/chat, found it owned by Service other (uid u-2); "
-        "delete or rename that object, or rename InferenceService demo/chat"
+        "next: have its owner give that name up, or make InferenceService demo/chat anew under another name"
     )
+    assert "nobody; next: delete or rename that object, or make" in str(NotOurs("Service", error.key, "X", ""))
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 from omectl.api.json import JsonObject
 from omectl.api.resource import ResourceKind
 from omectl.kube.resources import DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS
-from omectl.kube.third_party_kinds import SCALED_OBJECTS
+from omectl.kube.third_party_kinds import LEADER_WORKER_SETS, SCALED_OBJECTS
 from omectl.reconcilers.pruning import Child
-from omectl.reconcilers.scalers import displaced, what_scalers_say
+from omectl.reconcilers.scalers import displaced, scalers_of, what_scalers_say
 
 
 def scaler(kind: ResourceKind, name: str, target: str = "svc-engine") -> Child:
@@ -31,6 +31,13 @@ def test_a_scaler_that_nothing_takes_the_place_of_stays() -> None:
     assert displaced([HPA], [HPA]) == []
     assert displaced([HPA], [other]) == []
     assert displaced([HPA], []) == []
+
+
+def test_the_scalers_of_a_workload_are_those_of_its_kind_and_name() -> None:
+    other = scaler(HORIZONTAL_POD_AUTOSCALERS, "svc-router", "svc-router")
+    workload: Child = (DEPLOYMENTS, HPA[1])
+    assert scalers_of([HPA, other, KEDA, workload], DEPLOYMENTS, "svc-engine") == [HPA, KEDA]
+    assert scalers_of([HPA, other], LEADER_WORKER_SETS, "svc-engine") == []
 
 
 def test_only_scalers_displace_and_are_displaced() -> None:

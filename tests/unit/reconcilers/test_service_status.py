@@ -105,6 +105,40 @@ def test_the_first_of_several_failures_stands_for_the_service() -> None:
     assert found["RouterReady"]["reason"] == "B"
 
 
+INSIDE = "http://s.team.svc.cluster.local:8080"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "lost"),
+    [
+        ("Service", "s", {"address"}),
+        ("Ingress", "s", {"url"}),
+        ("HTTPRoute", "s", {"url"}),
+        ("VirtualService", "s", {"url"}),
+        ("Service", "s-engine", {"engine"}),
+        ("ConfigMap", "s", set()),
+        ("Deployment", "s-engine", set()),
+    ],
+)
+def test_no_address_leads_to_an_object_of_somebody_else(kind: str, name: str, lost: set[str]) -> None:
+    engine: JsonObject = {"url": INSIDE.replace("//s.", "//s-engine."), "replicas": 1}
+    planned: JsonObject = {**PLANNED, "address": {"url": INSIDE}, "components": {"engine": engine}}
+    error = NotOurs(kind, ObjectKey("team", name), "InferenceService team/s", "")
+    status = written(planned, failure_of("", error))
+    components = status["components"]
+    assert isinstance(components, dict)
+    assert {key for key in ("url", "address") if key not in status} == lost - {"engine"}
+    assert components["engine"] == ({"replicas": 1} if "engine" in lost else engine)
+
+
+def test_a_service_of_one_address_loses_both_when_it_is_somebody_else_s() -> None:
+    planned: JsonObject = {**PLANNED, "url": INSIDE, "address": {"url": INSIDE}}
+    ours = failure_of("", NotOurs("Service", ObjectKey("team", "s"), "InferenceService team/s", ""))
+    assert {"url", "address"}.isdisjoint(written(planned, ours))
+    route = failure_of("", NotOurs("Ingress", ObjectKey("team", "s"), "InferenceService team/s", ""))
+    assert written(planned, route)["url"] == INSIDE
+
+
 def test_no_null_is_written_because_the_server_would_drop_it() -> None:
     assert written({"address": {"url": None, "name": "x"}, "modelStatus": None})["address"] == {"name": "x"}
 
