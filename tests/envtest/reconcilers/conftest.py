@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pytest
-from tests.envtest.conftest import Shipped
+from tests.envtest.conftest import Shipped, ship
 
 from omectl.api.json import JsonObject
 from omectl.api.kinds import BASE_MODELS, CLUSTER_BASE_MODELS
@@ -22,8 +22,11 @@ from omectl.kube.client import Client
 from omectl.kube.credentials import ClientConfig
 from omectl.kube.errors import Conflict, NotFound
 from omectl.kube.resources import CONFIG_MAPS, NAMESPACES, NODES
+from omectl.local.control_plane import ControlPlaneOptions, Profile
+from omectl.local.third_party import Project, definition_files
 from omectl.manager import Manager, ManagerOptions
 from omectl.reconcilers import ReconcilerOptions, set_up
+from omectl.testing.plugin import running_control_plane
 
 WAIT_S = 20.0
 MANAGER = "system:serviceaccount:ome:ome-controller-manager"
@@ -191,6 +194,24 @@ def _writes(lines: list[str]) -> Iterator[str]:
             path = "/".join(filter(None, (about["resource"], about.get("subresource"))))
             code = event.get("responseStatus", {}).get("code")
             yield f"{event['verb']} {path} {about.get('namespace', '')}/{about.get('name', '')} {code}"
+
+
+@pytest.fixture(scope="session")
+def everybodys() -> Iterator[Shipped]:
+    """A control plane with everybody's kinds, which other tests do without."""
+    projects = (
+        Project.GATEWAY_API,
+        Project.ISTIO,
+        Project.KEDA,
+        Project.KNATIVE_SERVING,
+        Project.KUBERAY,
+        Project.LEADER_WORKER_SET,
+    )
+    for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
+        made = ship(control_plane)
+        for project in projects:
+            asyncio.run(control_plane.install_crds(definition_files(project)))
+        yield made
 
 
 @pytest.fixture

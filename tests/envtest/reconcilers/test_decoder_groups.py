@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-
 import pytest
-from tests.envtest.conftest import Shipped, ship
+from tests.envtest.conftest import Shipped
 from tests.envtest.reconcilers.conftest import Scene, condition
 from tests.envtest.reconcilers.other_workloads import tell, there
 from tests.envtest.reconcilers.services import make_available, make_model, make_service, runtime_spec, service_says
@@ -16,9 +13,6 @@ from omectl.api.json import JsonObject
 from omectl.api.kinds import SERVING_RUNTIMES
 from omectl.kube.resources import SERVICES
 from omectl.kube.third_party_kinds import LEADER_WORKER_SETS
-from omectl.local.control_plane import ControlPlaneOptions, Profile
-from omectl.local.third_party import Project, definition_files
-from omectl.testing.plugin import running_control_plane
 
 AVAILABLE: JsonObject = {
     "type": "Available",
@@ -30,12 +24,9 @@ AVAILABLE: JsonObject = {
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Iterator[Shipped]:
-    """A control plane of its own, with the kind of LeaderWorkerSet, which other tests do without."""
-    for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
-        made = ship(control_plane)
-        asyncio.run(control_plane.install_crds(definition_files(Project.LEADER_WORKER_SET)))
-        yield made
+def shipped(everybodys: Shipped) -> Shipped:
+    """The control plane with everybody's kinds."""
+    return everybodys
 
 
 async def test_the_life_of_a_service_whose_decoder_is_a_group(scene: Scene) -> None:

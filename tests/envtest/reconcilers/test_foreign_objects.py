@@ -5,14 +5,12 @@ Every kind that a plan may hold, in the mode that has it, each held up by an obj
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.envtest.conftest import Shipped, ship
+from tests.envtest.conftest import Shipped
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 from tests.envtest.reconcilers.groups import grouped_spec
 from tests.envtest.reconcilers.other_workloads import RAY, SERVERLESS, make_knative_ready, there
@@ -50,9 +48,6 @@ from omectl.kube.third_party_kinds import (
     SCALED_OBJECTS,
     VIRTUAL_SERVICES,
 )
-from omectl.local.control_plane import ControlPlaneOptions, Profile
-from omectl.local.third_party import Project, definition_files
-from omectl.testing.plugin import running_control_plane
 
 SETTINGS = "inferenceservice-config"
 ROUTER: JsonObject = {"runner": {"name": "router", "image": "example.org/router:1"}}
@@ -121,21 +116,9 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Iterator[Shipped]:
-    """A control plane of its own, with everybody's kinds, which other tests do without."""
-    projects = (
-        Project.GATEWAY_API,
-        Project.ISTIO,
-        Project.KEDA,
-        Project.KNATIVE_SERVING,
-        Project.KUBERAY,
-        Project.LEADER_WORKER_SET,
-    )
-    for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
-        made = ship(control_plane)
-        for project in projects:
-            asyncio.run(control_plane.install_crds(definition_files(project)))
-        yield made
+def shipped(everybodys: Shipped) -> Shipped:
+    """The control plane with everybody's kinds."""
+    return everybodys
 
 
 @pytest.fixture(autouse=True)
@@ -189,6 +172,15 @@ async def tells_of(scene: Scene, case: Case, service: str) -> None:
     assert "next: delete or rename that object" in found["status"]["summary"]
 
 
+async def told(scene: Scene, service: str) -> None:
+    """An Event tells of it too."""
+
+    async def look() -> bool:
+        return ("Warning", "InternalError") in await events_of(scene, service)
+
+    await eventually(look)
+
+
 @pytest.mark.timeout(180)
 async def test_an_object_of_somebody_else_is_left_alone_and_told_in_every_mode(scene: Scene) -> None:
     model = await prepare(scene)
@@ -201,7 +193,7 @@ async def test_an_object_of_somebody_else_is_left_alone_and_told_in_every_mode(s
             await tells_of(scene, case, services[stem])
             found = await scene.get(case.kind, case.named.format(services[stem]))
             assert found == before[stem], f"{stem} was touched"
-            assert ("Warning", "InternalError") in await events_of(scene, services[stem])
+            await told(scene, services[stem])
         foreign = [one for one in services if CASES[one].kind is DEPLOYMENTS]
         for kind in (HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS, SERVICES):
             for stem in foreign:
@@ -215,8 +207,8 @@ async def test_an_object_of_somebody_else_is_left_alone_and_told_in_every_mode(s
             await ours(scene, case, services[stem])
 
             async def recovered(service: str = services[stem]) -> bool:
-                told = await scene.get(INFERENCE_SERVICES, service)
-                return all(one.get("reason") != "NotOurs" for one in told["status"]["conditions"])
+                found = await scene.get(INFERENCE_SERVICES, service)
+                return all(one.get("reason") != "NotOurs" for one in found["status"]["conditions"])
 
             await eventually(recovered)
 
@@ -268,11 +260,11 @@ async def test_of_two_services_that_want_one_name_the_second_is_told_whose_it_is
         served: JsonObject = {"name": scene.name("runtime"), "kind": "ServingRuntime"}
         await scene.create(INFERENCE_SERVICES, second, {"model": {"name": model}, "runtime": served, "engine": {}})
         found = await service_says(scene, second, "False", "NotOurs")
-        told = condition(found, "IngressReady")["message"]
-        assert f"Service {scene.namespace}/{second}" in told
-        assert f"found it owned by InferenceService {first}" in told
+        text = condition(found, "IngressReady")["message"]
+        assert f"Service {scene.namespace}/{second}" in text
+        assert f"found it owned by InferenceService {first}" in text
         another = f"make InferenceService {scene.namespace}/{second} anew under another name"
-        assert f"next: have its owner give that name up, or {another}" in told
+        assert f"next: have its owner give that name up, or {another}" in text
         assert condition(found, "EngineReady")["reason"] != "NotOurs"
         assert (await ours(scene, CASES["service"], first))["spec"]["selector"] == {"app": f"{first}-engine"}
         await service_says(scene, first, "Unknown")

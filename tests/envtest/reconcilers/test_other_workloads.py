@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.envtest.conftest import Shipped, ship
+from tests.envtest.conftest import Shipped
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 from tests.envtest.reconcilers.other_workloads import (
     RAY,
@@ -37,9 +36,6 @@ from omectl.kube.resources import (
     SERVICES,
 )
 from omectl.kube.third_party_kinds import KNATIVE_SERVICES, RAY_CLUSTERS, VIRTUAL_SERVICES
-from omectl.local.control_plane import ControlPlaneOptions, Profile
-from omectl.local.third_party import Project, definition_files
-from omectl.testing.plugin import running_control_plane
 
 REST_S = 1.5
 FULL: JsonObject = {
@@ -58,13 +54,9 @@ FULL: JsonObject = {
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Iterator[Shipped]:
-    """A control plane of its own, with the kinds of Knative and KubeRay, which other tests do without."""
-    for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
-        made = ship(control_plane)
-        for project in (Project.KNATIVE_SERVING, Project.KUBERAY, Project.ISTIO):
-            asyncio.run(control_plane.install_crds(definition_files(project)))
-        yield made
+def shipped(everybodys: Shipped) -> Shipped:
+    """The control plane with everybody's kinds."""
+    return everybodys
 
 
 async def make(scene: Scene, engine: JsonObject, **given: Any) -> str:

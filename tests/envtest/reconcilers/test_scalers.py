@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.envtest.conftest import Shipped, ship
+from tests.envtest.conftest import Shipped
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 from tests.envtest.reconcilers.scalers import (
     KEDA,
@@ -34,9 +33,6 @@ from omectl.api.labels import DESIRED_HASH
 from omectl.kube.errors import NotFound
 from omectl.kube.resources import DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS
 from omectl.kube.third_party_kinds import SCALED_OBJECTS
-from omectl.local.control_plane import ControlPlaneOptions, Profile
-from omectl.local.third_party import Project, definition_files
-from omectl.testing.plugin import running_control_plane
 
 FULL: JsonObject = {
     "class": "KEDA",
@@ -60,12 +56,9 @@ FULL: JsonObject = {
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Iterator[Shipped]:
-    """A control plane of its own, with KEDA's kinds, which other tests do without."""
-    for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
-        made = ship(control_plane)
-        asyncio.run(control_plane.install_crds(definition_files(Project.KEDA)))
-        yield made
+def shipped(everybodys: Shipped) -> Shipped:
+    """The control plane with everybody's kinds."""
+    return everybodys
 
 
 async def complete(scene: Scene, name: str, component: str = "engine") -> None:
