@@ -1,13 +1,23 @@
-"""Public configurations against the figures that their publishers state; `published.json` holds both.
+"""Public configurations against figures that others state; `published.json` holds both.
 
-Each row: the model's name, the address at which its publisher tells of it, the figure, and the fields of its
-configuration that shapes follow from. Rows say `"from": "memory"` where figure and configuration were written down
-without a look at that page: they show that formula and figure agree, and not that either is the publisher's. `active`
-is the quoted figure of active parameters; `active_without` says how many of the two embeddings (input, output) that
-figure leaves out, where it does.
+Each row: the model's `name`, the `quoted` figure, its `source`, the page it stands `at`, and the fields of the model's
+configuration that shapes follow from. Sources:
+
+* `hub`: the hub's own number of stored parameters, read in a public list that was made from the hub's answers (`of`
+  names the entry, where that is a copy or a sibling with the same shapes);
+* `card`: what the publisher writes;
+* `recorded`: the truth that the recorded answers of the reference parser come with (`tests/compat`), taken as it is;
+* `memory`: written down without a look. Such a row shows that formula and figure agree, and not that either is the
+  publisher's; it counts for nothing below.
+
+`shapes` tells in the same words, or by a page, where the configuration is from. A figure that is not met to its last
+digit has the reason in `apart`. `active` is the figure of active parameters; `without` says how many of the two
+embeddings (input, output) it leaves out, which was found by what agrees; `cut` that it is cut off and not rounded.
 """
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +29,11 @@ from omectl.modelparser.document import Section
 
 _ROWS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("published.json").read_bytes())
 _UNITS = {"M": 6, "B": 9, "T": 12}
+_LOOKED_UP = ("hub", "card")
 
 
 def quoted(figure: str) -> tuple[int, int]:
-    """The number, and how far a figure cut or rounded so may be off."""
+    """The number, and its last unit: 0 when all digits are there."""
     if figure[-1] not in _UNITS:
         return int(figure.replace(",", "")), 0
     digits, power = figure[:-1], _UNITS[figure[-1]]
@@ -34,15 +45,21 @@ def configuration(row: dict[str, Any]) -> Configuration:
     return read_configuration(Section("config.json", row["configuration"]))
 
 
-def assert_near(found: int | None, figure: str) -> None:
-    wanted, unit = quoted(figure)
+def assert_near(found: int | None, figure: Mapping[str, Any]) -> None:
+    """Within 1 %, or within what the figure's rounding hides; beyond its last digit only with a reason."""
+    wanted, unit = quoted(figure["quoted"])
     assert found is not None
-    assert abs(found - wanted) <= max(unit, wanted // 100), f"{found:,}"
+    if figure.get("cut"):
+        assert wanted <= found < wanted + unit, f"{found:,}"
+        return
+    off = abs(found - wanted)
+    assert off <= max(unit / 2, wanted / 100), f"{found:,}"
+    assert off <= unit / 2 or figure.get("apart"), f"{found:,} without a reason"
 
 
 @pytest.mark.parametrize("row", _ROWS, ids=[row["name"] for row in _ROWS])
 def test_a_configurations_total_is_the_published_one(row: dict[str, Any]) -> None:
-    assert_near(configured_parameters(configuration(row)), row["quoted"])
+    assert_near(configured_parameters(configuration(row)), row)
 
 
 _MIXTURES = [row for row in _ROWS if "active" in row]
@@ -54,15 +71,24 @@ def test_a_configurations_active_parameters_are_the_published_ones(row: dict[str
     active = configured_parameters(config, active=True)
     assert active is not None
     embedding = (config.vocabulary_size or 0) * (config.hidden_size or 0)
-    assert_near(active - row.get("active_without", 0) * embedding, row["active"])
+    assert_near(active - row["active"].get("without", 0) * embedding, row["active"])
 
 
-def test_most_full_figures_are_met_to_the_last_digit() -> None:
-    full = [row for row in _ROWS if quoted(row["quoted"])[1] == 0]
-    exact = [row for row in full if configured_parameters(configuration(row)) == quoted(row["quoted"])[0]]
-    assert (len(_ROWS), len(full), len(exact)) == (149, 109, 106)
+def test_figures_that_were_looked_up_and_say_more_than_one_percent() -> None:
+    """A figure such as 8B proves its rounding only; 60 are wanted that prove 1 %, whatever their source adds."""
+    looked_up = [row for row in _ROWS if row["source"] in _LOOKED_UP]
+    telling = [row for row in looked_up if quoted(row["quoted"])[1] / 2 <= quoted(row["quoted"])[0] / 100]
+    exact = [row for row in telling if configured_parameters(configuration(row)) == quoted(row["quoted"])[0]]
+    assert Counter(row["source"] for row in _ROWS) == {"hub": 106, "card": 7, "recorded": 45, "memory": 35}
+    assert (len(telling), len(exact)) == (112, 93)
+    assert len({row["configuration"]["model_type"] for row in telling}) == 52
 
 
 def test_every_row_names_its_source() -> None:
-    assert all(row["address"] == f"https://huggingface.co/{row['name']}" for row in _ROWS)
+    for row in _ROWS:
+        for figure in (row, *([row["active"]] if "active" in row else [])):
+            assert figure["at"].startswith("https://")
+            assert figure["source"] in {*_LOOKED_UP, "recorded", "memory"}
+            assert (figure["source"] in _LOOKED_UP) == ("https://github.com/" in figure["at"])
+        assert row["shapes"] in {"recorded", "memory"} or row["shapes"].startswith("https://github.com/")
     assert len({row["name"] for row in _ROWS}) == len(_ROWS)
