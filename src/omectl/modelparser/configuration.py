@@ -68,6 +68,16 @@ class Configuration:
                 return found
         return self.family.context_default
 
+    def part(self, *path: str) -> Section | None:
+        """The section at a path, or the last on it that is there; of the whole, the language part or the thinker."""
+        for holder in (self.root, self.text, self.root.section("thinker_config")):
+            found = holder.section(path[0]) if holder is not None else None
+            for name in path[1:]:
+                found = (found.section(name) or found) if found is not None else None
+            if found is not None:
+                return found
+        return None
+
     def dimension(self, *names: str, minimum: int = 1) -> int | None:
         """An integer of the language part, else of the whole, else the family's default."""
         found = self.text.integer(*names, minimum=minimum)

@@ -11,7 +11,12 @@ from omectl.modelparser.formula import evaluate
 from omectl.modelparser.layers import count_layers, layer_kinds
 
 _MOST = 10**15
-_PARTS = {"vision": ("vision_config",), "ffn": ("ffn_config",)}
+_PARTS = {
+    "vision": ("vision_config",), "audio": ("audio_config",), "ffn": ("ffn_config",), "linear": ("linear_attn_config",),
+    "talker": ("talker_config", "text_config"), "code": ("talker_config", "code_predictor_config"),
+    "wave": ("code2wav_config",),
+}  # fmt: skip
+"""Where the parts that formulas name lie: one section in another, as far down as there are any."""
 _FEED_FORWARD = (
     "intermediate_size", "ffn_dim", "d_ff", "n_inner", "ffn_hidden_size", "ff_intermediate_size", "hidden_dim",
 )  # fmt: skip
@@ -55,7 +60,7 @@ class _Dimensions:
         if part == "kinds":
             return layer_kinds(self.config).get(rest, 0)
         if part:
-            section = self.config.root.section(*_PARTS[part])
+            section = self.config.part(*_PARTS[part])
             return _field(section, rest) if section is not None else None
         known = self._short(name)
         return known if known is not None else self._named(name)
@@ -77,6 +82,8 @@ class _Dimensions:
                 return _product(self._key_value_heads(), self._head_size())
             case "i":
                 return config.dimension(*_FEED_FORWARD) or self._named("intermediate_size")
+            case "I":
+                return self._all_widths()
             case "m":
                 return config.dimension("moe_intermediate_size") or self._short("i")
             case "v":
@@ -85,8 +92,10 @@ class _Dimensions:
                 return config.experts or 0
             case "X":
                 return (config.experts_per_token if self.active else config.experts) or 0
+            case "active":
+                return int(self.active)
             case "tower":
-                vision = config.root.section("vision_config")
+                vision = config.part("vision_config")
                 kind = (vision.hint("model_type") if vision is not None else "") or config.family.vision_type or ""
                 formula = tower_of(kind)
                 return evaluate(formula, self.number) if formula is not None else None
@@ -111,8 +120,9 @@ class _Dimensions:
         for section in (self.config.text, self.config.root):
             if (found := _field(section, name)) is not None:
                 return found
-        if name in self.language.defaults:
-            return self.language.defaults[name]
+        for family in (self.language, self.config.family):
+            if name in family.defaults:
+                return family.defaults[name]
         nested = self.config.text is not self.config.root
         return self.language.nested_defaults.get(name) if nested else None
 
@@ -130,10 +140,17 @@ class _Dimensions:
         hidden, heads = self._short("h"), self._heads()
         return said or (hidden // heads if hidden and heads else None)
 
+    def _all_widths(self) -> int | None:
+        widths = self.config.text.values.get("intermediate_size")
+        if isinstance(widths, list):
+            return sum(width for width in widths if isinstance(width, int))
+        return _product(self._short("L"), self._short("i"))
+
     def _head(self, name: str) -> int:
         architecture = (self.config.architecture or "").lower()
         classifies = architecture.endswith(("forsequenceclassification", "forrewardmodel"))
         bare = architecture.endswith("model") and not architecture.endswith(("headmodel", "rewardmodel", "chatmodel"))
+        bare = bare and not self.config.family.bare_generates
         if name == "cls":
             return int(classifies)
         if name == "labels":
@@ -142,20 +159,20 @@ class _Dimensions:
         return int(not tied and not classifies and not bare and not self.embeds)
 
     def _tower(self, name: str) -> int | None:
-        vision = self.config.root.section("vision_config")
+        vision = self.config.part("vision_config")
         if vision is None:
             return None
-        width = vision.integer("embed_dim", "width", "hidden_size")
+        width = vision.integer("embed_dim", "width", "hidden_size", "vt_hidden_size")
         patch = vision.integer("patch_size", "spatial_patch_size")
         if name == "w":
             return width
         if name == "t":
             ratio = vision.number("mlp_ratio")
-            return vision.integer("intermediate_size") or (
+            return vision.integer("intermediate_size", "vt_intermediate_size") or (
                 round(width * ratio) if width and ratio and ratio > 0 else None
             )
         if name == "N":
-            return vision.integer("num_hidden_layers", "depth", "layers")
+            return vision.integer("num_hidden_layers", "depth", "layers", "vt_num_hidden_layers")
         if name == "patch":
             return 3 * patch * patch if patch else None
         image = vision.integer("image_size")

@@ -4,13 +4,15 @@ A model type that no row names is read by the usual names, so a new family needs
 formulas its parameters are counted from tensor headers alone.
 
 Names in formulas: `h` hidden size, `L` layers, `q` and `k` width of all query and of all key heads, `d` width of one
-head, `H` heads, `i` feed-forward width, `v` vocabulary, `E` experts, `X` the experts whose weights are counted (all for
-the total, those that a token is sent to for the active parameters), `m` an expert's width, `lm` 1 when the architecture
-has an output layer of its own, `cls` 1 for a classifier, `labels`. Every other name is the configuration's own field (a
-flag counts 0 or 1, a list its length); `vision.x` and `ffn.x` are fields of those parts. `A` layers with attention, `S`
-with a state, `kinds.x` layers that the file calls x; `is_gated` 1 for a gated feed-forward part, `is_half` 1 for an
-encoder without its decoder. `tower` the parameters of the vision part by its own type. In towers: `w` width, `t`
-feed-forward width, `N` layers, `patch` numbers in one patch, `grid` patches in one image.
+head, `H` heads, `i` feed-forward width, `I` those of all layers together, `v` vocabulary, `E` experts, `X` the experts
+whose weights are counted (all for the total, those that a token is sent to for the active parameters), `active` 1 where
+those are asked for, `m` an expert's width, `lm` 1 when the architecture has an output layer of its own, `cls` 1 for a
+classifier, `labels`. Every other name is the configuration's own field (a flag counts 0 or 1, a list its length);
+`vision.x`, `audio.x`, `ffn.x`, `linear.x` (linear attention), `talker.x`, `code.x` and `wave.x` (what speaks) are
+fields of those parts. `A` layers with attention, `S` with a state, `kinds.x` layers that the file calls x; `is_gated` 1
+for a gated feed-forward part, `is_half` 1 for an encoder without its decoder. `tower` the parameters of the vision part
+by its own type. In towers: `w` width, `t` feed-forward width, `N` layers, `patch` numbers in one patch, `grid` patches
+in one image.
 """
 
 from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import Final
 
 from omectl.modelparser.configuration import Configuration
 
-_ALL_STATES: Final = frozenset({"mamba", "mamba2", "falcon_mamba"})
+_ALL_STATES: Final = frozenset({"mamba", "mamba2", "falcon_mamba", "rwkv", "rwkv5", "rwkv6", "rwkv7"})
 _STATEFUL: Final = frozenset({"linear_attention", "mamba", "mamba2", "conv", "recurrent"})
 _EMPTY: Final = frozenset({"mlp", "moe"})
 _LETTERS: Final[Mapping[str, str]] = {"M": "mamba", "*": "attention", "-": "mlp", "E": "moe"}

@@ -1,10 +1,15 @@
 """Parameter counts from configurations alone, against the published totals of public models."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from omectl.modelparser.configuration import read_configuration
 from omectl.modelparser.counts import configured_parameters
 from omectl.modelparser.document import Section
+
+_PUBLISHED_FILE = Path(__file__).with_name("published.json")
 
 
 def dense(kind: str, h: int, layers: int, heads: int, kv: int, i: int, v: int, **more: object) -> dict[str, object]:
@@ -136,3 +141,35 @@ def test_an_absurd_ratio_leaves_the_count_unknown(ratio: object) -> None:
 
 def test_an_absurd_product_is_not_a_count() -> None:
     assert count(dense("granite", 2**31 - 1, 10_000, 8, 8, 2**31 - 1, 2**31 - 1)) is None
+
+
+def test_sparse_attention_adds_what_the_hub_counts_more() -> None:
+    """DeepSeek's V3.2 is V3.1 with an indexer in each layer; the hub counts one layer more, and scales of 8 bits."""
+    shapes = dense("deepseek_v3", 7168, 61, 128, 128, 18432, 129280, q_lora_rank=1536, kv_lora_rank=512,
+                   qk_nope_head_dim=128, qk_rope_head_dim=64, v_head_dim=128, n_routed_experts=256, n_shared_experts=1,
+                   num_experts_per_tok=8, moe_intermediate_size=2048, first_k_dense_replace=3)  # fmt: skip
+    shapes |= {"topk_method": "noaux_tc"}
+    indexed = count(shapes | {"model_type": "deepseek_v32", "index_n_heads": 64, "index_head_dim": 128}) or 0
+    added, left = divmod(indexed - (count(shapes) or 0), 61)
+    scales = (64 * 128 * 1536 + 7168 * 128) // 128**2
+    assert (count(shapes), left) == (671_026_419_200, 0)
+    assert 62 * (added + scales) == 685_396_921_376 - 684_531_386_000
+
+
+def test_what_speaks_counts_its_own_experts() -> None:
+    """The same formula with the experts that a token is sent to, in what thinks and in what speaks."""
+    row = next(row for row in json.loads(_PUBLISHED_FILE.read_bytes()) if "Omni-30B-A3B-Instruct" in row["name"])
+    config = read_configuration(Section("config.json", row["configuration"]))
+    total, active = configured_parameters(config), configured_parameters(config, active=True)
+    idle = 48 * 120 * 3 * 2048 * 768 + 20 * 122 * 3 * 1024 * 384
+    assert (total, active) == (35_259_818_545, 35_259_818_545 - idle)
+
+
+def test_a_list_of_widths_is_summed_and_a_number_taken_for_every_layer() -> None:
+    row = next(row for row in json.loads(_PUBLISHED_FILE.read_bytes()) if row["name"] == "google/gemma-3n-E4B-it")
+    text = row["configuration"]["text_config"]
+    assert count(row["configuration"]) == count(
+        row["configuration"] | {"text_config": text | {"intermediate_size": 16384}}
+    )
+    narrow = text | {"intermediate_size": [16384] * 34 + [8192]}
+    assert count(row["configuration"] | {"text_config": narrow}) == 7_849_978_192 - 3 * 2048 * 8192

@@ -87,7 +87,8 @@ _SINCE = (
     "llama4_text qwen3_next glm4 glm4_moe glm4v glm4v_moe deepseek_v32 minimax minimax_m1 minimax_m2 nemotron"
     " nemotron_h granite granitemoe granitemoehybrid mamba mamba2 falcon_mamba falcon_h1 rwkv ernie4_5"
     " ernie4_5_moe hunyuan_v1_dense hunyuan_v1_moe seed_oss exaone4 smollm3 lfm2 lfm2_moe olmo olmo2 olmo3 olmoe"
-    " longcat_flash dots1 whisper wav2vec2 qwen2_5_omni qwen3_omni_moe gemma3n mistral3 internvl internvl_chat"
+    " longcat_flash dots1 glm_moe_dsa kimi_linear kimi_k25 rwkv5 rwkv6 rwkv7"
+    " whisper wav2vec2 qwen2_5_omni qwen3_omni_moe gemma3n mistral3 internvl internvl_chat"
     " idefics3 smolvlm paligemma aya_vision modernbert deberta-v2 mpnet albert t5 bart kimi_vl"
 )
 

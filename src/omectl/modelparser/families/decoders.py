@@ -50,7 +50,7 @@ DECODERS: tuple[Family, ...] = (
         parameters=f"v*h + L*(2*h + 4*h*h + 3*h + 3*h*(i//2)) + h + {HEAD}",
     ),
     Family(
-        model_types=("qwen2", "qwen2_vl_text", "qwen2_5_vl_text"),
+        model_types=("qwen2", "qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text"),
         context=("seq_length",),
         parameters=f"v*h + L*(2*h + {ATTENTION} + q + 2*k + {GATED}) + h + {HEAD}",
     ),

@@ -7,12 +7,18 @@ from omectl.modelparser.families.parts import (
     GATED,
     GRANITE_MAMBA,
     HEAD,
+    KIMI_DELTA,
+    LATENT,
+    LATENT_FIELDS,
     LFM_CONV,
     LFM_WIDTH,
     MAMBA2,
     NEMOTRON_MAMBA,
     QWEN_GATED_ATTENTION,
     RANK,
+    RWKV_MIX,
+    RWKV_RANK,
+    RWKV_WIDTH,
     SPARSE_LAYERS,
 )
 from omectl.modelparser.family import Family
@@ -89,8 +95,50 @@ HYBRIDS: tuple[Family, ...] = (
     ),
     Family(
         model_types=("rwkv",),
-        parameters="v*h + 2*h + L*(4*h + 5*attention_hidden_size + 4*h*attention_hidden_size + 2*h + 2*h*i + h*h)"
-        " + 2*h + lm*v*h",
+        defaults={"intermediate_size": 0, "attention_hidden_size": 0},
+        parameters=(
+            f"v*h + 2*h + L*(4*h + 5*{RWKV_WIDTH} + 4*h*{RWKV_WIDTH} + 2*h"
+            " + 2*h*(intermediate_size if intermediate_size else 4*h) + h*h) + 2*h + lm*v*h"
+        ),
+    ),
+    Family(
+        model_types=("rwkv5",),
+        defaults={"intermediate_size": 0, "attention_hidden_size": 0},
+        parameters=f"v*h + 4*h + L*(10*h + 4*{RWKV_WIDTH} + 5*h*{RWKV_WIDTH} + {RWKV_MIX}) + lm*v*h",
+    ),
+    Family(
+        model_types=("rwkv6",),
+        defaults={"intermediate_size": 0, "attention_hidden_size": 0},
+        # The usual ranks of what moves with the token, twice as much from a width of 4096 on.
+        parameters=(
+            f"v*h + 4*h + L*(12*h + 4*{RWKV_WIDTH} + 5*h*{RWKV_WIDTH} + {RWKV_MIX}"
+            f" + {RWKV_RANK}*(10*h + 2*h + 2*{RWKV_WIDTH})) + lm*v*h"
+        ),
+    ),
+    Family(
+        model_types=("rwkv7",),
+        defaults={
+            "intermediate_size": 0,
+            "decay_low_rank_dim": 64,
+            "gate_low_rank_dim": 128,
+            "a_low_rank_dim": 64,
+            "v_low_rank_dim": 16,
+            "norm_bias": 1,
+        },
+        # The first layer has a norm more, and no values of an earlier one to mix in.
+        parameters=(
+            "v*h + (1 + norm_bias)*2*h + L*(4*h*h + 2*h*(decay_low_rank_dim + a_low_rank_dim + gate_low_rank_dim)"
+            " + 14*h + (1 + norm_bias)*2*h + 2*h*(intermediate_size if intermediate_size else 4*h))"
+            " + (L - 1)*(2*h*v_low_rank_dim + h) + lm*v*h"
+        ),
+    ),
+    Family(
+        model_types=("kimi_linear",),
+        defaults=LATENT_FIELDS | {"num_shared_experts": 0},
+        parameters=(
+            f"v*h + L*2*h + A*({LATENT}) + S*{KIMI_DELTA} + first_k_dense_replace*{GATED}"
+            f" + (L - first_k_dense_replace)*(h*E + E + 3*(X + num_shared_experts)*h*m) + h + {HEAD}"
+        ),
     ),
     Family(
         model_types=("lfm2",),

@@ -8,6 +8,7 @@ from omectl.modelparser.families.parts import (
     ERNIE_SPARSE,
     GATED,
     HEAD,
+    INDEXER,
     LATENT,
     LATENT_FIELDS,
     QWEN_MOE,
@@ -41,7 +42,7 @@ MIXTURES: tuple[Family, ...] = (
         ),
     ),
     Family(
-        model_types=("qwen3_moe", "qwen3_vl_moe_text"),
+        model_types=("qwen3_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text"),
         context=("seq_length",),
         defaults=_SPARSE,
         parameters=QWEN_MOE.format(attention=f"2*d + {ATTENTION} + {ATTENTION_BIAS}", shared="0"),
@@ -77,10 +78,13 @@ MIXTURES: tuple[Family, ...] = (
         required=(*ALL_DIMENSIONS, "n_routed_experts", "num_experts_per_tok"),
         defaults=LATENT_FIELDS,
         # Beside the usual ones each layer has an indexer that chooses the tokens to attend to.
-        parameters=(
-            f"{DEEPSEEK} + L*(index_n_heads*index_head_dim*q_lora_rank + h*(index_head_dim + index_n_heads)"
-            " + 2*index_head_dim)"
-        ),
+        parameters=f"{DEEPSEEK} + {INDEXER}",
+    ),
+    Family(
+        model_types=("glm_moe_dsa",),
+        defaults=LATENT_FIELDS | {"index_n_heads": 32, "index_head_dim": 128},
+        # Its routers have biases whatever the file calls the method.
+        parameters=f"{DEEPSEEK.replace('noaux_tc*E', 'E')} + {INDEXER}",
     ),
     Family(
         model_types=("glm4_moe", "glm4v_moe_text"),

@@ -22,12 +22,14 @@ DEEPSEEK = (
     " + (L - first_k_dense_replace)*(h*E + noaux_tc*E + 3*(X + n_shared_experts)*h*m)"
     f" + h + {HEAD}"
 )
+INDEXER = "L*(index_n_heads*index_head_dim*q_lora_rank + h*(index_head_dim + index_n_heads) + 2*index_head_dim)"
 BERT = "L*(4*h*h + 4*h + 2*h*i + i + h + 4*h)"
 WITHOUT_HEAD = "lm*(h*h + h + 2*h + v)"
 BLOCKS = "N*(4*w*w + 9*w + 2*w*t + t)"
 SIGLIP = f"patch*w + w + grid*w + {BLOCKS} + 2*w"
 CLIP = f"patch*w + w + (grid + 1)*w + {BLOCKS} + 4*w"
 MERGER = "16*w*w + 4*w + 4*w*h + h"
+QWEN25_VL = f"2*patch*w + N*(4*w*w + 7*w + 3*w*t + 2*t) + w + {MERGER}"
 QWEN3_VL = (
     f"2*patch*w + w + vision.num_position_embeddings*w + {BLOCKS} + 2*w + {MERGER}"
     f" + vision.deepstack_visual_indexes*(8*w + {MERGER})"
@@ -65,6 +67,14 @@ LFM_CONV = "(4*h*h + h*conv_L_cache + conv_bias*5*h)"
 ERNIE_SPARSE = "(((moe_layer_end_index + 1 if moe_layer_end_index else L) - moe_layer_start_index)//moe_layer_interval)"
 T5_ATTENTION = "4*h*H*d_kv + h"
 T5_FEED_FORWARD = "(2 + is_gated)*h*d_ff + h"
+RWKV_WIDTH = "(attention_hidden_size if attention_hidden_size else h)"
+RWKV_MIX = "(h*h + 2*h*(intermediate_size if intermediate_size else 7*h//2//32*32))"
+RWKV_RANK = "(32 if h - 4096 else 64)"
+_LINEAR = "linear.num_heads*linear.head_dim"
+KIMI_DELTA = (
+    f"(4*h*{_LINEAR} + 3*{_LINEAR}*linear.short_conv_kernel_size + linear.num_heads + {_LINEAR} + h*linear.num_heads"
+    f" + 2*(h + {_LINEAR})*linear.head_dim + linear.head_dim)"
+)
 
 DIMENSIONS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
 ALL_DIMENSIONS = (*DIMENSIONS, "max_position_embeddings")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from omectl.modelparser.families.parts import ATTENTION, BLOCKS, CLIP, GATED, HEAD, MERGER, QWEN3_VL, SIGLIP
+from omectl.modelparser.families.parts import ATTENTION, BLOCKS, CLIP, GATED, HEAD, MERGER, QWEN3_VL, QWEN25_VL, SIGLIP
 from omectl.modelparser.family import Family
 
 _TWO_LAYERS = "w*h + h + h*h + h"
@@ -60,12 +60,7 @@ VISION: tuple[Family, ...] = (
         language="qwen2",
         beside=f"2*patch*w + {BLOCKS} + 2*w + {MERGER}",
     ),
-    Family(
-        model_types=("qwen2_5_vl",),
-        vision=True,
-        language="qwen2",
-        beside=f"2*patch*w + N*(4*w*w + 7*w + 3*w*t + 2*t) + w + {MERGER}",
-    ),
+    Family(model_types=("qwen2_5_vl",), vision=True, language="qwen2", beside=QWEN25_VL),
     Family(model_types=("qwen3_vl",), vision=True, language="qwen3", beside=QWEN3_VL),
     Family(model_types=("qwen3_vl_moe",), vision=True, language="qwen3_moe", beside=QWEN3_VL),
     Family(model_types=("qwen3_5",), vision=True, language="qwen3_5_text", beside=_QWEN3),
@@ -124,8 +119,8 @@ VISION: tuple[Family, ...] = (
     ),
     Family(
         model_types=(
-            *("qwen2_5_omni", "qwen3_omni_moe", "gemma3n", "ernie4_5_moe_vl", "ernie4_5_vl_moe", "kimi_k25"),
-            *("molmo", "florence2", "step3_vl", "deepseek_vl", "deepseek_vl_hybrid", "ovis", "ovis2", "keye_vl"),
+            *("ernie4_5_moe_vl", "ernie4_5_vl_moe", "molmo", "florence2", "step3_vl"),
+            *("deepseek_vl", "deepseek_vl_hybrid", "ovis", "ovis2", "keye_vl"),
         ),
         vision=True,
     ),
@@ -145,7 +140,7 @@ VISION: tuple[Family, ...] = (
         context_default=4096,
     ),
     Family(
-        model_types=("kimi_vl",),
+        model_types=("kimi_vl", "kimi_k25"),
         vision=True,
         language="deepseek_v3",
         beside=f"patch*w + w + 4096*w + {BLOCKS} + 2*w + 2*w + {MERGER}",
