@@ -9,8 +9,8 @@ import yaml
 
 from omectl.api.facts import ModelFacts
 from omectl.planner.accelerators.resources import accelerators_asked
+from omectl.planner.dialects import dialect_of
 from omectl.planner.fit import EngineFit, Hardware, engine_fit
-from omectl.planner.parallelism import dialect_of
 
 
 def engines(compat_dir: Path) -> Iterator[tuple[str, dict[str, Any], int]]:

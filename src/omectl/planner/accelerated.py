@@ -10,19 +10,11 @@ from omectl.planner.accelerators.resources import accelerators_asked, counted
 from omectl.planner.arguments import parse
 from omectl.planner.class_use import ClassUse
 from omectl.planner.component import Component
+from omectl.planner.dialects import dialect_of
 from omectl.planner.flag_tables import flag_table
 from omectl.planner.layers import has_own_script
 from omectl.planner.origin import CONTROLLER, SERVICE, Author, Loss, LossCode, Origin
-from omectl.planner.parallelism import (
-    Code,
-    Parallelism,
-    Problem,
-    Stated,
-    command_line,
-    deployed,
-    dialect_of,
-    gpu_count,
-)
+from omectl.planner.parallelism import Code, Parallelism, Problem, Stated, command_line, deployed, gpu_count
 
 _PARTS: Final = ("limits", "requests")
 _DIMENSIONS: Final = (

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final
 
-from omectl.planner.parallelism import DIALECTS, SGLANG, VLLM, Dialect, Flag, dialect_of
+from omectl.planner.dialects import DIALECTS, SGLANG, VLLM, Dialect, Flag, dialect_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,13 @@ class FlagTable:
     def key(self, name: str) -> str:
         """The flag that this spelling means."""
         plain = name.replace("_", "-") if self.underscores else name
-        if self.negations and plain.startswith("--no-"):
+        if self.negates(name):
             plain = f"--{plain.removeprefix('--no-')}"
         return self.spellings.get(plain, plain)
+
+    def negates(self, name: str) -> bool:
+        """Whether the spelling says the opposite of its flag."""
+        return self.negations and name.replace("_", "-").startswith("--no-")
 
     def is_switch(self, name: str) -> bool:
         """Whether the flag stands alone."""
@@ -150,7 +154,12 @@ _TABLES: Final[Mapping[str, FlagTable]] = dict(
 )
 
 
+def table_of(dialect: Dialect) -> FlagTable:
+    """The table of an engine."""
+    return _TABLES[dialect.name]
+
+
 def flag_table(image: str, command: Sequence[str], args: Sequence[str]) -> FlagTable:
     """The table of the engine that a container runs."""
     dialect = dialect_of(image, command, args)
-    return _TABLES[dialect.name] if dialect is not None else UNKNOWN_FLAGS
+    return table_of(dialect) if dialect is not None else UNKNOWN_FLAGS

@@ -9,7 +9,7 @@ from typing import Final
 
 from omectl.api.document import as_object, as_objects, as_text, as_texts, at
 from omectl.api.json import JsonObject, JsonValue
-from omectl.planner.arguments import Changes, changes_of, override, stated_keys
+from omectl.planner.arguments import Changes, changes_of, override, standing
 from omectl.planner.class_use import ClassUse
 from omectl.planner.flag_tables import flag_table
 from omectl.planner.merge import merge_component, merge_map, with_variables
@@ -199,7 +199,7 @@ def _override_args(
         return (), _lost(changes, LossCode.OWN_COMMAND, origin, SERVICE)
     if has_own_script(asked, name):
         return (), _lost(changes, LossCode.SHELL_TEXT, origin, SERVICE)
-    own = stated_keys((), [word for words in stated(asked, name, "args") for word in as_texts(words)], table)
+    own = frozenset(standing((), [word for words in stated(asked, name, "args") for word in as_texts(words)], table))
     found = override(command, args, changes.without(own))
     if found.command != tuple(command):
         runner["command"] = list[JsonValue](found.command)

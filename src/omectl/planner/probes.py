@@ -10,10 +10,10 @@ from omectl.api.document import as_object, as_objects, as_text, as_texts
 from omectl.api.json import JsonObject
 from omectl.planner.arguments import parse
 from omectl.planner.component import Component
+from omectl.planner.dialects import dialect_of
 from omectl.planner.flag_tables import flag_table
 from omectl.planner.layers import WORKER
 from omectl.planner.names import MAIN_CONTAINER, ROUTER
-from omectl.planner.parallelism import dialect_of
 from omectl.planner.script import lines_of, words_of
 
 DEFAULT_PORT: Final = 8080

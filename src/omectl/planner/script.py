@@ -5,7 +5,8 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Final
 
-_FLAG_LINE: Final = re.compile(r"(?P<indent>\s*)(?P<name>-[^\s=]+)(?:(?:=|\s+)(?P<value>\S.*?))?(?P<end>\s*\\?\s*)")
+_FLAG_LINE: Final = re.compile(r"(?P<indent>\s*)(?P<name>-[^\s=]+)(?:(?:=|\s+)(?P<value>\S.*?)|=)?(?P<end>\s*\\?\s*)")
+_END_OF_FLAGS: Final = re.compile(r"(?:^|\s)--(?:\s+-|\s*\\?\s*$)")
 _OPERATORS: Final = re.compile(r"[;|&<>`#]")
 _PLAIN: Final = re.compile(r"[\w@%+=:,./$()-]+", re.ASCII)
 """Words that need no quotes. `$(NAME)` is Kubernetes' reference, filled before a shell sees it."""
@@ -71,6 +72,8 @@ def _command(lines: list[str]) -> range | None:
     run = chosen[0]
     flags = [number for number in run if _flag(lines[number])]
     if any(_OPERATORS.search(_unquoted(lines[number])) for number in range((flags or run)[0], run[-1] + 1)):
+        return None
+    if any(_END_OF_FLAGS.search(_unquoted(lines[number])) for number in run):
         return None
     # A backslash on the script's last line continues nothing.
     last = max(number for number in run if lines[number].strip(" \t\\"))

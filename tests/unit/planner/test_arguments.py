@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omectl.planner.arguments import Argument, changes_of, merged, override, parse, stated_keys
+from omectl.planner.arguments import Argument, changes_of, merged, override, parse, standing
 from omectl.planner.flag_tables import SGLANG_FLAGS, UNKNOWN_FLAGS, VLLM_FLAGS, FlagTable, flag_table
 
 SCRIPT = "python3 -m x \\\n --tp-size 4 \\\n --model $(MODEL_PATH)"
@@ -172,8 +172,8 @@ def test_an_argument_has_its_flag_its_values_and_its_words() -> None:
 
 
 def test_the_flags_of_a_command_line_are_known_in_every_form() -> None:
-    assert stated_keys(["vllm", "serve"], ["--a=1", "--b", "x"]) == {"--a", "--b"}
-    assert stated_keys(["bash", "-c"], [SCRIPT]) >= {"--tp-size", "--model"}
+    assert standing(["vllm", "serve"], ["--a=1", "--b", "x"]).keys() == {"--a", "--b"}
+    assert standing(["bash", "-c"], [SCRIPT]).keys() >= {"--tp-size", "--model"}
 
 
 @pytest.mark.parametrize(

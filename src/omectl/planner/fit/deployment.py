@@ -9,6 +9,7 @@ from omectl.api.facts import ModelFacts
 from omectl.api.json import JsonObject
 from omectl.api.serving_runtime import AcceleratorModelConfig
 from omectl.planner.accelerators.traits import traits_of
+from omectl.planner.dialects import dialect_of
 from omectl.planner.fit.constants import MEMORY_SHARE
 from omectl.planner.fit.estimate import estimate
 from omectl.planner.fit.report import FitReport, Verdict, Workload
@@ -23,7 +24,6 @@ from omectl.planner.parallelism import (
     choose,
     command_line,
     deployed,
-    dialect_of,
     problems_of,
 )
 

@@ -12,7 +12,9 @@ from omectl.api.json import JsonObject
 from omectl.api.labels import DEPLOYMENT_MODE, RDMA_PROFILE
 from omectl.api.settings import ModelInitSettings, OmectlSettings, RdmaProfile, Settings
 from omectl.planner.accelerators.resources import accelerators_asked
+from omectl.planner.arguments import is_shell_text
 from omectl.planner.component import Component
+from omectl.planner.dialects import dialect_of
 from omectl.planner.injected import MODEL_DIRECTORY
 from omectl.planner.layers import LEADER, WORKER
 from omectl.planner.lint.about import About
@@ -22,12 +24,10 @@ from omectl.planner.model import view_model
 from omectl.planner.modes import RAY
 from omectl.planner.mounts import MODEL_PATH
 from omectl.planner.names import DECODER, ENGINE, ROUTER
-from omectl.planner.parallelism import command_line, deployed, dialect_of
-from omectl.planner.parallelism.flags import is_shell
+from omectl.planner.parallelism import command_line, deployed
 from omectl.planner.pod import main_container, render_pod
 from omectl.planner.rdma import BUILT_IN
 from omectl.planner.result import PlanRefused
-from omectl.planner.script import lines_of
 from omectl.planner.selection.candidates import Runtime
 from omectl.planner.selection.request import template_field
 
@@ -213,8 +213,7 @@ def _parallelism(about: About, path: str, container: JsonObject, pods: int) -> I
         )
     env = {as_text(one.get("name")): as_text(one.get("value")) for one in as_objects(container.get("env"))}
     line = command_line(dialect_of(as_text(container.get("image")), command, args), command, args, env)
-    shell = is_shell(command) or is_shell(args)
-    if line is None or (shell and not (args and lines_of(args[0]))):
+    if line is None or is_shell_text(command, args):
         yield about.finding(
             Code.DIALECT_UNKNOWN,
             path,

@@ -2,7 +2,6 @@
 
 from omectl.planner.parallelism.choice import Basis, Choice, choose, deployed
 from omectl.planner.parallelism.count import Count, gpu_count
-from omectl.planner.parallelism.dialects import DIALECTS, SGLANG, VLLM, Dialect, Flag, dialect_of
 from omectl.planner.parallelism.problems import Code, Problem
 from omectl.planner.parallelism.reading import CommandLine, Stated, command_line
 from omectl.planner.parallelism.record import Parallelism
@@ -10,18 +9,13 @@ from omectl.planner.parallelism.rendering import PARALLELISM_SIZE, Rendered
 from omectl.planner.parallelism.validation import Divisions, problems_of
 
 __all__ = [
-    "DIALECTS",
     "PARALLELISM_SIZE",
-    "SGLANG",
-    "VLLM",
     "Basis",
     "Choice",
     "Code",
     "CommandLine",
     "Count",
-    "Dialect",
     "Divisions",
-    "Flag",
     "Parallelism",
     "Problem",
     "Rendered",
@@ -29,7 +23,6 @@ __all__ = [
     "choose",
     "command_line",
     "deployed",
-    "dialect_of",
     "gpu_count",
     "problems_of",
 ]

@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import Final, Self
 
 from omectl.api.serving_runtime import TensorParallelismConfig
-from omectl.planner.parallelism.dialects import Dialect, Flag
-from omectl.planner.parallelism.flags import find
+from omectl.planner.arguments import Standing, standing
+from omectl.planner.dialects import Dialect, Flag
+from omectl.planner.flag_tables import table_of
 
 _REFERENCE: Final = re.compile(r"\$\((\w+)\)")
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?|\.[0-9]{1,12}", re.ASCII)
@@ -46,19 +47,19 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """A container's command line, in its engine's dialect. `env` holds the plain values that `$(NAME)` may mean."""
+    """The flags of a command line by their keys, in its engine's dialect. `env` has the plain values for `$(NAME)`."""
 
     dialect: Dialect
-    command: tuple[str, ...]
-    args: tuple[str, ...]
+    flags: Mapping[str, Standing]
     env: Mapping[str, str]
 
     def value(self, flag: Flag | None) -> str | None:
-        """The text of a flag, the arguments' before the command's; references are filled where they can be."""
+        """The text of a flag, where it counts; references are filled where they can be."""
         if flag is None:
             return None
-        found = find(self.args, flag) or find(self.command, flag)
-        if found is None:
+        table = table_of(self.dialect)
+        found = self.flags.get(table.key(flag.names[0]))
+        if found is None or table.negates(found.argument.flag):
             return None
         return _REFERENCE.sub(lambda match: self.env.get(match[1], match[0]), found.value)
 
@@ -94,7 +95,9 @@ def command_line(
     dialect: Dialect | None, command: Sequence[str], args: Sequence[str], env: Mapping[str, str]
 ) -> CommandLine | None:
     """The command line of an engine that is known."""
-    return CommandLine(dialect, tuple(command), tuple(args), env) if dialect is not None else None
+    if dialect is None:
+        return None
+    return CommandLine(dialect, standing(command, args, table_of(dialect)), env)
 
 
 def _positive(number: int | None) -> int | None:

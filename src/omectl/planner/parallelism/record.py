@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from omectl.planner.parallelism.dialects import Dialect
+from omectl.planner.dialects import Dialect
 from omectl.planner.parallelism.rendering import Rendered, rendered
 
 

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from omectl.planner.parallelism.dialects import Dialect, Flag
-from omectl.planner.parallelism.flags import add, find, is_shell, replace
+from omectl.planner.arguments import Standing, standing, with_value
+from omectl.planner.dialects import Dialect, Flag
+from omectl.planner.flag_tables import UNKNOWN_FLAGS, table_of
 from omectl.planner.parallelism.problems import Code, Problem
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def rendered(
     own: Collection[str],
 ) -> Rendered:
     """See `Parallelism.render`."""
-    writer = _Writer(tuple(command), tuple(args), own, spread.gpus)
+    writer = _Writer(tuple(command), tuple(args), dialect, own, spread.gpus)
     if dialect is not None:
         tensor = spread.tensor
         if dialect.attention_ranks is not None and writer.has(dialect.attention_ranks):
@@ -59,41 +60,42 @@ def rendered(
 class _Writer:
     """The two lists while flags are written into them."""
 
-    def __init__(self, command: tuple[str, ...], args: tuple[str, ...], own: Collection[str], gpus: int) -> None:
+    def __init__(
+        self, command: tuple[str, ...], args: tuple[str, ...], dialect: Dialect | None, own: Collection[str], gpus: int
+    ) -> None:
         self.command, self.args = command, args
         self.problems: list[Problem] = []
+        self._table = table_of(dialect) if dialect is not None else UNKNOWN_FLAGS
         self._own, self._gpus = own, gpus
 
     def has(self, flag: Flag) -> bool:
         """Whether the flag stands in one of the lists."""
-        return find(self.args, flag) is not None or find(self.command, flag) is not None
+        return self._found(flag) is not None
 
     def set(self, flag: Flag, value: int, *, references_stay: bool = False) -> None:
         """Give the flag this number: in its place, else at the end when it is not what the engine does anyway.
 
         A reference to `PARALLELISM_SIZE` is as good as its number. With `references_stay`, so is one to any variable.
         """
-        in_args = find(self.args, flag)
-        found = in_args or find(self.command, flag)
-        if found is None:
-            if value > 1:
-                self._add(flag, value)
-        elif flag.switch or self._says(found.value, value) or (references_stay and found.value.startswith("$(")):
-            return
-        elif found.words[0] in self._own:
-            self.problems.append(Problem(Code.DIMENSION_OVERRULED, str(value), found.value, flag.names[0]))
-        elif in_args is not None:
-            self.args = replace(self.args, found, str(value))
+        found = self._found(flag)
+        if found is None or flag.switch:
+            stays = value <= 1 or (found is not None and not self._table.negates(found.argument.flag))
         else:
-            self.command = replace(self.command, found, str(value))
+            stays = self._says(found.value, value) or (references_stay and found.value.startswith("$("))
+        if stays:
+            return
+        if found is not None and found.element in self._own:
+            said = found.argument.flag if flag.switch else found.value
+            self.problems.append(Problem(Code.DIMENSION_OVERRULED, str(value), said, flag.names[0]))
+            return
+        written = with_value(self.command, self.args, flag.names[0], None if flag.switch else str(value), self._table)
+        if written.unwritten:
+            said = found.value if found is not None else ""
+            self.problems.append(Problem(Code.NOT_RENDERED, str(value), said, flag.names[0]))
+        self.command, self.args = written.command, written.args
+
+    def _found(self, flag: Flag) -> Standing | None:
+        return standing(self.command, self.args, self._table).get(self._table.key(flag.names[0]))
 
     def _says(self, text: str, value: int) -> bool:
         return text == str(value) or (text == f"$({PARALLELISM_SIZE})" and self._gpus == value)
-
-    def _add(self, flag: Flag, value: int) -> None:
-        if is_shell(self.args) or is_shell(self.command):
-            self.problems.append(Problem(Code.NOT_RENDERED, str(value), "", flag.names[0]))
-        elif self.args or not self.command:
-            self.args = add(self.args, flag, str(value))
-        else:
-            self.command = add(self.command, flag, str(value))

@@ -10,12 +10,14 @@ from omectl.api.facts import RecordedFacts
 from omectl.api.json import JsonObject, JsonValue
 from omectl.planner.accelerators.memory import in_words
 from omectl.planner.accelerators.traits import traits_of
+from omectl.planner.arguments import is_shell_text, with_value
+from omectl.planner.dialects import Dialect, Flag, dialect_of
 from omectl.planner.fit import EngineFit, FitReport, Verdict, Workload, estimate
+from omectl.planner.flag_tables import flag_table
 from omectl.planner.inputs import PlanInputs
 from omectl.planner.model import ModelView
 from omectl.planner.names import ENGINE
-from omectl.planner.parallelism import Code, Dialect, dialect_of, flags
-from omectl.planner.parallelism.dialects import Flag
+from omectl.planner.parallelism import Code
 from omectl.planner.report.change import Change
 from omectl.planner.report.told import AcceleratorTold
 from omectl.planner.report.way import Way
@@ -40,15 +42,15 @@ class Engine:
     def dialect(self) -> Dialect | None:
         """The engine's flags, when its arguments may be added to: a shell's text is not touched."""
         command, args = as_texts(self.container.get("command")), as_texts(self.container.get("args"))
-        if flags.is_shell(command) or flags.is_shell(args):
+        if is_shell_text(command, args):
             return None
         return dialect_of(as_text(self.container.get("image")), command, args)
 
     def with_flag(self, flag: Flag, value: int) -> Change:
         """The service's engine gets the arguments that it has now, with this flag."""
-        args = as_texts(self.container.get("args"))
-        found, text = flags.find(args, flag), str(value)
-        words = flags.replace(args, found, text) if found is not None else flags.add(args, flag, text)
+        command, args = as_texts(self.container.get("command")), as_texts(self.container.get("args"))
+        table = flag_table(as_text(self.container.get("image")), command, args)
+        words = with_value((), args, flag.names[0], str(value), table).args
         return self.in_service("spec.engine.runner.args", list[JsonValue](words))
 
     def in_service(self, field: str, value: JsonValue = None) -> Change:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from omectl.planner.component import Component
+from omectl.planner.dialects import SGLANG, VLLM
 from omectl.planner.names import ENGINE, ROUTER, label_value
-from omectl.planner.parallelism.dialects import SGLANG, VLLM
 from omectl.planner.placeholders import Placeholders
 from omectl.planner.scaling.bounds import Replicas
 from omectl.planner.scaling.target import ScaleTarget, invalid

@@ -9,10 +9,10 @@ from omectl.api.json import JsonObject
 from omectl.api.labels import COMPONENT
 from omectl.api.settings import KedaSettings
 from omectl.planner.component import Component
+from omectl.planner.dialects import SGLANG, dialect_of
 from omectl.planner.inputs import LiveState
 from omectl.planner.metadata import Metadata
 from omectl.planner.names import ENGINE
-from omectl.planner.parallelism.dialects import SGLANG, dialect_of
 from omectl.planner.result import PlanRefused, Reason, Scale
 from omectl.planner.scaling.bounds import Replicas, replicas
 from omectl.planner.scaling.choice import ScalerChoice, ScalerClass, ScalerSource, choose_scaler

@@ -1,8 +1,8 @@
 """Which models a runtime could be chosen for, and what changes of it a choice sees: other services sleep on."""
 
 from omectl.api.json import JsonValue
+from omectl.planner.dialects import dialect_of
 from omectl.planner.model import ModelView
-from omectl.planner.parallelism import dialect_of
 from omectl.planner.selection.candidates import Runtime, entries
 from omectl.planner.selection.entry import differences
 from omectl.planner.selection.size import SizeRange

@@ -5,7 +5,8 @@ from fractions import Fraction
 import pytest
 
 from omectl.api.serving_runtime import TensorParallelismConfig
-from omectl.planner.parallelism import SGLANG, VLLM, CommandLine, Dialect, Stated, command_line, dialect_of
+from omectl.planner.dialects import SGLANG, VLLM, Dialect, dialect_of
+from omectl.planner.parallelism import CommandLine, Stated, command_line
 
 
 def line(dialect: Dialect, text: str, **env: str) -> CommandLine:
@@ -50,6 +51,8 @@ def test_a_shells_text_tells_the_dialect_too() -> None:
         (SGLANG, "--tp-size 8 --ep-size 8", Stated(tensor=8, expert=8)),
         (VLLM, "--tensor-parallel-size 2 --data-parallel-size 4", Stated(tensor=2, data=4)),
         (VLLM, "-tp 2 -dp 4 --enable-expert-parallel", Stated(tensor=2, data=4, expert=8)),
+        (VLLM, "-tp 2 -ep --no-enable-expert-parallel", Stated(tensor=2)),
+        (VLLM, "tini -g -- vllm serve m -tp 2 -tp 4", Stated(tensor=4)),
         (VLLM, "--tensor-parallel-size $(N)", Stated(tensor=6)),
         (VLLM, "--tensor-parallel-size $(M)", Stated()),
         (VLLM, "--tensor-parallel-size 0 --pipeline-parallel-size x", Stated()),

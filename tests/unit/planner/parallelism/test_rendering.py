@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from omectl.planner.parallelism import SGLANG, VLLM, Code, Dialect, Parallelism, Problem, Rendered
+from omectl.planner.dialects import SGLANG, VLLM, Dialect
+from omectl.planner.parallelism import Code, Parallelism, Problem, Rendered
 
 EIGHT = Parallelism(tensor=8, gpus_per_pod=8)
 SIXTEEN = Parallelism(tensor=8, pipeline=2, gpus_per_pod=8, pods=2)
@@ -30,10 +31,12 @@ def render(spread: Parallelism, dialect: Dialect | None, args: Sequence[str], **
         (VLLM, ["-tp", "2"], ["-tp", "8"]),
         (VLLM, ["--tp-size", "2"], ["--tp-size", "8"]),
         (VLLM, ["serve"], ["serve", "--tensor-parallel-size", "8"]),
-        (SGLANG, ["--tp", "2", "--tp", "3"], ["--tp", "2", "--tp", "8"]),
+        (SGLANG, ["--tp", "2", "--tp-size", "3"], ["--tp-size", "8"]),
+        (SGLANG, ["tini", "--", "sglang", "serve"], ["tini", "--", "sglang", "serve", "--tp-size", "8"]),
+        (SGLANG, ["--port", "80", "--", "--tp", "2"], ["--port", "80", "--tp-size", "8", "--", "--tp", "2"]),
         (SGLANG, ["--a 1 \\\n  --tp-size 4 \\\n  --b"], ["--a 1 \\\n  --tp-size=8 \\\n  --b"]),
         (SGLANG, ["--a 1 \\\n--b"], ["--a 1 \\\n--b \\\n--tp-size=8"]),
-        (SGLANG, ["--tp-size 4 \\"], ["--tp-size=8 \\"]),
+        (SGLANG, ["--tp-size 4 \\"], ["--tp-size=8"]),
     ],
 )
 def test_a_flag_is_rewritten_where_it_stands_and_added_where_it_is_not(
@@ -52,15 +55,44 @@ def test_a_flag_in_the_command_is_rewritten_there() -> None:
     assert found.args == ("--port", "80")
 
 
-def test_flags_are_added_where_the_others_are() -> None:
+def test_flags_are_added_to_the_arguments_wherever_others_are() -> None:
     command = ["python3", "-m", "sglang.launch_server", "--port", "80"]
-    assert render(EIGHT, SGLANG, [], command=command).command == (*command, "--tp-size", "8")
-    assert render(EIGHT, SGLANG, ["--x"], command=command).args == ("--x", "--tp-size", "8")
+    for args in ([], ["--x"]):
+        found = render(EIGHT, SGLANG, args, command=command)
+        assert (list(found.command), list(found.args)) == (command, [*args, "--tp-size", "8"])
 
 
-def test_arguments_go_before_the_command() -> None:
+def test_a_flag_in_both_lists_counts_in_the_arguments_and_is_rewritten_there() -> None:
     found = render(EIGHT, SGLANG, ["--tp", "2"], command=["x", "--tp", "1"])
     assert (found.command, found.args) == (("x", "--tp", "1"), ("--tp", "8"))
+    agreed = render(EIGHT, SGLANG, ["--tp", "8"], command=["x", "--tp", "1"])
+    assert (agreed.command, agreed.args) == (("x", "--tp", "1"), ("--tp", "8"))
+
+
+def test_a_script_that_a_shell_gets_is_rewritten_line_by_line() -> None:
+    shell, script = ["bash", "-c"], "set -e\nexec python3 -m sglang.launch_server \\\n  --tp-size 4 \\\n  --port 80"
+    found = render(EIGHT, SGLANG, [script], command=shell)
+    assert list(found.args) == [script.replace("--tp-size 4", "--tp-size=8")]
+    assert found.problems == ()
+    found = render(SIXTEEN, SGLANG, [f"{script} | tee log"], command=shell)
+    assert list(found.args) == [f"{script} | tee log"]
+    assert [(one.code, one.found) for one in found.problems] == [
+        (Code.NOT_RENDERED, "4"),
+        (Code.NOT_RENDERED, ""),
+        (Code.NOT_RENDERED, ""),
+    ]
+
+
+def test_a_switch_that_is_turned_off_is_turned_on_unless_the_services_author_did_it() -> None:
+    spread = Parallelism(tensor=8, expert=8, gpus_per_pod=8)
+    args = ["--no-enable-expert-parallel", "-tp", "8"]
+    assert render(spread, VLLM, args).args == ("--enable-expert-parallel", "-tp", "8")
+    found = render(spread, VLLM, args, own=args)
+    assert list(found.args) == args
+    assert found.problems == (
+        Problem(Code.DIMENSION_OVERRULED, "8", "--no-enable-expert-parallel", "--enable-expert-parallel"),
+    )
+    assert list(render(EIGHT, VLLM, args).args) == args
 
 
 def test_what_an_engine_does_anyway_is_not_added_but_a_wrong_number_is_corrected() -> None:

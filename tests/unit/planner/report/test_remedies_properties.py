@@ -16,7 +16,7 @@ from omectl.planner.report.checks import ready
 from omectl.planner.report.remedies import OF_ITS_CHOICE, OF_THE_FORMAT
 from omectl.planner.selection.difference import Code
 
-WORLDS = 400
+WORLDS = 250
 
 
 def inputs_of(world: World) -> PlanInputs:

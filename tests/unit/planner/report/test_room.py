@@ -10,8 +10,8 @@ from tests.unit.planner.report.test_ways import Cluster
 
 from omectl.api.accelerator_class import AcceleratorClass
 from omectl.api.codec import decode_as
+from omectl.planner.dialects import SGLANG
 from omectl.planner.fit import Verdict
-from omectl.planner.parallelism import SGLANG
 from omectl.planner.report import in_words
 from omectl.planner.report.room import Engine
 
@@ -163,5 +163,11 @@ def test_a_spread_divides_the_heads() -> None:
     ids=["words", "one word", "no such flag", "lines"],
 )
 def test_a_flag_gets_its_value_where_it_stands(args: list[str], wanted: list[str]) -> None:
-    planned = Engine(inputs=inputs_for(), model=None, runtime=None, accelerator=None, container={"args": [*args]})
+    planned = Engine(
+        inputs=inputs_for(),
+        model=None,
+        runtime=None,
+        accelerator=None,
+        container={"image": "lmsysorg/sglang", "args": [*args]},
+    )
     assert planned.with_flag(SGLANG.tensor, 8).value == wanted
