@@ -20,6 +20,7 @@ TARGET_UTILIZATION: Final = "ome.io/targetUtilizationPercentage"
 KEDA_THRESHOLD: Final = "autoscaling.keda.sh/threshold"
 KEDA_OPERATOR: Final = "autoscaling.keda.sh/operator"
 KEDA_PROMETHEUS_ADDRESS: Final = "autoscaling.keda.sh/prometheus.serverAddress"
+KEDA_PAUSED_REPLICAS: Final = "autoscaling.keda.sh/paused-replicas"
 KEDA_PROMETHEUS_QUERY: Final = "autoscaling.keda.sh/prometheus.query"
 KNATIVE_CLASS: Final = "autoscaling.knative.dev/class"
 KNATIVE_TARGET: Final = "autoscaling.knative.dev/target"
@@ -61,6 +62,9 @@ RDMA_AUTO_INJECT: Final = "rdma.ome.io/auto-inject"
 RDMA_PROFILE: Final = "rdma.ome.io/profile"
 RDMA_CONTAINER_NAME: Final = "rdma.ome.io/container-name"
 
+STOP: Final = "omectl.io/stop"
+"""On a service: `true` takes its pods away, and nothing else, until the annotation goes or is `false`."""
+
 # Annotations on models
 MODEL_CATEGORY: Final = "models.ome.io/category"
 DECRYPTION_KEY_NAME: Final = "ome.io/base-model-decryption-key-name"
@@ -85,6 +89,7 @@ NEVER_COPIED: Final = frozenset(
     {
         KNATIVE_MIN_SCALE,
         KNATIVE_MAX_SCALE,
+        STOP,
         "internal.ome.io/storage-initializer-sourceuri",
         "kubectl.kubernetes.io/last-applied-configuration",
     }
@@ -146,6 +151,8 @@ CHOSEN_MODE: Final = "omectl.io/mode"
 """Annotation in a service's status: the deployment mode that it has."""
 RESELECT: Final = "omectl.io/reselect"
 """On a service: a value that its status does not have yet asks for a new choice of its runtime and accelerators."""
+REPLICAS_BEFORE_STOP: Final = "omectl.io/replicas-before-stop"
+"""On a workload of a stopped service: how many replicas it had, which it gets again."""
 FILLED_FIELDS: Final = "omectl.io/filled-fields"
 """Annotation of models: names of the spec fields that the controller filled, separated by commas."""
 FORCE_DELETE: Final = "omectl.io/force-delete"

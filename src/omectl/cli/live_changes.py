@@ -178,7 +178,7 @@ class _Look:
             found.extend(_told(Action.LEAVE, stale_of(rest, coming, owner), note))
             return found
         stale = stale_of(rest, planned, owner)
-        now = may_go(stale, planned)
+        now = stale if made.stopped else may_go(stale, planned)
         found.extend(_told(Action.DELETE, now))
         note = "once its replacement serves"
         found.extend(_told(Action.DELETE_LATER, [one for one in stale if one not in now], note))
@@ -188,9 +188,10 @@ class _Look:
         self, owner: JsonObject, kind: ResourceKind, desired: JsonObject, made: Plan, children: list[Child]
     ) -> tuple[Change, JsonObject | None]:
         key = key_of(desired)
-        replicas = made.initial_replicas.get((kind.kind, key.name))
+        place = (kind.kind, key.name)
+        replicas, resume = made.initial_replicas.get(place), place in made.resumed
         try:
-            rehearsed = await self._applier.rehearse(owner, kind, desired, initial_replicas=replicas)
+            rehearsed = await self._applier.rehearse(owner, kind, desired, initial_replicas=replicas, resume=resume)
         except ConnectionFailed:
             raise
         except Forbidden as error:

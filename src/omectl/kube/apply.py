@@ -145,11 +145,13 @@ class Applier:
         live: JsonObject | None,
         *,
         initial_replicas: int | None = None,
+        resume: bool = False,
     ) -> Applied:
         """Make `desired` true for `owner`; `live` is what the cache has and may be stale.
 
         With `initial_replicas`, `desired` has no `spec.replicas`: the number is set once, at creation, and afterwards
-        belongs to whatever scales the object.
+        belongs to whatever scales the object. With `resume` it is set once more, if the number there is ours: then we
+        had taken the replicas away.
         Raises NotOurs, ApplyRefused, and whatever the client raises.
         """
         stamped = stamp(desired, owner)
@@ -161,7 +163,7 @@ class Applier:
                 if reason is None:
                     return Applied(Outcome.UNCHANGED, live)
                 if _tells_enough(live, initial_replicas):
-                    return await self._update(kind, stamped, live, reason, initial_replicas, _at_version)
+                    return await self._update(kind, stamped, live, reason, initial_replicas, _at_version, resume=resume)
         except Conflict:
             # The cache is behind, and only the server knows what is there.
             pass
@@ -172,10 +174,16 @@ class Applier:
         if outcome is not Outcome.UPDATED:
             return Applied(outcome, current)
         reason = needs_apply(current, stamped) or ""
-        return await self._update(kind, stamped, current, reason, initial_replicas, _same)
+        return await self._update(kind, stamped, current, reason, initial_replicas, _same, resume=resume)
 
     async def rehearse(
-        self, owner: JsonObject, kind: ResourceKind, desired: JsonObject, *, initial_replicas: int | None = None
+        self,
+        owner: JsonObject,
+        kind: ResourceKind,
+        desired: JsonObject,
+        *,
+        initial_replicas: int | None = None,
+        resume: bool = False,
     ) -> Rehearsed:
         """What `apply` would do now, by a dry run of its write: the server says what would come of it.
 
@@ -192,7 +200,8 @@ class Applier:
             body = _same(stamped, current)
             if initial_replicas is not None and manages(current, self._field_manager, "spec", "replicas"):
                 # The number passes to another manager first. In one dry run it stays by being stated.
-                body = _with_replicas(body, as_object(current.get("spec")).get("replicas"))
+                number = initial_replicas if resume else as_object(current.get("spec")).get("replicas")
+                body = _with_replicas(body, number)
         return Rehearsed(outcome, current, await self._apply(kind, body, self._field_manager, dry_run=True))
 
     async def prune(
@@ -263,12 +272,15 @@ class Applier:
         reason: str,
         initial_replicas: int | None,
         placed: Callable[[JsonObject, JsonObject], JsonObject],
+        *,
+        resume: bool,
     ) -> Applied:
         """Apply over the current object; `placed` says how exactly it must still be that one. Raises Conflict."""
         _log.info("child_applied", kind=kind.kind, object=str(key_of(stamped)), reason=reason)
         if initial_replicas is not None and manages(current, self._field_manager, "spec", "replicas"):
             # The number that was ours passes to a manager that never has anything else, so that it stays.
-            current = await self._apply(kind, _replicas_of(kind, current), REPLICAS_MANAGER)
+            number = initial_replicas if resume else as_object(current.get("spec")).get("replicas")
+            current = await self._apply(kind, _replicas_of(kind, current, number), REPLICAS_MANAGER)
         return Applied(Outcome.UPDATED, await self._apply(kind, placed(stamped, current), self._field_manager))
 
     async def _apply(self, kind: ResourceKind, obj: JsonObject, manager: str, *, dry_run: bool = False) -> JsonObject:
@@ -311,11 +323,11 @@ def _at_version(stamped: JsonObject, current: JsonObject) -> JsonObject:
     return {**same, "metadata": {**metadata_of(same), "resourceVersion": metadata_of(current).get("resourceVersion")}}
 
 
-def _replicas_of(kind: ResourceKind, live: JsonObject) -> JsonObject:
-    """Nothing but the number of replicas that the live object has."""
+def _replicas_of(kind: ResourceKind, live: JsonObject, replicas: JsonValue) -> JsonObject:
+    """Nothing but the number of replicas of the live object."""
     key = key_of(live)
     metadata: JsonObject = {"name": key.name, "namespace": key.namespace, "uid": uid_of(live)}
-    spec: JsonObject = {"replicas": as_object(live.get("spec")).get("replicas")}
+    spec: JsonObject = {"replicas": replicas}
     return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "spec": spec}
 
 

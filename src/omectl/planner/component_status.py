@@ -9,6 +9,7 @@ from omectl.api.document import as_object, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.inference_service_status import InferenceServiceStatus
 from omectl.api.json import JsonObject
+from omectl.api.labels import STOP
 from omectl.planner.accelerators.decision import ClassDecision
 from omectl.planner.document import as_document
 from omectl.planner.inputs import LiveState
@@ -29,6 +30,8 @@ from omectl.planner.workloads.table import MODES, live_state
 from omectl.planner.workloads.workload import Report, Workload, WorkloadState
 
 WAITING_FOR_MODEL: Final = "WaitingForModel"
+STOPPING: Final = "Stopping"
+STOPPED: Final = "Stopped"
 _NO_SERVING: Final[Mapping[str, str]] = {}
 
 
@@ -113,6 +116,8 @@ def observe_planned(live: LiveState, workload: Workload, scaling: Scaling) -> Ob
 
 def component_verdict(workload: Workload, seen: Observed, model: ModelView) -> Verdict:
     """The component's condition: the workload's own reason, or what its pods say where they say more."""
+    if workload.stopped:
+        return _stopped_verdict(seen)
     state, running = seen.workload, running_verdict(seen)
     if running is not None:
         return running
@@ -188,6 +193,15 @@ def _with_numbers(found: JsonObject, seen: Observed, scaler: JsonObject) -> Json
             numbers["desiredReplicas"] = wanted
         found["autoscaler"] = {**told, **numbers, **scaler}
     return found
+
+
+def _stopped_verdict(seen: Observed) -> Verdict:
+    """A component of a service that is stopped: whether it still has pods, and how to have them back."""
+    step = f"remove the annotation {STOP} to start it again"
+    left = max(len(seen.pods), seen.replicas)
+    if left:
+        return Verdict(FALSE, STOPPING, f"the service is being stopped, and has {left} pods yet; next: wait, or {step}")
+    return Verdict(FALSE, STOPPED, f"the service is stopped; next: {step}")
 
 
 def _trouble_verdict(trouble: Trouble, state: WorkloadState, name: str, model: ModelView) -> Verdict:

@@ -15,11 +15,11 @@ _STANDBY: Final = "Standby"
 """Scaled to nothing: the next request wakes a pod, which loads the model then."""
 
 
-def loading_status(components: Sequence[Observed], model: ModelView) -> JsonObject:
+def loading_status(components: Sequence[Observed], model: ModelView, *, stopped: bool = False) -> JsonObject:
     """The state of the model in the components that load it: all but the router.
 
     It is loaded when every one of them serves its newest version. What is in the way is told with the pod, its node and
-    its time, and no more once the pod has recovered or is gone.
+    its time, and no more once the pod has recovered or is gone. `stopped`: there are to be no pods.
     """
     loading = _loading(components)
     blocked = next((one for one in loading if one.trouble is not None and one.trouble.reason not in STARTING), None)
@@ -27,6 +27,9 @@ def loading_status(components: Sequence[Observed], model: ModelView) -> JsonObje
     served = bool(loading) and all(one.available for one in loading)
     resting = served and not any(one.replicas or one.former is not None for one in loading)
     target, transition = "Pending", "InProgress"
+    if stopped:
+        left = any(one.pods or one.replicas for one in loading)
+        return _states("InProgress" if left else "UpToDate", _STANDBY, _active(served=bool(left), resting=not left))
     if blocked is not None:
         target, transition = "FailedToLoad", "BlockedByFailedLoad"
     elif served and all(one.rolled_out for one in loading):

@@ -26,6 +26,7 @@ from omectl.planner.references import model_namespaces, model_reference
 from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason
 from omectl.planner.routing import route
 from omectl.planner.scaling import (
+    STOPPED_BY_ANNOTATION,
     ScaleTarget,
     Scaling,
     built_in,
@@ -34,8 +35,11 @@ from omectl.planner.scaling import (
     follow,
     initial_replicas,
     is_silent,
+    is_stopped,
     proportion,
     scale,
+    stopped,
+    was_stopped,
 )
 from omectl.planner.selection.candidates import scope_of
 from omectl.planner.selection.choice import Selection, select_runtime
@@ -57,6 +61,7 @@ def plan(inputs: PlanInputs) -> Plan:
     try:
         check_name(inputs.service.name)
         service = migrated(inputs.service)
+        stop = is_stopped(service)
         resource = _model(service, inputs.model)
         model = view_model(resource, inputs.settings)
         check_files(model.files, f"model {model.name}", service.namespace, inputs.settings.models_root)
@@ -67,12 +72,14 @@ def plan(inputs: PlanInputs) -> Plan:
         selection = select_runtime(service, model, inputs.runtimes, settings, before, trials.hindrance)
         explanation = _explanation(selection, model)
         explanation = replace(explanation, warnings=(*explanation.warnings, *weight_warnings(weight, model.name)))
+        if stop:
+            explanation = replace(explanation, warnings=(*explanation.warnings, STOPPED_BY_ANNOTATION))
         if service is not inputs.service:
             explanation = replace(explanation, warnings=(OLD_FORM, *explanation.warnings))
         if selection.problem is not None:
             return refused(inputs, selection.problem, explanation)
         trial = trials.of(selection.runtime, selection.entry)
-        return _rendered(replace(inputs, service=service), resource, model, trial, explanation)
+        return _rendered(replace(inputs, service=service), resource, model, trial, explanation, stop=stop)
     except PlanRefused as refusal:
         return refused(inputs, refusal.problem, explanation)
 
@@ -83,6 +90,8 @@ def _rendered(
     model: ModelView,
     trial: Trial,
     explanation: Explanation,
+    *,
+    stop: bool,
 ) -> Plan:
     service, assembly = inputs.service, trial.assembly
     parts = assembly.parts
@@ -104,7 +113,12 @@ def _rendered(
         roles = (part, others) if others is not None else (part,)
         pods = {one.role: trial.pod_of(one).spec for one in roles}
         workloads[part.name] = Workload(
-            of=kind, component=part, metadata=metadata, pod=pods[part.role], workers=pods.get(WORKER)
+            of=kind,
+            component=part,
+            metadata=metadata,
+            pod=pods[part.role],
+            workers=pods.get(WORKER),
+            stopped=stop,
         )
         if part.use is not None:
             # The class may have raised what the runtime asks for, and a pod costs what it gets.
@@ -117,6 +131,8 @@ def _rendered(
             explanation = replace(explanation, warnings=(*explanation.warnings, *made.warnings, *counts))
     explanation = replace(explanation, warnings=(*explanation.warnings, *_too_large(trial), *_unpaired(workloads)))
     scalings = _scalings(inputs, workloads)
+    if stop:
+        scalings = {name: stopped(one, inputs.live) for name, one in scalings.items()}
     serving: dict[str, Workload] = {}
     for part in parts:
         workload, scaling = workloads[part.name], scalings[part.name]
@@ -147,15 +163,16 @@ def _rendered(
     def report(live: LiveState) -> JsonObject:
         return sorted_keys(planned_status(service, model, workloads, where, live, explanation, ranking, scalings))
 
+    free = [one for one in scalings.values() if one.pinned is None and not one.built_in]
     return Plan(
         objects=tuple(sorted_keys(obj) for obj in objects),
         explanation=explanation,
         status=report(inputs.live),
         initial_replicas={
-            (scaling.target.kind, scaling.target.name): initial_replicas(scaling, inputs.live)
-            for scaling in scalings.values()
-            if scaling.pinned is None and not scaling.built_in
+            (scaling.target.kind, scaling.target.name): initial_replicas(scaling, inputs.live) for scaling in free
         },
+        resumed=frozenset((one.target.kind, one.target.name) for one in free if was_stopped(one, inputs.live)),
+        stopped=stop,
         provenance=provenance,
         report=report,
     )

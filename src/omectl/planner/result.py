@@ -138,8 +138,10 @@ class Plan:
 
     Objects come in the order to apply them, in the service's namespace, without UIDs, owners or inventory.
     `initial_replicas` says, by kind and name, how many replicas to create a workload with; later they are the
-    autoscaler's, and no object states them. `provenance` tells who wrote each field of a component's pods, and what
-    disagreed, by component and role: "" or "leader" of the pod that serves, "worker" of the others of a group.
+    autoscaler's, and no object states them. Those that are `resumed` get the number now, for a stop has left them
+    without. `stopped`: the service is to have no pods.
+    `provenance` tells who wrote each field of a component's pods, and what disagreed, by component and role: "" or
+    "leader" of the pod that serves, "worker" of the others of a group.
     `report` gives the status over another live state, such as the one after the objects were applied; None where the
     status does not depend on what was planned.
     """
@@ -149,5 +151,7 @@ class Plan:
     status: JsonObject = field(default_factory=dict[str, JsonValue])
     problem: Problem | None = None
     initial_replicas: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    resumed: frozenset[tuple[str, str]] = frozenset()
+    stopped: bool = False
     provenance: "Mapping[tuple[str, str], Provenance]" = field(default_factory=dict[tuple[str, str], "Provenance"])
     report: "Callable[[LiveState], JsonObject] | None" = field(default=None, compare=False, repr=False)

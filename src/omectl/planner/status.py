@@ -12,6 +12,7 @@ from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import CHOSEN_MODE, COMPONENT, INFERENCE_SERVICE
 from omectl.planner.component_status import (
+    STOPPING,
     component_status,
     component_verdict,
     kept_status,
@@ -59,7 +60,7 @@ def planned_status(
     verdicts[_INGRESS] = route_verdict(where, live, verdicts[COMPONENT_CONDITIONS[entry]], entry)
     choices = {**selection_verdicts(told), _MODEL: _model_verdict(model)}
     status: JsonObject = {
-        **_common(service, verdicts, choices, {CHOSEN_MODE: told.mode}),
+        **_common(service, verdicts, choices, {CHOSEN_MODE: told.mode}, _stopping(verdicts)),
         "selection": selection_status(service, told, ranking),
         "url": where.url,
         "address": {"url": where.address},
@@ -69,7 +70,9 @@ def planned_status(
             )
             for name, seen in observed.items()
         },
-        "modelStatus": loading_status(tuple(observed.values()), model),
+        "modelStatus": loading_status(
+            tuple(observed.values()), model, stopped=any(one.stopped for one in workloads.values())
+        ),
     }
     if ENGINE in observed:
         owner = {INFERENCE_SERVICE: label_value(service.name), COMPONENT: ENGINE, **workloads[ENGINE].of.serving}
@@ -132,6 +135,11 @@ def _common(
     if annotations:
         status["annotations"] = annotations
     return status
+
+
+def _stopping(verdicts: dict[str, Verdict]) -> Verdict | None:
+    """What is told while a part of a service that is stopped still has pods."""
+    return next((one for one in verdicts.values() if one.reason == STOPPING), None)
 
 
 def _overall(verdicts: dict[str, Verdict]) -> Verdict:

@@ -133,7 +133,7 @@ class ServiceReconciler:
             has_room = await self._make_room(raw, made, trouble)
             applied = await self._apply(raw, made, trouble, scalers=has_room)
             if not trouble.failures:
-                await self._prune(raw, [(kind, one.live) for kind, one in applied], trouble)
+                await self._prune(raw, [(kind, one.live) for kind, one in applied], trouble, at_once=made.stopped)
             if made.report is not None and any(one.outcome is not Outcome.UNCHANGED for _, one in applied):
                 status = made.report(self._live(service, applied))
         await self._report(service, raw, made, status, trouble.failures)
@@ -191,7 +191,7 @@ class ServiceReconciler:
             if component in not_ours and not is_workload(kind):
                 continue  # It would scale, protect or lead to somebody else's pods.
             there = children.get(kind, key)
-            staying = waiting(stale, [(kind, one.live) for kind, one in done])
+            staying = frozenset[str]() if made.stopped else waiting(stale, [(kind, one.live) for kind, one in done])
             if there is not None and is_held(kind, component, staying):
                 done.append((kind, Applied(Outcome.UNCHANGED, there)))
                 continue
@@ -203,6 +203,7 @@ class ServiceReconciler:
                     desired,
                     there,
                     initial_replicas=made.initial_replicas.get((kind.kind, key.name)),
+                    resume=(kind.kind, key.name) in made.resumed,
                 )
                 done.append((kind, applied))
                 # A Knative Service that is there changes the plan: it makes a Service of its name itself.
@@ -227,12 +228,15 @@ class ServiceReconciler:
         await self._delete(owner, in_the_way(self._caches.children.of(uid_of(owner)), self._coming(made)), trouble)
         return len(trouble.failures) == before
 
-    async def _prune(self, owner: JsonObject, planned: list[Child], trouble: Trouble) -> None:
-        """Delete what is not planned; `planned` is as the server answered: the caches may not know it yet."""
+    async def _prune(self, owner: JsonObject, planned: list[Child], trouble: Trouble, *, at_once: bool) -> None:
+        """Delete what is not planned; `planned` is as the server answered: the caches may not know it yet.
+
+        `at_once`: nothing is to serve, so that nothing waits for its replacement.
+        """
         stale = stale_of(self._caches.children.of(uid_of(owner)), planned, owner)
         if not stale:
             return
-        going = may_go(stale, planned)
+        going = stale if at_once else may_go(stale, planned)
         await self._delete(owner, going, trouble)
         if len(going) < len(stale):
             left = [child for child in stale if child not in going]

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from omectl.api.conditions import FALSE, TRUE, KnativeCondition, find_condition
 from omectl.api.inference_service_status import InferenceServiceStatus
+from omectl.planner.component_status import STOPPED, STOPPING
 from omectl.planner.names import COMPONENT_CONDITIONS
 from omectl.planner.result import Problem
 from omectl.planner.workloads.pods import FAULTS
@@ -51,10 +52,15 @@ def transitions(
     if new is None or after is None:
         return []
     was_ready, is_ready = old is not None and old.status == TRUE, new.status == TRUE
+    was_stopped, stopped = _is_stopped(old), _is_stopped(new)
     tales: list[Tale] = []
+    if stopped and not was_stopped:
+        tales.append(Tale("Normal", "InferenceServiceStopped", _text(name, new)))
+    if was_stopped and not stopped:
+        tales.append(Tale("Normal", "InferenceServiceResumed", f"InferenceService {name} is started again"))
     if is_ready and not was_ready:
         tales.append(Tale("Normal", "InferenceServiceReady", f"InferenceService {name} is ready"))
-    if was_ready and not is_ready:
+    if was_ready and not is_ready and not stopped:
         tales.append(Tale("Warning", "InferenceServiceNotReady", _text(name, new)))
     if _said(old) != _said(new):
         if problem_event:
@@ -62,7 +68,7 @@ def transitions(
         elif failures:
             tales.append(Tale("Warning", failures[0].event or INTERNAL_ERROR, failures[0].message))
     if not problem_event and not failures:
-        if was_ready == is_ready:
+        if was_ready == is_ready and not stopped:
             tales += _parts(name, before, after)
         tales += _faults(before, after)
     return tales
@@ -97,6 +103,10 @@ def _fault(status: InferenceServiceStatus, kind: str) -> tuple[str, str]:
     if condition.status == FALSE and condition.reason in FAULTS:
         return condition.reason or "", condition.message or ""
     return "", ""
+
+
+def _is_stopped(condition: KnativeCondition | None) -> bool:
+    return condition is not None and condition.reason in (STOPPING, STOPPED)
 
 
 def _said(condition: KnativeCondition | None) -> tuple[str | None, str | None]:

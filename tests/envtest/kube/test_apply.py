@@ -230,6 +230,21 @@ async def test_a_cached_object_without_its_managers_is_read_before_its_number_is
     assert requests == ["apply", "get", "apply", "apply"]
 
 
+async def test_a_number_that_was_ours_is_set_once_when_it_is_resumed(
+    applier: Applier, owner: JsonObject, namespace: str, client: Client
+) -> None:
+    none = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, replicas=0), None)
+    wanted = deployment(namespace)
+    told: Any = await applier.rehearse(owner, DEPLOYMENTS, wanted, initial_replicas=5, resume=True)
+    assert told.after["spec"]["replicas"] == 5
+    again: Any = await applier.apply(owner, DEPLOYMENTS, wanted, none.live, initial_replicas=5, resume=True)
+    assert again.live["spec"]["replicas"] == 5
+    await client.merge_patch(DEPLOYMENTS, "a", {"spec": {"replicas": 7}}, namespace, subresource="scale")
+    changed = deployment(namespace, cpu="2")
+    later: Any = await applier.apply(owner, DEPLOYMENTS, changed, again.live, initial_replicas=5, resume=True)
+    assert later.live["spec"]["replicas"] == 7, "it is not ours any more"
+
+
 @pytest.mark.parametrize("kind", [DEPLOYMENTS, SERVICES, HORIZONTAL_POD_AUTOSCALERS], ids=lambda kind: kind.kind)
 async def test_creation_and_change_are_one_request_each_and_rest_is_none(
     applier: Applier, owner: JsonObject, namespace: str, requests: list[str], kind: ResourceKind

@@ -179,6 +179,16 @@ def test_becoming_ready_and_not_ready_are_told() -> None:
     assert told(TRUE, FALSE) == [Tale("Warning", "InferenceServiceNotReady", "m")]
 
 
+def test_a_stop_that_was_asked_for_is_no_warning() -> None:
+    stopping, stopped = ({**FALSE, "reason": reason} for reason in ("Stopping", "Stopped"))
+    assert told(TRUE, stopping) == [Tale("Normal", "InferenceServiceStopped", "m")]
+    assert told(FALSE, stopped) == [Tale("Normal", "InferenceServiceStopped", "m")]
+    assert told(stopping, {**stopped, "message": "other"}) == []
+    resumed = Tale("Normal", "InferenceServiceResumed", "InferenceService a/b is started again")
+    assert told(stopped, FALSE) == [resumed]
+    assert [tale.reason for tale in told(stopped, TRUE)] == [resumed.reason, "InferenceServiceReady"]
+
+
 @pytest.mark.parametrize("condition", [TRUE, FALSE])
 def test_what_stays_as_it_is_is_not_told(condition: JsonObject) -> None:
     assert told(condition, condition, problem_event="ModelReconcileError") == []
@@ -226,6 +236,12 @@ def test_what_was_picked_is_remembered_also_when_nothing_can_be_planned() -> Non
 def both(old: list[JsonObject], new: list[JsonObject], **more: object) -> list[Tale]:
     before, after = (InferenceServiceStatus.model_validate({"conditions": conditions}) for conditions in (old, new))
     return transitions("a/b", before, after, **more)  # type: ignore[arg-type]
+
+
+def test_the_parts_of_a_service_that_stops_are_not_told_one_by_one() -> None:
+    stopped = {**FALSE, "reason": "Stopped"}
+    tales = both([FALSE, part("True")], [stopped, part("False")])
+    assert [tale.reason for tale in tales] == ["InferenceServiceStopped"]
 
 
 def part(status: str, kind: str = "EngineReady", reason: str = "R", message: str = "m") -> JsonObject:

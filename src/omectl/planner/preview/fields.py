@@ -130,7 +130,7 @@ class _Comparison:
         elif len(old) == len(new) and all(isinstance(item, dict) for item in (*old, *new)):
             for number, (one, other) in enumerate(zip(old, new, strict=True)):
                 yield from self.objects(as_object(one), as_object(other), f"{where}[{number}]", "")
-        elif old != new:
+        elif not _alike(before[name], after[name]):
             yield FieldChange(Edit.CHANGE, where, self._shown(before, name, path), self._shown(after, name, path))
 
     def _keyed(
@@ -219,10 +219,17 @@ def _is_nothing(value: JsonValue) -> bool:
     return value is None or value == []
 
 
+def _alike(old: JsonValue, new: JsonValue) -> bool:
+    """Whether they are written alike: in Python False equals 0, also deep in a list."""
+    return old == new and msgspec.json.encode(old, order="sorted") == msgspec.json.encode(new, order="sorted")
+
+
 def _equal(old: JsonValue, new: JsonValue, parent: str) -> bool:
-    if old == new and isinstance(old, bool) == isinstance(new, bool):
+    if _alike(old, new):
         return True
     if parent not in _AMOUNTS or not isinstance(old, str | int) or not isinstance(new, str | int):
+        return False
+    if isinstance(old, bool) or isinstance(new, bool):
         return False
     try:
         return Quantity.parse(old) == Quantity.parse(new)

@@ -13,10 +13,13 @@ from omectl.planner.scaling.scaling import (
     follow,
     initial_replicas,
     scale,
+    was_stopped,
 )
+from omectl.planner.scaling.stopping import STOPPED_BY_ANNOTATION, is_stopped, stopped
 from omectl.planner.scaling.target import ScaleTarget
 
 __all__ = [
+    "STOPPED_BY_ANNOTATION",
     "EngineMetrics",
     "Proportion",
     "Replicas",
@@ -32,9 +35,12 @@ __all__ = [
     "follow",
     "initial_replicas",
     "is_silent",
+    "is_stopped",
     "proportion",
     "replicas",
     "scale",
     "scaler_fault",
     "scaler_numbers",
+    "stopped",
+    "was_stopped",
 ]

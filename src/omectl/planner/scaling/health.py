@@ -29,8 +29,8 @@ _NO_FAULT: Final = frozenset({"ScalingDisabled", "FailedGetResourceMetric"})
 
 
 def scaler_fault(scaling: Scaling, live: LiveState) -> str:
-    """The first fault with what to do next, "" for none or for a scaler that nobody has looked at yet."""
-    if scaling.scaler is None:
+    """The first fault with what to do next, "" for none, for one that is to rest or that nobody looked at yet."""
+    if scaling.scaler is None or scaling.stopped:
         return ""
     kind, name = as_text(scaling.scaler.get("kind")), as_text(at(scaling.scaler, "metadata", "name"))
     found = next(_faults(kind, live.get(kind, name) or {}), None)

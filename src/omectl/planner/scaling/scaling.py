@@ -6,7 +6,7 @@ from typing import Final
 
 from omectl.api.document import as_number, as_object, as_text, as_texts, at
 from omectl.api.json import JsonObject
-from omectl.api.labels import COMPONENT
+from omectl.api.labels import COMPONENT, REPLICAS_BEFORE_STOP
 from omectl.api.settings import KedaSettings
 from omectl.planner.component import Component
 from omectl.planner.dialects import SGLANG, dialect_of
@@ -47,7 +47,8 @@ class Scaling:
     """How one component is scaled. `pinned` is its number where the plan itself sets it, else None.
 
     `built_in`: its workload has no number that anybody else could set. Knative's scales itself between the bounds, and
-    of RayClusters there are as many as replicas.
+    of RayClusters there are as many as replicas. `stopped`: there are to be no pods, and `before` is how many replicas
+    there were.
     """
 
     component: Component
@@ -58,10 +59,14 @@ class Scaling:
     pinned: int | None = None
     warnings: tuple[str, ...] = ()
     built_in: bool = False
+    stopped: bool = False
+    before: int = 0
 
     @property
     def scale(self) -> Scale:
         """The bounds as they hold: what something else scales has no upper one that is known here."""
+        if self.stopped:
+            return Scale(component=self.component.name, pods=self.component.pods, least=0, most=0)
         scaled = self.built_in or self.choice.scaler_class is not ScalerClass.EXTERNAL
         most = self.pinned if self.pinned is not None else (self.bounds.most if scaled else None)
         # A RayCluster has a worker at least.
@@ -72,7 +77,12 @@ class Scaling:
         """The workload, which states its replicas only when nobody else sets them."""
         if self.pinned is None or self.built_in:
             return workload
-        return {**workload, "spec": {**as_object(workload.get("spec")), "replicas": self.pinned}}
+        pinned: JsonObject = {**workload, "spec": {**as_object(workload.get("spec")), "replicas": self.pinned}}
+        if not self.stopped:
+            return pinned
+        metadata = as_object(workload["metadata"])
+        annotations: JsonObject = {**as_object(metadata.get("annotations")), REPLICAS_BEFORE_STOP: str(self.before)}
+        return {**pinned, "metadata": {**metadata, "annotations": annotations}}
 
     @property
     def status(self) -> JsonObject:
@@ -153,7 +163,7 @@ def follow(component: Component, target: ScaleTarget, pace: Proportion, anchor: 
     running = live.get(anchor.target.kind, anchor.target.name)
     count = anchor.pinned if anchor.pinned is not None else anchor.bounds.initial
     if running is not None and anchor.pinned is None:
-        count = as_number(at(running, "spec", "replicas"))
+        count = _count(running)
     chosen = ScalerChoice(ScalerClass.NONE, ScalerSource.SERVICE)
     number = pace.replicas(component.name, count)
     return Scaling(component, chosen, target, Replicas(number, max(number, 1)), pinned=number)
@@ -162,18 +172,47 @@ def follow(component: Component, target: ScaleTarget, pace: Proportion, anchor: 
 def initial_replicas(scaling: Scaling, live: LiveState) -> int:
     """How many replicas to make the workload with: as many as the one has that it replaces, within the bounds.
 
-    A replica is what serves by itself, be it a pod or a group of pods, so numbers of other kinds compare.
+    A replica is what serves by itself, be it a pod or a group of pods, so numbers of other kinds compare. One that has
+    none because the service was stopped gets as many as it had.
     """
+    own = live.get(scaling.target.kind, scaling.target.name)
+    if own is not None and (before := _before_stop(own)) is not None:
+        return before if scaling.scale.most is None else min(before, scaling.bounds.most)
     name = scaling.component.name
     replaced = {name, "predictor"} if name == ENGINE else {name}
     counts = [
-        as_number(at(obj, "spec", "replicas"))
+        _count(obj)
         for (kind, own_name), obj in live.children.items()
         if kind in _WORKLOADS
         and (kind, own_name) != (scaling.target.kind, scaling.target.name)
         and at(obj, "metadata", "labels", COMPONENT) in replaced
     ]
     return min(max(scaling.bounds.initial, *counts, 0), max(scaling.bounds.most, scaling.bounds.initial))
+
+
+def replicas_before_stop(scaling: Scaling, live: LiveState) -> int:
+    """How many replicas the workload is to have again once its service, which is stopped, goes on."""
+    own = live.get(scaling.target.kind, scaling.target.name)
+    if own is None or not isinstance(at(own, "spec", "replicas"), int):
+        return initial_replicas(scaling, live)
+    return _count(own)
+
+
+def was_stopped(scaling: Scaling, live: LiveState) -> bool:
+    """Whether the live workload still has no replicas because the service was stopped."""
+    own = live.get(scaling.target.kind, scaling.target.name)
+    return own is not None and _before_stop(own) is not None
+
+
+def _count(workload: JsonObject) -> int:
+    """How many replicas a live workload has, or had before it was stopped."""
+    before = _before_stop(workload)
+    return as_number(at(workload, "spec", "replicas")) if before is None else before
+
+
+def _before_stop(workload: JsonObject) -> int | None:
+    text = as_text(at(workload, "metadata", "annotations", REPLICAS_BEFORE_STOP))
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _check_block(component: Component, choice: ScalerChoice) -> None:

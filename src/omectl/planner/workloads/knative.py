@@ -126,6 +126,8 @@ KNATIVE_SERVICE: Final = WorkloadKind(
     report=report_knative_service,
     read=lambda found, _: read_knative_service(found[0]),
     template=("spec", "template"),
+    # A request wakes it, whatever its bounds: there is no Knative Service that has no pods for certain.
+    stop=lambda _: (),
     scalable=False,
 )
 

@@ -99,6 +99,11 @@ def is_outdated(cluster: JsonObject, pod: JsonObject) -> bool:
     return at(pod, "metadata", "annotations", keys.POD_TEMPLATE) != wanted
 
 
+def suspended(clusters: tuple[JsonObject, ...]) -> tuple[JsonObject, ...]:
+    """The clusters without pods, by KubeRay's own switch."""
+    return tuple({**one, "spec": {**as_object(one["spec"]), "suspend": True}} for one in clusters)
+
+
 RAY_CLUSTER: Final = WorkloadKind(
     group=_API_GROUP,
     version=_VERSION,
@@ -109,6 +114,7 @@ RAY_CLUSTER: Final = WorkloadKind(
     read=read_ray_clusters,
     template=_TEMPLATE,
     outdated=is_outdated,
+    stop=suspended,
     serving=HEADS,
     scalable=False,
     several=True,

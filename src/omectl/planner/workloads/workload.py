@@ -54,6 +54,11 @@ def _nothing_more(component: Component, live: JsonObject) -> Report:
     return Report()
 
 
+def _by_replicas(objects: tuple[JsonObject, ...]) -> tuple[JsonObject, ...]:
+    """For kinds that have replicas, which whoever scales them sets to 0."""
+    return objects
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadKind:
     """One kind of workload: how it is named, made and read.
@@ -64,6 +69,7 @@ class WorkloadKind:
     live object, empty when there is none. `template` is the path of the pod template that serves, `worker_template`
     that of the others of a group, and `serving` what labels its pods have that others of the component do not.
     `outdated` tells of an object and a pod whether this is an older one of it, where the controller leaves those alone.
+    `stop` takes the pods from these objects where it is not done by their replicas: the objects that are left.
     `scalable`: others may set its replicas. `grouped`: one of these is several pods on as many nodes, so that nothing
     scales it unasked.
     """
@@ -79,6 +85,7 @@ class WorkloadKind:
     worker_template: tuple[str, ...] = ()
     report: Callable[[Component, JsonObject], Report] = _nothing_more
     outdated: Callable[[JsonObject, JsonObject], bool] | None = None
+    stop: Callable[[tuple[JsonObject, ...]], tuple[JsonObject, ...]] = _by_replicas
     serving: Mapping[str, str] = field(default_factory=dict[str, str])
     scalable: bool = True
     several: bool = False
@@ -152,7 +159,7 @@ class Workload:
     """One component's workload as it is to be.
 
     `pod` is the spec of the pod that serves, `workers` that of the others of its group, where they differ. `outgoing`:
-    another kind is about to take its place, so that there are pods of both.
+    another kind is about to take its place, so that there are pods of both. `stopped`: it is to have no pods.
     """
 
     of: WorkloadKind
@@ -161,6 +168,7 @@ class Workload:
     pod: JsonObject
     workers: JsonObject | None = None
     outgoing: bool = False
+    stopped: bool = False
 
     @property
     def api_version(self) -> str:
@@ -189,7 +197,8 @@ class Workload:
 
     def manifests(self, count: int) -> tuple[JsonObject, ...]:
         """The objects, `count` where they are several. They state no replicas: those are the autoscaler's."""
-        return self.of.build(self, count)
+        made = self.of.build(self, count)
+        return self.of.stop(made) if self.stopped else made
 
     def report(self, live: LiveState) -> Report:
         """What else there is to tell of it."""

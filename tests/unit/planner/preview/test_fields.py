@@ -213,6 +213,11 @@ _VALUES = st.recursive(
 _OBJECTS = st.dictionaries(_NAMES, _VALUES, max_size=4)
 
 
+def test_a_switch_is_no_number_also_deep_in_a_list() -> None:
+    assert told({"spec": [[1], {"limits": False}]}, {"spec": [[1], {"limits": 0}]})
+    assert told({"limits": {"a": False}}, {"limits": {"a": 0}})
+
+
 @given(_OBJECTS, st.booleans())
 def test_an_object_does_not_differ_from_itself(obj: Json, known_only: bool) -> None:
     assert told(obj, copy.deepcopy(obj), known_only=known_only) == []
