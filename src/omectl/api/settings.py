@@ -204,6 +204,42 @@ class RdmaProfile(SettingsPart):
     resources: Mapping[str, QuantitySetting] = Field(default_factory=dict[str, str])
 
 
+class PickerSettings(SettingsPart):
+    """The endpoint picker that omectl runs for each InferencePool: a build of the Inference Extension's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: str = Field(min_length=1)
+    args: tuple[str, ...] = ("--tracing=false", "--metrics-endpoint-auth=false")
+    """Besides those that name its pool. To ask who reads its metrics it would need rights on the whole cluster."""
+    cpu_request: QuantitySetting = "100m"
+    memory_request: QuantitySetting = "256Mi"
+    memory_limit: QuantitySetting = ""
+
+
+class InferencePoolSettings(SettingsPart):
+    """Pools of pods behind HTTPRoutes. Only omectl reads this, so an unknown field is refused.
+
+    Each pool needs a picker of its own: `service` is the template of the name of a Service that is there already, with
+    `:port` behind it for another one than 9002; `picker` is what omectl makes instead.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: StrictBool = False
+    """For services that do not say it themselves, and that have nothing else to pick pods."""
+    service: str = ""
+    picker: PickerSettings | None = None
+    failure_mode: Literal["FailClose", "FailOpen"] = "FailClose"
+
+    @field_validator("picker")
+    @classmethod
+    def _one_of_them(cls, value: PickerSettings | None, info: ValidationInfo) -> PickerSettings | None:
+        if value is not None and info.data.get("service"):
+            raise PydanticCustomError("two_pickers", "a picker or a service, not both")
+        return value
+
+
 class OmectlSettings(SettingsPart):
     """What only this operator has."""
 
@@ -212,6 +248,7 @@ class OmectlSettings(SettingsPart):
     selection: SelectionSettings = Field(default_factory=SelectionSettings)
     rdma_profiles: Mapping[str, RdmaProfile] = Field(default_factory=dict[str, RdmaProfile])
     """By name, beside those that are built in and instead of one of the same name."""
+    inference_pool: InferencePoolSettings = Field(default_factory=InferencePoolSettings)
 
 
 def _shipped_ingress() -> IngressSettings:

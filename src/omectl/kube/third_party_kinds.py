@@ -1,9 +1,15 @@
-"""Kinds of other projects that a service's plan may hold. A cluster need not serve them."""
+"""Kinds of other projects that a service's plan may hold or follow. A cluster need not serve them."""
 
 from omectl.api.resource import ResourceKind
 
+GATEWAYS = ResourceKind(
+    group="gateway.networking.k8s.io", version="v1", kind="Gateway", plural="gateways", namespaced=True
+)
 HTTP_ROUTES = ResourceKind(
     group="gateway.networking.k8s.io", version="v1", kind="HTTPRoute", plural="httproutes", namespaced=True
+)
+INFERENCE_POOLS = ResourceKind(
+    group="inference.networking.k8s.io", version="v1", kind="InferencePool", plural="inferencepools", namespaced=True
 )
 KNATIVE_SERVICES = ResourceKind(
     group="serving.knative.dev", version="v1", kind="Service", plural="services", namespaced=True

@@ -43,14 +43,19 @@ def kind_of(obj: JsonObject) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """Live objects of the service, with status, by kind (in words) and name; its pods among them under kind `Pod`."""
+    """Live objects of the service, with status, by kind (in words) and name; its pods among them under kind `Pod`.
+
+    `gateway` is the Gateway that HTTPRoutes are for: empty when there is none, None when that is not known.
+    """
 
     children: Mapping[tuple[str, str], JsonObject] = field(default_factory=dict[tuple[str, str], JsonObject])
+    gateway: JsonObject | None = None
 
     @classmethod
-    def of(cls, objects: Iterable[tuple[ResourceKind, JsonObject]]) -> Self:
+    def of(cls, objects: Iterable[tuple[ResourceKind, JsonObject]], gateway: JsonObject | None = None) -> Self:
         """These objects, each with its kind."""
-        return cls({(kind_in_words(kind.group, kind.kind), key_of(obj).name): obj for kind, obj in objects})
+        named = {(kind_in_words(kind.group, kind.kind), key_of(obj).name): obj for kind, obj in objects}
+        return cls(named, gateway)
 
     def get(self, kind: str, name: str) -> JsonObject | None:
         """The child of that kind and name."""

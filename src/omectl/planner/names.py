@@ -10,6 +10,7 @@ ENGINE: Final = "engine"
 DECODER: Final = "decoder"
 ROUTER: Final = "router"
 EXTERNAL_SERVICE: Final = "external-service"
+ENDPOINT_PICKER: Final = "endpoint-picker"
 
 COMPONENT_CONDITIONS: Final = {ENGINE: "EngineReady", DECODER: "DecoderReady", ROUTER: "RouterReady"}
 """The condition of each component, in the order in which they are told."""

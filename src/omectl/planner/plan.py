@@ -148,11 +148,11 @@ def _rendered(
         objects += [scaling.scaler] if scaling.scaler is not None else []
         if workload.of.scalable and not (workload.of.grouped and is_silent(part)):
             objects.append(disruption_budget(part, metadata))
-    told = workloads[entry.name].report(inputs.live)
-    where = route(service, entry, ports, parts, inputs.settings.ingress, serving[entry.name], told)
+    where = route(service, entry, ports, parts, inputs.settings, serving, inputs.live)
     objects += where.objects
     explanation = replace(
         explanation,
+        warnings=(*explanation.warnings, *where.warnings),
         mode=assembly.mode,
         fit=trial.fit,
         accelerators=tuple(decisions.values()),

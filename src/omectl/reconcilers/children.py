@@ -20,6 +20,7 @@ from omectl.kube.resources import (
 )
 from omectl.kube.third_party_kinds import (
     HTTP_ROUTES,
+    INFERENCE_POOLS,
     KNATIVE_SERVICES,
     LEADER_WORKER_SETS,
     RAY_CLUSTERS,
@@ -43,6 +44,7 @@ CHILD_KINDS: tuple[ResourceKind, ...] = (
 
 OPTIONAL_KINDS: tuple[ResourceKind, ...] = (
     HTTP_ROUTES,
+    INFERENCE_POOLS,
     KNATIVE_SERVICES,
     LEADER_WORKER_SETS,
     RAY_CLUSTERS,

@@ -27,7 +27,7 @@ from omectl.kube.client import Client
 from omectl.kube.errors import Conflict, ConnectionFailed, Forbidden, KubeError, NotFound
 from omectl.kube.finalizers import contains_finalizer, release
 from omectl.kube.owners import uid_of
-from omectl.kube.third_party_kinds import KNATIVE_SERVICES
+from omectl.kube.third_party_kinds import HTTP_ROUTES, INFERENCE_POOLS, KNATIVE_SERVICES
 from omectl.manager import Result, TerminalError
 from omectl.planner.inputs import LiveState, PlanInputs, kind_of
 from omectl.planner.plan import plan, refused
@@ -79,6 +79,7 @@ class ServiceCaches:
     children: Children
     kinds: Kinds
     settings: Callable[[], Settings]
+    gateway: Callable[[ObjectKey], JsonObject | None]
 
 
 @dataclass(slots=True)
@@ -160,6 +161,7 @@ class ServiceReconciler:
                         capabilities=caches.kinds.current,
                         children=children,
                         pods=pods,
+                        gateway=caches.gateway(service.key),
                     )
                 )
         except DecodeError as error:
@@ -190,6 +192,8 @@ class ServiceReconciler:
                 continue
             if component in not_ours and not is_workload(kind):
                 continue  # It would scale, protect or lead to somebody else's pods.
+            if kind == HTTP_ROUTES and INFERENCE_POOLS.kind in not_ours:
+                continue  # So would a route to somebody else's pool.
             there = children.get(kind, key)
             staying = frozenset[str]() if made.stopped else waiting(stale, [(kind, one.live) for kind, one in done])
             if there is not None and is_held(kind, component, staying):
@@ -206,10 +210,13 @@ class ServiceReconciler:
                     resume=(kind.kind, key.name) in made.resumed,
                 )
                 done.append((kind, applied))
-                # A Knative Service that is there changes the plan: it makes a Service of its name itself.
-                if applied.outcome is Outcome.CREATED and kind != KNATIVE_SERVICES:
+                # Some that are there change the plan: Knative makes a Service itself, and routes wait for a pool.
+                if applied.outcome is Outcome.CREATED and kind not in (INFERENCE_POOLS, KNATIVE_SERVICES):
                     self._own.note(kind, applied.live)
-            if is_workload(kind) and any(isinstance(error, NotOurs) for error in trouble.errors[failed:]):
+            taken = any(isinstance(error, NotOurs) for error in trouble.errors[failed:])
+            if taken and kind == INFERENCE_POOLS:
+                not_ours.add(kind.kind)
+            if taken and is_workload(kind):
                 not_ours.add(component)
                 await self._delete(owner, scalers_of(children.of(uid_of(owner)), kind, key.name), trouble)
         return done
@@ -251,7 +258,8 @@ class ServiceReconciler:
         """What is there after the objects were applied: the caches, and what the server answered since."""
         children = self._caches.children
         written = [(kind, one.live) for kind, one in applied]
-        return live_state([*children.of(service.metadata.uid), *written], children.pods_of(service.key))
+        known = [*children.of(service.metadata.uid), *written]
+        return live_state(known, children.pods_of(service.key), self._caches.gateway(service.key))
 
     async def _report(
         self,

@@ -50,6 +50,7 @@ def gather(
     capabilities: frozenset[str],
     children: Iterable[tuple[ResourceKind, JsonObject]],
     pods: Iterable[JsonObject],
+    gateway: JsonObject | None = None,
 ) -> PlanInputs:
     """The inputs of the service's plan. Raises: `DecodeError` for a model that cannot be read."""
 
@@ -71,7 +72,7 @@ def gather(
         ),
         settings=settings,
         capabilities=capabilities,
-        live=live_state(children, pods),
+        live=live_state(children, pods, gateway),
     )
 
 
@@ -90,9 +91,11 @@ def readable(raw: JsonObject) -> tuple[InferenceService, Problem | None]:
         return decode_as(InferenceService, rest), problem
 
 
-def live_state(children: Iterable[tuple[ResourceKind, JsonObject]], pods: Iterable[JsonObject]) -> LiveState:
+def live_state(
+    children: Iterable[tuple[ResourceKind, JsonObject]], pods: Iterable[JsonObject], gateway: JsonObject | None = None
+) -> LiveState:
     """What of the service is there; of two children of one name the later counts."""
-    return LiveState.of((*children, *((PODS, pod) for pod in pods)))
+    return LiveState.of((*children, *((PODS, pod) for pod in pods)), gateway)
 
 
 def _keys_in(lister: Lister, namespace: str) -> list[ObjectKey]:

@@ -21,8 +21,8 @@ INGRESS_READY = "IngressReady"
 PRUNED = "Pruned"
 """Only told while something that is no longer planned cannot be deleted."""
 _MESSAGE_LIMIT = 2000
-_ROUTES: Final = frozenset({"Ingress", "HTTPRoute", "VirtualService"})
-"""Kinds that lead from a host outside of the cluster to a Service."""
+_ROUTES: Final = frozenset({"Ingress", "HTTPRoute", "InferencePool", "VirtualService"})
+"""Kinds that lead from a host outside of the cluster to a Service, or to pods."""
 
 
 @dataclass(frozen=True, slots=True)

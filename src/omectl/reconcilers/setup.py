@@ -19,6 +19,7 @@ from omectl.api.resource import ObjectKey
 from omectl.informers import EventType, HeaderIndex, Informer, ObjectEvent
 from omectl.kube.discovery import Discovery
 from omectl.kube.resources import CONFIG_MAPS, DEVICE_CLASSES, NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
+from omectl.kube.third_party_kinds import GATEWAYS
 from omectl.manager import (
     ChannelSource,
     Controller,
@@ -42,6 +43,7 @@ from omectl.reconcilers.accelerator_devices import AcceleratorDevices
 from omectl.reconcilers.accelerator_nodes import AcceleratorNodes
 from omectl.reconcilers.capabilities import Capabilities
 from omectl.reconcilers.children import OPTIONAL_KINDS, Children, label_of_pod, label_of_service
+from omectl.reconcilers.gateway_watch import GatewayWatch, what_routes_need
 from omectl.reconcilers.model import (
     CLUSTER,
     NAMESPACED,
@@ -263,6 +265,8 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
         cluster_models=cluster_models.lister,
         settings=lambda: settings.current,
     )
+    gateways = informers.informer(GATEWAYS)
+    gateway = GatewayWatch(gateways, lambda: settings.current)
     capabilities = Capabilities(Discovery(manager.client), services.lister.keys)
     caches = ServiceCaches(
         services=services.lister,
@@ -277,6 +281,7 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
         children=children,
         kinds=capabilities,
         settings=lambda: settings.current,
+        gateway=gateway.current,
     )
     gate = WriteGate(services)
     writer = manager.leader_client.view(observer=gate.observe)
@@ -314,8 +319,15 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
                     accelerator_classes, enqueue_mapped(of_accelerator_class), [content_changed(_what_choices_need)]
                 ),
                 *owned,
+                KindSource(
+                    gateways,
+                    enqueue_mapped(gateway.gateway_event),
+                    [content_changed(what_routes_need)],
+                    optional=True,
+                ),
                 KindSource(children.pods, enqueue_mapped(of_pod), [resource_version_changed]),
                 PollingSource("discovery", options.capabilities_interval_s, capabilities.refresh),
+                PollingSource("gateway", options.capabilities_interval_s, gateway.refresh),
                 everyone,
             ],
             kind=INFERENCE_SERVICES,

@@ -163,3 +163,45 @@ def test_a_deployment_keeps_its_ingress_until_knative_serves() -> None:
 def test_d_30_the_route_carries_the_service_s_label_so_that_it_is_pruned() -> None:
     found = child(routed(metadata={"labels": {"team": "x"}}), "VirtualService")
     assert found["metadata"]["labels"] == {"team": "x", "ome.io/inferenceservice": "svc"}
+
+
+GATEWAY = {"enableGatewayAPI": True, "omeIngressGateway": "infra/gate"}
+
+
+def test_behind_a_gateway_requests_go_to_knative_s_own_gateway_under_the_host_that_it_knows() -> None:
+    found = routed(ingress={**GATEWAY, "pathTemplate": "/serving/{{ .Name }}"})
+    assert [obj for obj in found.objects if obj["kind"] == "VirtualService"] == []
+    spec = child(found, "HTTPRoute", "svc")["spec"]
+    assert spec["hostnames"] == ["svc.team.example.com"]
+    (rule,) = spec["rules"]
+    assert rule["backendRefs"] == [
+        {"group": "", "kind": "Service", "namespace": "istio", "name": "knative", "port": 80, "weight": 1}
+    ]
+    rewrite = {"type": "URLRewrite", "urlRewrite": {"hostname": "svc-engine.team.svc.cluster.local"}}
+    assert rule["filters"][1] == rewrite
+    (rule,) = child(found, "HTTPRoute", "svc-path")["spec"]["rules"]
+    assert rule["filters"][1]["urlRewrite"] == {
+        "hostname": "svc-engine.team.svc.cluster.local",
+        "path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"},
+    }
+    assert found.status["url"] == "http://example.com/serving/svc"
+    assert found.status["address"] == {"url": "http://svc-engine.team.svc.cluster.local"}
+
+
+def test_a_gateway_s_route_needs_no_word_of_knative_s() -> None:
+    found = routed("", ingress=GATEWAY)
+    assert child(found, "HTTPRoute")["spec"]["hostnames"] == ["svc.team.example.com"]
+    assert found.status["address"] == {"url": "http://svc-engine.team.svc.cluster.local"}
+
+
+def test_knative_s_gateway_may_have_another_port() -> None:
+    found = routed(ingress={**GATEWAY, "knativeLocalGatewayService": "kourier-internal.kourier.svc:8081"})
+    (backend,) = child(found, "HTTPRoute")["spec"]["rules"][0]["backendRefs"]
+    assert (backend["namespace"], backend["name"], backend["port"]) == ("kourier", "kourier-internal", 8081)
+
+
+@pytest.mark.parametrize("host", ["", "alone", ".ns", "a.ns:http"])
+def test_knative_s_gateway_has_to_be_a_service(host: str) -> None:
+    problem = routed(ingress={**GATEWAY, "knativeLocalGatewayService": host}).problem
+    assert problem is not None
+    assert problem.field == "ingress.knativeLocalGatewayService of the settings"

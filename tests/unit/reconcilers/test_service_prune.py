@@ -88,6 +88,7 @@ async def test_an_old_workload_stays_in_the_pass_that_creates_the_new_one(monkey
         children=cast("Any", StaleChildren()),
         kinds=Kinds(),
         settings=cast("Any", None),
+        gateway=lambda _: None,
     )
     reconciler = ServiceReconciler(cast("Client", server), caches, Recorder(), FakeClock(), OwnWrites(lambda _: None))
     made = Plan(objects=(deployment("new", "engine"),))

@@ -1,4 +1,4 @@
-"""Gateway API: HTTPRoutes that hand requests from a Gateway to the Services of a service's components (D3).
+"""Gateway API: HTTPRoutes that hand requests from a Gateway to what serves a service's components (D3).
 
 The hosts of the service lead to the component that takes requests, those of a component to it. A path below the shared
 domain has a route of its own, for all rules of a route hold for all of its hosts. Values that the API server would
@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from omectl.api import labels as keys
-from omectl.api.document import as_object, as_text, at
+from omectl.api.document import as_object, as_objects, as_text, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.settings import IngressSettings
 from omectl.planner.component import Component
 from omectl.planner.names import component_name, label_value
+from omectl.planner.routing.backend import Backend
 
 GATEWAY_GROUP: Final = "gateway.networking.k8s.io"
 HTTP_ROUTE: Final = "HTTPRoute"
@@ -26,7 +27,7 @@ def http_routes(
     top: tuple[str, ...],
     path: str,
     parts: Sequence[tuple[Component, str]],
-    backends: Mapping[str, JsonObject],
+    backends: Mapping[str, Backend],
     settings: IngressSettings,
 ) -> tuple[JsonObject, ...]:
     """The routes: of the hosts `top` to `entry`, of `path` where it is not "", and of the host of each of `parts`."""
@@ -39,11 +40,6 @@ def http_routes(
         rule = _rule(service, component, backends[component.name], "/")
         made.append(_http_route(service, component.object_name, (host,), rule, settings))
     return tuple(made)
-
-
-def service_backend(component: Component, number: int) -> JsonObject:
-    """The Service of a component as a route's backend."""
-    return {"group": "", "kind": "Service", "name": component.service_name, "port": number, "weight": 1}
 
 
 def _http_route(
@@ -65,25 +61,34 @@ def _http_route(
     return {"apiVersion": f"{GATEWAY_GROUP}/v1", "kind": HTTP_ROUTE, "metadata": metadata, "spec": spec}
 
 
-def _rule(service: InferenceService, component: Component, backend: JsonObject, path: str) -> JsonObject:
-    """Requests of that path and below go to the backend, which sees them without it."""
+def _rule(service: InferenceService, component: Component, backend: Backend, path: str) -> JsonObject:
+    """Requests of that path and below go to the backend, which sees them without it and under its own host."""
     headers: list[JsonValue] = [
         {"name": "OMe-Isvc-Name", "value": service.name},
         {"name": "OME-Isvc-Namespace", "value": service.namespace},
     ]
     filters: list[JsonValue] = [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": headers}}]
+    rewrite: JsonObject = {"hostname": backend.host} if backend.host else {}
     if path != "/":
-        rewrite: JsonObject = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
-        filters.append({"type": "URLRewrite", "urlRewrite": {"path": rewrite}})
+        rewrite["path"] = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
+    if rewrite:
+        filters.append({"type": "URLRewrite", "urlRewrite": rewrite})
     rule: JsonObject = {
         "matches": [{"path": {"type": "PathPrefix", "value": path}}],
         "filters": filters,
-        "backendRefs": [backend],
+        "backendRefs": [backend.reference],
     }
     seconds = component.scaling.timeout_seconds
     if seconds is not None and seconds > 0:
         rule["timeouts"] = {"request": f"{seconds}s"}
     return rule
+
+
+def leads_to(route: JsonObject) -> str:
+    """The kind of what a route leads to, "" where it leads nowhere."""
+    rules = as_objects(at(route, "spec", "rules"))
+    backends = as_objects(rules[0].get("backendRefs")) if rules else []
+    return as_text(backends[0].get("kind")) if backends else ""
 
 
 def gateway_of(route: JsonObject) -> tuple[str, str]:

@@ -25,7 +25,6 @@ _KIND: Final = "VirtualService"
 _MESH: Final = "mesh"
 _GATEWAY_PORT: Final = 8080
 _PORT: Final = r"(?::\d{1,5})?"
-_CLUSTER_LOCAL: Final = "cluster-local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def knative_route(
     entry = _external_name(service, settings)
     if not outside:
         return KnativeRoute((entry,), "", address)
-    local = own.labels.get(keys.KNATIVE_VISIBILITY) == _CLUSTER_LOCAL or outside == inside
+    local = own.labels.get(keys.KNATIVE_VISIBILITY) == keys.CLUSTER_LOCAL or outside == inside
     public = () if local else (outside, *_additional_hosts(service, outside, settings))
     path = "" if local else path_of(service, settings)
     url = f"{settings.url_scheme}://{settings.ingress_domain}{path}" if path else f"{settings.url_scheme}://{outside}"
