@@ -13,6 +13,7 @@ MODULES = {
     "machinery": "machinery.run",
     "soak": "machinery.soak",
     "plan": "plan.run",
+    "parser": "parser.run",
     "services": "services.run",
 }
 

@@ -29,9 +29,9 @@ _FIELDS: Final[Mapping[str, str]] = {
 
 def gguf_totals(headers: Iterable[GgufHeader]) -> Totals:
     """The parameters of all tensors of a model's files."""
-    tensors = [tensor for header in headers for tensor in header.tensors]
+    tensors = [tensor for header in headers for tensor in header.tensors if tensor.shape]
     routed = sum(tensor.elements for tensor in tensors if _EXPERT.search(tensor.name))
-    return Totals(sum(tensor.elements for tensor in tensors if tensor.shape), routed)
+    return Totals(sum(tensor.elements for tensor in tensors), routed)
 
 
 def add_gguf(found: Findings, header: GgufHeader, headers: tuple[GgufHeader, ...]) -> None:

@@ -69,8 +69,8 @@ class ModelReading:
         path, size = request.path, self._sizes[request.path]
         end = header_bytes(prefix, size, path=path)
         if len(prefix) < end and len(prefix) == request.end:
-            self._prefixes[path] = prefix
-            self._wanted[path] = Request(path, len(prefix), end - len(prefix))
+            # From the start once more: joined to what was read, a long header would be in memory twice.
+            self._wanted[path] = Request(path, 0, end)
         else:
             header = parse_safetensors_header(prefix[:end], size, path=path)
             self._count_tensors(path, len(header.tensors))

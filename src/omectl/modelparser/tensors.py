@@ -4,9 +4,14 @@ A file is eight bytes of header length (little endian), that many bytes of JSON,
 Nothing here touches tensor data.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from math import prod
+from operator import eq
 from types import MappingProxyType
+from typing import Annotated, Literal, overload
 
 import msgspec
 
@@ -30,8 +35,7 @@ BITS: Mapping[str, int] = MappingProxyType(
 """Bits of one element by the format's dtype names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(msgspec.Struct, gc=False, frozen=True):
     """One tensor: its dtype as the format names it, its shape and its byte range after the header."""
 
     name: str
@@ -43,17 +47,80 @@ class Tensor:
     @property
     def elements(self) -> int:
         """Number of stored elements; 1 for a scalar."""
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
+        return prod(self.shape)
+
+
+@dataclass(slots=True, eq=False)
+class Tensors(Sequence[Tensor]):
+    """The tensors of a file, by their places in it. Kept in columns: as objects they would take five times as much."""
+
+    _names: list[str] = field(default_factory=list[str])
+    _dtypes: list[str] = field(default_factory=list[str])
+    _shapes: list[tuple[int, ...]] = field(default_factory=list[tuple[int, ...]])
+    _starts: "array[int]" = field(default_factory=lambda: array("q"))
+    _ends: "array[int]" = field(default_factory=lambda: array("q"))
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return map(Tensor, self._names, self._dtypes, self._shapes, self._starts, self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> Tensor: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Tensor, ...]: ...
+    def __getitem__(self, index: int | slice) -> Tensor | tuple[Tensor, ...]:
+        if isinstance(index, slice):
+            return tuple(self[one] for one in range(*index.indices(len(self))))
+        return Tensor(
+            self._names[index], self._dtypes[index], self._shapes[index], self._starts[index], self._ends[index]
+        )
+
+    def add(self, tensor: Tensor) -> None:
+        """Behind the others."""
+        self._names.append(tensor.name)
+        self._dtypes.append(tensor.dtype)
+        self._shapes.append(tensor.shape)
+        self._starts.append(tensor.start)
+        self._ends.append(tensor.end)
+
+    def take(self, entries: "Mapping[str, _Entry]", shapes: dict[tuple[int, ...], tuple[int, ...]]) -> bool:
+        """Add entries whose bytes fit their shapes; False when one does not, or has none. `shapes`: those met."""
+        starts, ends = self._starts, self._ends
+        dtypes, alike = self._dtypes, self._shapes
+        for entry in entries.values():
+            start, end = entry.data_offsets
+            shape = entry.shape
+            dtype, bits = _KINDS.get(entry.dtype, _UNKNOWN)
+            elements = prod(shape)
+            if not elements or (end - start) * 8 != elements * bits:
+                return False
+            starts.append(start)
+            ends.append(end)
+            dtypes.append(dtype)
+            alike.append(shapes.setdefault(shape, shape))
+        self._names += entries
+        return True
+
+    @property
+    def distinct(self) -> bool:
+        """Whether no two have the same name. Sorted, as a set would take as much memory as the names themselves."""
+        ordered = sorted(self._names)
+        return not any(map(eq, ordered, islice(ordered, 1, None)))
+
+    def cover(self, data_bytes: int) -> bool:
+        """Whether they adjoin in this order, from the first byte of the data to the last."""
+        if not self._names:
+            return data_bytes == 0
+        return self._starts[0] == 0 and self._ends[-1] == data_bytes and self._starts[1:] == self._ends[:-1]
 
 
 @dataclass(frozen=True, slots=True)
 class SafetensorsHeader:
     """A checked header: dtypes known, sizes right, byte ranges adjoining and within the file."""
 
-    tensors: tuple[Tensor, ...]
+    tensors: Sequence[Tensor]
     metadata: Mapping[str, str]
     length: int
     """Bytes before the tensors' data: the length field and the header."""
@@ -62,11 +129,26 @@ class SafetensorsHeader:
 
 class _Entry(msgspec.Struct, gc=False, frozen=True):
     dtype: str
+    shape: Annotated[tuple[Annotated[int, msgspec.Meta(ge=0)], ...], msgspec.Meta(max_length=_MAX_RANK)]
+    data_offsets: tuple[int, int]
+
+
+class _AnyEntry(msgspec.Struct, gc=False, frozen=True):
+    dtype: str
     shape: list[int]
     data_offsets: tuple[int, int]
 
 
-_entry = msgspec.json.Decoder(_Entry, strict=True)
+_KINDS: Mapping[str, tuple[str, int]] = {name: (name, bits) for name, bits in BITS.items()}
+_UNKNOWN = ("", -1)
+_PIECE = 1 << 14
+"""Bytes of the header that are objects of Python at one time, roughly."""
+_BETWEEN = b'},"'
+_METADATA = "__metadata__"
+_FIRST = b'{"__metadata__":{'
+_entries_of = msgspec.json.Decoder(dict[str, _Entry], strict=True)
+_only_metadata = msgspec.json.Decoder(dict[Literal["__metadata__"], dict[str, str]], strict=True)
+_entry = msgspec.json.Decoder(_AnyEntry, strict=True)
 _raw_entries = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _metadata = msgspec.json.Decoder(dict[str, str])
 
@@ -91,22 +173,58 @@ def parse_safetensors_header(prefix: bytes, file_size: int, *, path: str = "mode
     end = header_bytes(prefix, file_size, path=path)
     if len(prefix) < end:
         raise ModelParseError(path, "header", f"{len(prefix)} bytes", f"all {end} bytes of the header")
-    text = prefix[LENGTH_BYTES:end]
-    if not text.startswith(b"{"):
-        raise ModelParseError(path, "header", f"byte {text[0]:#x} at the start", "a JSON object")
-    if text.count(b"{") > MAX_TENSORS + 2:
+    if prefix[LENGTH_BYTES : LENGTH_BYTES + 1] != b"{":
+        raise ModelParseError(path, "header", f"byte {prefix[LENGTH_BYTES]:#x} at the start", "a JSON object")
+    if prefix.count(b"{", LENGTH_BYTES, end) > MAX_TENSORS + 2:
         raise ModelParseError(path, "header", "too many tensors", f"at most {MAX_TENSORS}")
-    metadata: dict[str, str] = {}
-    tensors: list[Tensor] = []
     data_bytes = file_size - end
+    found = _read_by_pieces(prefix, end, data_bytes)
+    tensors, metadata = found or _read_one_by_one(prefix[LENGTH_BYTES:end], data_bytes, path)
+    return SafetensorsHeader(tensors, MappingProxyType(metadata), end, data_bytes)
+
+
+def _read_by_pieces(prefix: bytes, end: int, data_bytes: int) -> tuple[Tensors, dict[str, str]] | None:
+    """The header in one pass over pieces, as nearly every file has it; None when something is unusual or wrong.
+
+    A piece ends between two tensors. Where it seems to but does not (in a name), it is no JSON.
+    """
+    tensors = Tensors()
+    metadata: dict[str, str] = {}
+    shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
+    at, pieces = LENGTH_BYTES + 1, _PIECE
+    if prefix.startswith(_FIRST, LENGTH_BYTES):
+        pieces = 0  # the first piece is what stands before the first tensor
+    try:
+        while at < end:
+            cut = prefix.find(_BETWEEN, at + pieces, end)
+            piece = b"{" + (prefix[at : cut + 1] + b"}" if cut >= 0 else prefix[at:end])
+            at, pieces = cut + 2 if cut >= 0 else end, _PIECE
+            if _METADATA.encode() in piece:
+                (metadata,) = _only_metadata.decode(piece).values()
+                continue
+            entries = _entries_of.decode(piece)
+            if not tensors.take(entries, shapes):
+                return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+        return None
+    return (tensors, metadata) if tensors.distinct and tensors.cover(data_bytes) else None
+
+
+def _read_one_by_one(text: bytes, data_bytes: int, path: str) -> tuple[Tensors, dict[str, str]]:
+    """The same for any order and notation; ModelParseError names what is wrong."""
+    metadata: dict[str, str] = {}
+    found: list[Tensor] = []
     for name, raw in _entries(text, path).items():
-        if name == "__metadata__":
+        if name == _METADATA:
             metadata = _read_metadata(raw, path)
         else:
-            tensors.append(_read_tensor(name, raw, data_bytes, path))
-    tensors.sort(key=lambda tensor: (tensor.start, tensor.end))
-    _check_coverage(tensors, data_bytes, path)
-    return SafetensorsHeader(tuple(tensors), MappingProxyType(metadata), end, data_bytes)
+            found.append(_read_tensor(name, raw, data_bytes, path))
+    found.sort(key=lambda tensor: (tensor.start, tensor.end))
+    _check_coverage(found, data_bytes, path)
+    tensors = Tensors()
+    for tensor in found:
+        tensors.add(tensor)
+    return tensors, metadata
 
 
 def _entries(text: bytes, path: str) -> dict[str, msgspec.Raw]:
@@ -120,7 +238,7 @@ def _read_metadata(raw: msgspec.Raw, path: str) -> dict[str, str]:
     try:
         return _metadata.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelParseError(path, "__metadata__", str(error), "texts by name") from error
+        raise ModelParseError(path, _METADATA, str(error), "texts by name") from error
 
 
 def _read_tensor(name: str, raw: msgspec.Raw, data_bytes: int, path: str) -> Tensor:

@@ -1,8 +1,10 @@
 """How many parameters the weight files of a model hold."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 
 import msgspec
 
@@ -11,7 +13,7 @@ from omectl.modelparser.gguf import GgufHeader
 from omectl.modelparser.layout import INDEXES, find_weights, folder_of, is_plain
 from omectl.modelparser.packing import Packing, parameters_of
 from omectl.modelparser.requests import MAX_INDEX
-from omectl.modelparser.tensors import SafetensorsHeader
+from omectl.modelparser.tensors import SafetensorsHeader, Tensor
 
 _EXPERT = re.compile(
     r"(^|\.)(experts|switch_mlp)\.(?!.*\b(router|gate\.weight|shared)\b)|\.moe\.(gate|up|down)_proj\."
@@ -105,12 +107,35 @@ class Totals:
         return self.all - self.later - self.routed * (experts - chosen) // experts
 
 
+class _ByName(Mapping[str, Tensor]):
+    """The tensors of a model by name, put together when the first is asked for: only packed weights ask."""
+
+    def __init__(self, headers: tuple[SafetensorsHeader, ...]) -> None:
+        self._headers = headers
+
+    @cached_property
+    def _named(self) -> dict[str, Tensor]:
+        return {tensor.name: tensor for header in self._headers for tensor in header.tensors}
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._named[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._named
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+
 def totals_of(headers: Iterable[SafetensorsHeader], packing: Packing, layers: int | None = None) -> Totals:
     """What the tensors of a model stand for. `layers`: how many layers it has by its configuration."""
-    tensors = [tensor for header in headers for tensor in header.tensors]
-    named = {tensor.name: tensor for tensor in tensors}
+    read = tuple(headers)
+    named = _ByName(read)
     everything = routed = later = 0
-    for tensor in tensors:
+    for tensor in chain.from_iterable(header.tensors for header in read):
         count = parameters_of(tensor, packing, named)
         everything += count
         if layers and (layer := _LAYER.match(tensor.name)) and int(layer[1]) >= layers:

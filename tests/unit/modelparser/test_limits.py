@@ -134,13 +134,43 @@ def test_a_folder_in_place_of_a_weight_file_is_no_weight_file() -> None:
     assert facts.format is None
 
 
-def test_the_memory_of_a_header_is_a_small_multiple_of_its_bytes() -> None:
-    weights = safetensors({f"model.layers.{n}.mlp.down_proj.weight": ("BF16", [1, 1]) for n in range(20_000)})
-    end = 8 + int.from_bytes(weights[:8], "little")
+def many_tensors(count: int) -> tuple[bytes, int]:
+    """The first bytes of a file of experts, up to the end of its header, and its size."""
+    names = [f"model.layers.{n // 256}.mlp.experts.{n % 256}.down_proj.weight" for n in range(count)]
+    entries = {
+        n: {"dtype": "BF16", "shape": [2, 3], "data_offsets": [12 * i, 12 * i + 12]} for i, n in enumerate(names)
+    }
+    text = json.dumps({"__metadata__": {"format": "pt"}, **entries}, separators=(",", ":")).encode()
+    return len(text).to_bytes(8, "little") + text, 8 + len(text) + 12 * count
+
+
+def test_a_header_takes_less_than_three_times_its_bytes_while_it_is_read() -> None:
+    prefix, size = many_tensors(20_000)
     tracemalloc.start()
     try:
-        parse_safetensors_header(weights[:end], len(weights))
-        peak = tracemalloc.get_traced_memory()[1]
+        header = parse_safetensors_header(prefix, size)
+        kept, highest = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 8 * end
+    assert highest < 3 * len(prefix)
+    assert kept < 2 * len(prefix)
+    assert len(header.tensors) == 20_000
+
+
+def test_a_whole_reading_with_the_headers_own_bytes_takes_less_than_three_times_those() -> None:
+    prefix, size = many_tensors(20_000)
+    config = json.dumps(_LLAMA).encode()
+    reading = ModelReading({"config.json": len(config), "model.safetensors": size})
+    tracemalloc.start()
+    try:
+        while requests := reading.wanted():
+            for request in requests:
+                data = (config if request.path == "config.json" else prefix)[request.start : request.end]
+                # A copy, so that what was read counts.
+                reading.feed(request, bytes(bytearray(data)))
+        facts = reading.facts()
+        highest = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert facts.parameter_count == 20_000 * 6
+    assert highest < 3 * len(prefix)

@@ -128,6 +128,43 @@ def test_a_header_cut_short_says_how_much_is_missing() -> None:
         parse_safetensors_header(prefix[:-1], size)
 
 
+def test_any_order_and_notation_is_read() -> None:
+    text = (
+        b'{"b":{"shape":[1],"data_offsets":[1,2],"dtype":"U8","more":{"x":[{}]}},\n "a\\u0021":'
+        b'{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"__metadata__":{"k":"},\\""}}   '
+    )
+    header = parse_safetensors_header(*packed(text, 2))
+    assert [(t.name, t.start, t.end) for t in header.tensors] == [("a!", 0, 1), ("b", 1, 2)]
+    assert dict(header.metadata) == {"k": '},"'}
+
+
+@pytest.mark.parametrize("odd", ["x},", "},", '{"', '"},"', "__metadata__x", "\u2028", "é" * 3])
+def test_names_that_look_like_the_end_of_a_tensor_are_names(odd: str) -> None:
+    names = [f"{odd}{number}" for number in range(300)]
+    entries = {name: tensor("U8", [1], [at, at + 1]) for at, name in enumerate([*names, odd])}
+    header = parse_safetensors_header(*packed(json.dumps(entries, separators=(",", ":")).encode(), 301))
+    assert [t.name for t in header.tensors] == [*names, odd]
+    assert header.tensors[300].start == 300
+    assert [t.name for t in header.tensors[1:3]] == names[1:3]
+
+
+def test_a_tensor_named_again_far_away_is_refused() -> None:
+    entry = '"%s":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}'
+    names = ["first", *(f"other.{number}" for number in range(300)), "first"]
+    text = "{" + ",".join(entry % (name, at, at + 1) for at, name in enumerate(names)) + "}"
+    with pytest.raises(ModelParseError) as caught:
+        parse_safetensors_header(*packed(text.encode(), len(names)))
+    assert caught.value.field == "other.0.data_offsets"
+
+
+def test_what_is_wrong_far_in_is_named_all_the_same() -> None:
+    entries = {f"t.{at}": tensor("U8", [1], [at, at + 1]) for at in range(500)}
+    entries["t.450"]["shape"] = [2]
+    with pytest.raises(ModelParseError) as caught:
+        parse_safetensors_header(*packed(entries, 500))
+    assert (caught.value.field, caught.value.wanted) == ("t.450.data_offsets", "2 for U8 [2]")
+
+
 def test_tensors_without_bytes_are_sound() -> None:
     prefix, size = packed({"a": tensor(shape=[0, 3], offsets=[0, 0]), "b": tensor(shape=[], offsets=[0, 4])}, 4)
     assert [t.elements for t in parse_safetensors_header(prefix, size).tensors] == [0, 1]
