@@ -1,6 +1,7 @@
 """Files on this machine: the header of one file, and all headers of a sharded model."""
 
 import gc
+import os
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -71,11 +72,13 @@ def _quickest(times: Mapping[str, list[float]]) -> dict[str, float]:
 
 
 def _header(path: Path) -> SafetensorsHeader:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        end = header_bytes(file.read(8), size)
-        file.seek(0)
-        return parse_safetensors_header(file.read(end), size)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        size = os.fstat(descriptor).st_size
+        end = header_bytes(os.pread(descriptor, 8, 0), size)
+        return parse_safetensors_header(os.pread(descriptor, end, 0), size)
+    finally:
+        os.close(descriptor)
 
 
 def _names(path: Path) -> object:

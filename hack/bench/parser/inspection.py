@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -55,7 +55,7 @@ def measure(folder: Path, repetitions: int) -> tuple[Rows, list[Bar]]:
 
 
 @contextmanager
-def _hub(folder: Path) -> Iterator[str]:
+def _hub(folder: Path) -> Generator[str]:
     """A hub that serves the folder, when it has its digests."""
     command = [sys.executable, "-m", "omectl", "hub", "serve", str(folder), "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ)

@@ -23,8 +23,8 @@ from omectl.modelparser.tensors import LENGTH_BYTES
 
 MAX_INDEX = 64 << 20
 """Largest shard index that is read, in bytes."""
-FIRST_READ = 64 << 10
-"""Bytes read at once at a safetensors file's start: most headers fit, so one request is enough."""
+FIRST_READ = 100 << 10
+"""Bytes read at once at a safetensors file's start: nearly all headers fit, so one request is enough."""
 MAX_WEIGHT_FILES = 4096
 """Most weight files of one folder whose headers are read."""
 _CARD_BYTES = 16 << 10
