@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help up test test-unit lint format lock crds clean binaries mutation soak-machinery
+.PHONY: help up test test-unit lint format lock crds clean binaries mutation soak-machinery fuzz
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -52,11 +52,14 @@ crds: $(STAMP) ## Write manifests/crds from the types
 mutation: $(STAMP) ## Change the machinery one place at a time and see whether a unit test notices (ARGS=workqueue informers controller election)
 	@$(BIN)/python -m hack.mutation $(ARGS)
 
-bench-%: $(STAMP) ## Measure: bench-up, bench-plan, bench-services, bench-machinery (ARGS="--only B1,B4 --objects 10000 --repeat 3", "--quick", "--help")
+bench-%: $(STAMP) ## Measure: bench-up, bench-plan, bench-parser, bench-services, bench-machinery (ARGS="--only B1,B4 --objects 10000 --repeat 3", "--quick", "--help")
 	@$(BIN)/python -m hack.bench $* $(ARGS)
 
 soak-machinery: $(STAMP) ## Let an operator live through churn, compactions and restarts (ARGS="--minutes 360"; 10 by default)
 	@$(BIN)/python -m hack.bench soak $(ARGS)
+
+fuzz: $(STAMP) ## Fuzz the model parser; installs atheris for itself (ARGS="header gguf --runs 1000000 --seconds 3600")
+	@$(BIN)/python -m hack.fuzz $(ARGS)
 
 clean: ## Remove what the targets above made in this folder
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist

@@ -141,7 +141,7 @@ class _AnyEntry(msgspec.Struct, gc=False, frozen=True):
 
 _KINDS: Mapping[str, tuple[str, int]] = {name: (name, bits) for name, bits in BITS.items()}
 _UNKNOWN = ("", -1)
-_PIECE = 1 << 14
+_PIECE = 1 << 12
 """Bytes of the header that are objects of Python at one time, roughly."""
 _BETWEEN = b'},"'
 _METADATA = "__metadata__"
