@@ -91,7 +91,7 @@ def label_of_service(service: ObjectKey) -> str:
 
 
 def label_of_pod(header: Header) -> str:
-    """Namespace of a pod, and what its label names as its service."""
+    """Namespace of a pod, or of what else is made for a service, and what its label names as its service."""
     return f"{header.namespace}/{header.labels.get(INFERENCE_SERVICE, '')}"
 
 

@@ -35,7 +35,7 @@ from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
 from omectl.reconcilers.own_writes import OwnWrites
 from omectl.reconcilers.pruning import Child, component_of, describe, is_held, is_workload, may_go, stale_of, waiting
-from omectl.reconcilers.room import in_the_way
+from omectl.reconcilers.room import in_the_way, is_knatives
 from omectl.reconcilers.scalers import SCALER_KINDS, scalers_of
 from omectl.reconcilers.selection_events import selection_tales
 from omectl.reconcilers.selection_metrics import count_selection
@@ -195,6 +195,8 @@ class ServiceReconciler:
             if kind == HTTP_ROUTES and INFERENCE_POOLS.kind in not_ours:
                 continue  # So would a route to somebody else's pool.
             there = children.get(kind, key)
+            if there is not None and is_knatives(kind, there):
+                continue
             staying = frozenset[str]() if made.stopped else waiting(stale, [(kind, one.live) for kind, one in done])
             if there is not None and is_held(kind, component, staying):
                 done.append((kind, Applied(Outcome.UNCHANGED, there)))

@@ -18,7 +18,7 @@ from omectl.api.model_status import ModelProgress
 from omectl.api.resource import ObjectKey
 from omectl.informers import EventType, HeaderIndex, Informer, ObjectEvent
 from omectl.kube.discovery import Discovery
-from omectl.kube.resources import CONFIG_MAPS, DEVICE_CLASSES, NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
+from omectl.kube.resources import CONFIG_MAPS, DEVICE_CLASSES, NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES, SERVICES
 from omectl.kube.third_party_kinds import GATEWAYS
 from omectl.manager import (
     ChannelSource,
@@ -251,7 +251,7 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
     def of_accelerator_class(event: ObjectEvent) -> Iterable[ObjectKey]:
         return {key for value in class_lookups(event.key) for key in services.lister.index_keys(BY_CLASS, value)}
 
-    def of_pod(event: ObjectEvent) -> Iterable[ObjectKey]:
+    def of_label(event: ObjectEvent) -> Iterable[ObjectKey]:
         return services.lister.index_keys(BY_LABEL, label_of_pod(event.header))
 
     def of_settings(event: ObjectEvent) -> Iterable[ObjectKey]:
@@ -325,7 +325,9 @@ def _add_services(manager: Manager, options: ReconcilerOptions) -> None:
                     [content_changed(what_routes_need)],
                     optional=True,
                 ),
-                KindSource(children.pods, enqueue_mapped(of_pod), [resource_version_changed]),
+                # One of Knative's, with whose name a service waits, has no service as its owner.
+                KindSource(children.informers[SERVICES], enqueue_mapped(of_label), [on(created=False, updated=False)]),
+                KindSource(children.pods, enqueue_mapped(of_label), [resource_version_changed]),
                 PollingSource("discovery", options.capabilities_interval_s, capabilities.refresh),
                 PollingSource("gateway", options.capabilities_interval_s, gateway.refresh),
                 everyone,

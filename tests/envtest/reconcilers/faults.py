@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,15 +13,20 @@ from omectl.kube.client import Client
 from omectl.kube.credentials import ClientConfig
 from omectl.kube.errors import Conflict
 from omectl.kube.resources import CORE_EVENTS, EVENTS
+from omectl.manager import TerminalError
 
 LAG_S = 0.3
 
 
 class Kind(Enum):
-    """KILL: the write is done, no answer ever comes, and nothing more is written. CONFLICT: it is refused once."""
+    """KILL: the write is done, its answer is lost, and nothing more is written. CONFLICT: it is refused once.
+
+    DELETE: the write is done, and somebody deletes the service before the answer comes.
+    """
 
     KILL = "killed after"
     CONFLICT = "409 on"
+    DELETE = "deleted after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,10 @@ class Fault:
 
     kind: Kind
     number: int
+
+
+class Dead(TerminalError):
+    """Ends the pass as the end of the process would, but for this namespace alone: what it knows by now is lost."""
 
 
 @dataclass(slots=True)
@@ -43,18 +52,17 @@ class Tally:
 class FaultyClient(Client):
     """Counts writes by namespace; each namespace has a fault of its own, so that one manager meets many of them.
 
-    To a service whose namespace is dead, the manager is as dead as a killed one.
+    To a service whose namespace is dead, the manager is as dead as a killed one: it writes nothing more.
     """
 
-    def __init__(self, config: ClientConfig, faults: Mapping[str, Fault] | None = None) -> None:
+    def __init__(
+        self, config: ClientConfig, faults: Mapping[str, Fault], delete: Callable[[str], Awaitable[None]]
+    ) -> None:
+        """`delete` deletes the service in a namespace."""
         super().__init__(config)
         self.tallies: dict[str, Tally] = {}
-        self._faults = faults or {}
-
-    @property
-    def dead(self) -> int:
-        """How many namespaces are dead."""
-        return sum(tally.dead for tally in self.tallies.values())
+        self._faults = faults
+        self._delete = delete
 
     @property
     def writes(self) -> int:
@@ -65,15 +73,17 @@ class FaultyClient(Client):
             return await super()._write(kind, key, request, subresource, dry_run=dry_run)
         tally = self.tallies.setdefault(key.namespace, Tally())
         if tally.dead:
-            await asyncio.Future()
+            raise Dead
         tally.written.append(f"{request.verb} {kind.kind} {key.name} {subresource}".rstrip())
         fault, number = self._faults.get(key.namespace), len(tally.written)
         if fault == Fault(Kind.CONFLICT, number):
             raise Conflict(409, "Conflict", "injected by a test")
         answer = await super()._write(kind, key, request, subresource, dry_run=dry_run)
+        if fault == Fault(Kind.DELETE, number):
+            await self._delete(key.namespace)
         tally.dead = tally.dead or fault == Fault(Kind.KILL, number)
         if tally.dead:
-            await asyncio.Future()
+            raise Dead
         return answer
 
 

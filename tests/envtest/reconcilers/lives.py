@@ -1,248 +1,264 @@
-"""Many equal services, a namespace each, that live through the same steps under managers that meet faults."""
+"""Many services, a namespace each, that live through the steps of their case under managers that meet faults.
+
+All lives of all cases share their managers: each step is one start of a manager, whatever the number of lives.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import difflib
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from tests.envtest.reconcilers.conftest import Scene
-from tests.envtest.reconcilers.faults import Fault, FaultyClient, Kind
-from tests.envtest.reconcilers.services import MODEL, runtime_spec
+from tests.envtest.reconcilers.faults import Fault, FaultyClient, Kind, LaggingClient
+from tests.envtest.reconcilers.knative import play_knative
+from tests.envtest.reconcilers.others import at_once, kept, make_available
+from tests.envtest.reconcilers.states import comparable, differences, everything, without_history
 
 from omectl.api.json import JsonObject
-from omectl.api.kinds import BASE_MODELS, INFERENCE_SERVICES, SERVING_RUNTIMES
-from omectl.api.labels import ModelKey
-from omectl.api.resource import ResourceKind
+from omectl.api.kinds import INFERENCE_SERVICES
+from omectl.api.resource import key_of
+from omectl.kube.client import Client
+from omectl.kube.credentials import ClientConfig
+from omectl.kube.errors import NotFound
 from omectl.kube.resources import DEPLOYMENTS, NAMESPACES
-from omectl.kube.third_party_kinds import KNATIVE_SERVICES, RAY_CLUSTERS
 from omectl.manager import Manager, ManagerOptions
 from omectl.reconcilers import ReconcilerOptions, set_up
-from omectl.reconcilers.children import CHILD_KINDS, OPTIONAL_KINDS
 
+SERVICE = "svc"
 QUIET_S = 0.8
-RUN_S = 90.0
-FACTS: JsonObject = {
-    "architecture": "BertModel",
-    "modelType": "bert",
-    "contextLength": 512,
-    "parameterCount": 22_000_000,
-}
-ROUTER: JsonObject = {"runner": {"name": "router", "image": "example.org/router:1"}}
+RUN_S = 300.0
+WORKERS = 24
+"""Services that are worked on at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a service asks for: annotations (None removes) and spec fields, and the image of its runtime."""
+    """What a service asks for: its runtime, its annotations, and the other fields of its spec."""
 
-    annotations: Mapping[str, str | None] = field(default_factory=dict)
+    runtime: str = "plain"
     spec: JsonObject = field(default_factory=lambda: {"engine": {"minReplicas": 2}})
-    image: str = "example.org/vllm:1"
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> JsonObject:
+        """The whole spec."""
+        named: JsonObject = {
+            "model": {"name": "model", "kind": "ClusterBaseModel"},
+            "runtime": {"name": self.runtime, "kind": "ClusterServingRuntime"},
+        }
+        return {**named, **self.spec}
+
+    def made(self, namespace: str) -> JsonObject:
+        """The service."""
+        return {
+            "apiVersion": INFERENCE_SERVICES.api_version,
+            "kind": INFERENCE_SERVICES.kind,
+            "metadata": {"name": SERVICE, "namespace": namespace, "annotations": dict(self.annotations)},
+            "spec": self.wanted,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happens to every service: it takes a shape, or (None) whatever it runs becomes available."""
+    """One thing that happens to a service: it takes a shape, or somebody scales it, or whatever it runs serves.
+
+    `faulty`: faults are met here.
+    """
 
     name: str
     shape: Shape | None = None
+    replicas: int | None = None
+    faulty: bool = True
 
 
+@dataclass(slots=True, eq=False)
 class Life:
-    """One service in a namespace of its own."""
+    """One service in a namespace of its own, and its fault in the step of that name."""
 
-    def __init__(self, scene: Scene, number: int, fault: Fault | None = None, faulty: str = "") -> None:
-        self.scene = scene
-        self.namespace = f"test-{scene.suffix}-{number:03d}"
-        self.fault = fault
-        self.faulty = faulty
-        self.met: list[str] = []
+    case: str
+    steps: tuple[Step, ...]
+    namespace: str
+    fault: Fault | None = None
+    faulty: str = ""
+    wrote: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     def __str__(self) -> str:
         return f"{self.faulty}, {self.fault.kind.value} write {self.fault.number}" if self.fault else "undisturbed"
 
-    async def begin(self, node: str) -> None:
-        admin, scene = self.scene.admin, self.scene
-        await admin.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
-        scene.namespace = self.namespace
-        storage: JsonObject = {"storageUri": "hf://a/b", "nodeSelector": {"test": scene.suffix}}
-        spec = {name: value for name, value in MODEL.items() if name != "modelArchitecture"}
-        await scene.create(BASE_MODELS, "model", {"storage": storage, **spec})
-        await scene.report(node, ModelKey("BaseModel", self.namespace, "model"), "Ready", facts=FACTS)
-        await scene.create(SERVING_RUNTIMES, "runtime", runtime_spec() | {"routerConfig": ROUTER})
+    @property
+    def met(self) -> bool:
+        """Whether there was the write that the fault is meant for."""
+        return self.fault is None or len(self.wrote.get(self.faulty, ())) >= self.fault.number
 
-    async def take(self, shape: Shape) -> None:
-        admin = self.scene.admin
-        runtime: JsonObject = {"spec": runtime_spec(image=shape.image)}
-        await admin.merge_patch(SERVING_RUNTIMES, "runtime", runtime, self.namespace)
-        spec: JsonObject = {
-            "model": {"name": "model", "kind": "BaseModel"},
-            "runtime": {"name": "runtime", "kind": "ServingRuntime"},
-            **shape.spec,
-        }
-        metadata: JsonObject = {"annotations": dict(shape.annotations)}
-        existing = await admin.list(INFERENCE_SERVICES, self.namespace)
-        if existing.items:
-            patch: JsonObject = {"metadata": metadata, "spec": spec}
-            await admin.merge_patch(INFERENCE_SERVICES, "svc", patch, self.namespace)
+    @property
+    def deleted(self) -> bool:
+        return self.fault is not None and self.fault.kind is Kind.DELETE and self.met
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a case ended: what the undisturbed one wrote in each step and came to, and what is not as it should be."""
+
+    wrote: Mapping[str, Sequence[str]]
+    state: JsonObject
+    lives: int = 0
+    different: list[str] = field(default_factory=list[str])
+    unlike_birth: list[str] = field(default_factory=list[str])
+    unmet: list[str] = field(default_factory=list[str])
+    rewritten: list[str] = field(default_factory=list[str])
+    left: list[str] = field(default_factory=list[str])
+
+
+class Endurance:
+    """Lets cases be lived through on one control plane that nobody else uses. `prefix` begins the namespaces' names."""
+
+    def __init__(self, admin: Client, manager: ClientConfig, cases: Mapping[str, Sequence[Step]], prefix: str) -> None:
+        self._admin = admin
+        self._manager = manager
+        self._cases = {name: tuple(steps) for name, steps in cases.items()}
+        self._prefix = prefix
+        self._lives: list[Life] = []
+
+    async def run(self) -> dict[str, Ending]:
+        """Undisturbed, with reads that lag, and with each fault in turn; then another manager; then all are deleted."""
+        pilots = [self._life(name) for name in self._cases]
+        born = [self._born(pilot) for pilot in pilots]
+        await self._live([*pilots, *born])
+        lagged = [self._life(name) for name in self._cases]
+        await self._live(lagged, LaggingClient)
+        await self._live([life for pilot in pilots for life in self._every_fault(pilot)])
+        found = await everything(self._admin)
+        endings = {one.case: Ending(one.wrote, comparable(one.namespace, found[one.namespace])) for one in pilots}
+        for life in self._lives:
+            ending, told = endings[life.case], "lagging reads" if life in lagged else str(life)
+            ending.lives += 1
+            # What is written twice may be so once another time, when news come together.
+            if not life.met and (missed := set(ending.wrote[life.faulty]) - set(life.wrote[life.faulty])):
+                ending.unmet.append(f"{told}: it never wrote {missed}")
+            if not life.deleted and life not in born:
+                lines = differences(ending.state, comparable(life.namespace, found[life.namespace]))
+                ending.different += ["\n".join([f"{told}, which wrote {life.wrote}:", *lines])] if lines else []
+        for one in born:
+            ending, state = endings[one.case], comparable(one.namespace, found[one.namespace])
+            ending.unlike_birth = differences(without_history(ending.state), without_history(state))
+        await self._rest(endings)
+        await self._end(endings)
+        return endings
+
+    async def _rest(self, endings: Mapping[str, Ending]) -> None:
+        """Another manager, which finds everything as it was left."""
+        written = await self._managed(FaultyClient, {})
+        for life in self._lives:
+            endings[life.case].rewritten += [f"{life}: {write}" for write in written.get(life.namespace, ())]
+
+    async def _end(self, endings: Mapping[str, Ending]) -> None:
+        """Every service is deleted; what a manager does after that, and what no garbage collector takes."""
+        await at_once(self._delete(life.namespace) for life in self._lives)
+        await self._rest(endings)
+        left = await kept(self._admin)
+        for life in self._lives:
+            endings[life.case].left += [f"{life}: {one}" for one in left if one.startswith(f"{life.namespace} ")]
+
+    def _life(self, case: str, fault: Fault | None = None, faulty: str = "") -> Life:
+        made = Life(case, self._cases[case], f"{self._prefix}-{len(self._lives):04d}", fault, faulty)
+        self._lives.append(made)
+        return made
+
+    def _born(self, pilot: Life) -> Life:
+        """One that begins with the last shape of the other."""
+        made = self._life(pilot.case)
+        shapes = [step.shape for step in pilot.steps if step.shape is not None]
+        scaled = [step for step in pilot.steps if step.replicas is not None]
+        made.steps = (Step("birth", shapes[-1]), Step("available"), *scaled, Step("available again"))
+        return made
+
+    def _every_fault(self, pilot: Life) -> list[Life]:
+        """A life for each write of each step where faults are met, and for each kind of fault.
+
+        Services are deleted while they are made: afterwards nothing is written that does not exist by then.
+        """
+        return [
+            self._life(pilot.case, Fault(kind, number), step.name)
+            for step in pilot.steps
+            if step.faulty
+            for number in range(1, len(pilot.wrote[step.name]) + 1)
+            for kind in Kind
+            if kind is not Kind.DELETE or step is pilot.steps[0]
+        ]
+
+    async def _live(self, lives: Sequence[Life], client: type[FaultyClient] = FaultyClient) -> None:
+        """Let them live through their steps.
+
+        In its step a life meets its fault, and the next manager finds what that left.
+        """
+        await at_once(self._admin.create(NAMESPACES, _namespace(one.namespace)) for one in lives)
+        for index in range(max(len(one.steps) for one in lives)):
+            now = {one: one.steps[index] for one in lives if index < len(one.steps) and not one.deleted}
+            await at_once(self._happen(one, step) for one, step in now.items())
+            if serving := {one.namespace for one, step in now.items() if step.shape is None and step.replicas is None}:
+                await make_available(self._admin, serving)
+            faults = {one.namespace: one.fault for one, step in now.items() if one.fault and one.faulty == step.name}
+            written = await self._managed(client, faults)
+            for one, step in now.items():
+                one.wrote[step.name] = written.get(one.namespace, [])
+            if any(fault.kind is Kind.KILL for fault in faults.values()):
+                await self._managed(client, {})
+
+    async def _happen(self, life: Life, step: Step) -> None:
+        if step.replicas is not None:
+            wanted: JsonObject = {"spec": {"replicas": step.replicas}}
+            for obj in (await self._admin.list(DEPLOYMENTS, life.namespace)).items:
+                await self._admin.merge_patch(
+                    DEPLOYMENTS, key_of(obj).name, wanted, life.namespace, subresource="scale", field_manager="somebody"
+                )
+        if step.shape is not None and step is life.steps[0]:
+            await self._admin.create(INFERENCE_SERVICES, step.shape.made(life.namespace), validation="Strict")
+        elif step.shape is not None:
+            patch: list[JsonObject] = [
+                {"op": "add", "path": "/metadata/annotations", "value": dict(step.shape.annotations)},
+                {"op": "add", "path": "/spec", "value": step.shape.wanted},
+            ]
+            await self._admin.json_patch(INFERENCE_SERVICES, SERVICE, patch, life.namespace)
+
+    async def _delete(self, namespace: str) -> None:
+        try:
+            await self._admin.delete(INFERENCE_SERVICES, SERVICE, namespace)
+        except NotFound:
             return
-        annotations = {name: value for name, value in shape.annotations.items() if value is not None}
-        self.scene.namespace = self.namespace
-        await self.scene.create(INFERENCE_SERVICES, "svc", spec, annotations=annotations)
 
-    async def become_available(self) -> None:
-        """Say, as each workload's controller would, that it serves."""
-        admin = self.scene.admin
-        for kind, told in _SERVING.items():
-            for obj in (await admin.list(kind, self.namespace)).items:
-                metadata: Any = obj["metadata"]
-                status = {**told, "observedGeneration": metadata["generation"]}
-                patch: JsonObject = {"status": status}
-                await admin.merge_patch(kind, metadata["name"], patch, self.namespace, subresource="status")
-
-    async def state(self) -> JsonObject:
-        """Everything in the namespace, without what differs from run to run."""
-        found: dict[str, Any] = {}
-        for kind in (BASE_MODELS, INFERENCE_SERVICES, *CHILD_KINDS, *OPTIONAL_KINDS):
-            for obj in (await self.scene.admin.list(kind, self.namespace)).items:
-                found[f"{kind.kind}.{kind.group}/{obj['metadata']['name']}"] = obj
-        uids = {obj["metadata"]["uid"]: f"uid-of-{name}" for name, obj in found.items()}
-        text = json.dumps({name: bare(obj, "omectl.io/pod-template") for name, obj in found.items()})
-        for uid, name in uids.items():
-            text = text.replace(uid, name)
-        return json.loads(text.replace(self.namespace, "NAMESPACE"))
+    async def _managed(self, client: type[FaultyClient], faults: Mapping[str, Fault]) -> dict[str, list[str]]:
+        """A manager until nothing more comes; what it wrote in each namespace."""
+        async with client(self._manager, faults, self._delete) as made:
+            manager = Manager(made, ManagerOptions(graceful_shutdown_s=0))
+            set_up(manager, ReconcilerOptions(progress_interval_s=0.05, service_workers=WORKERS))
+            tasks = [asyncio.create_task(manager.run()), asyncio.create_task(play_knative(self._admin))]
+            try:
+                async with asyncio.timeout(RUN_S):
+                    await _idle(manager, made, tasks)
+            finally:
+                for _ in range(2):
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.sleep(0)
+                await asyncio.gather(*tasks, return_exceptions=True)
+            return {namespace: tally.written for namespace, tally in made.tallies.items()}
 
 
-_TRUE: list[Any] = [
-    {"type": name, "status": "True"} for name in ("Ready", "RoutesReady", "ConfigurationsReady", "HeadPodReady")
-]
-_SERVING: dict[ResourceKind, JsonObject] = {
-    DEPLOYMENTS: {
-        **dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 2),
-        "conditions": [{"type": "Available", "status": "True", "reason": "Told", "message": "told"}],
-    },
-    KNATIVE_SERVICES: {
-        "conditions": _TRUE[:3],
-        "latestCreatedRevisionName": "svc-engine-00001",
-        "latestReadyRevisionName": "svc-engine-00001",
-        "url": "http://svc-engine.example.org",
-        "address": {"url": "http://svc-engine.NAMESPACE.svc.cluster.local"},
-    },
-    RAY_CLUSTERS: {
-        "state": "ready",
-        "conditions": [{**_TRUE[3], "reason": "Told", "message": "told", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
-        "desiredWorkerReplicas": 1,
-        "readyWorkerReplicas": 1,
-    },
-}
-"""The status of each kind when it serves, as its controller tells it."""
-
-
-async def manage(client: FaultyClient, lives: Sequence[Life]) -> None:
-    """A manager until nothing more comes; notes for each life what was written."""
-    manager = Manager(client, ManagerOptions(graceful_shutdown_s=0))
-    set_up(manager, ReconcilerOptions(progress_interval_s=0.05, service_workers=128))
-    task = asyncio.create_task(manager.run())
-    try:
-        async with asyncio.timeout(RUN_S):
-            await _idle(manager, client)
-    finally:
-        for _ in range(2):
-            task.cancel()
-            await asyncio.sleep(0)
-        await asyncio.gather(task, return_exceptions=True)
-    for life in lives:
-        tally = client.tallies.get(life.namespace)
-        life.met = tally.written if tally is not None else []
-
-
-async def _idle(manager: Manager, client: FaultyClient) -> None:
-    """Until every controller has nothing to do for a while but what hangs in dead namespaces."""
+async def _idle(manager: Manager, client: FaultyClient, tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Until every controller has nothing to do for a while."""
     loop = asyncio.get_running_loop()
     quiet_since, writes = loop.time(), -1
     while loop.time() - quiet_since < QUIET_S:
         await asyncio.sleep(0.03)
+        for task in tasks:
+            if task.done():
+                await task
         found = [controller.statistics() for controller in manager.controllers]
         states = {each.state for each in found}
-        waiting = sum(each.queue.ready + each.queue.waiting for each in found)
-        active = sum(each.active for each in found)
-        if states != {"running"} or waiting or active > client.dead or writes != client.writes:
+        busy = sum(each.active + each.queue.ready + each.queue.waiting for each in found)
+        if states != {"running"} or busy or writes != client.writes:
             quiet_since, writes = loop.time(), client.writes
 
 
-async def live(
-    scene: Scene, steps: Sequence[Step], lives: Sequence[Life], node: str, client: type[FaultyClient] = FaultyClient
-) -> dict[str, list[str]]:
-    """Let them live through the steps; what the first wrote in each step.
-
-    In its step a life meets its fault, and the next manager finds what that left.
-    """
-    for one in lives:
-        await one.begin(node)
-    await _managed(scene, lives, client, {})
-    wrote: dict[str, list[str]] = {}
-    for step in steps:
-        for one in lives:
-            await (one.take(step.shape) if step.shape is not None else one.become_available())
-        await _managed(
-            scene, lives, client, {one.namespace: one.fault for one in lives if one.fault and one.faulty == step.name}
-        )
-        wrote[step.name] = lives[0].met
-        if len(lives) > 1:
-            await _managed(scene, lives, client, {})
-    return wrote
-
-
-async def rewrites(scene: Scene, lives: Sequence[Life]) -> list[str]:
-    """What another manager writes, which finds everything as it was left."""
-    await _managed(scene, lives, FaultyClient, {})
-    return [write for one in lives for write in one.met]
-
-
-async def _managed(
-    scene: Scene, lives: Sequence[Life], client: type[FaultyClient], faults: Mapping[str, Fault]
-) -> None:
-    async with client(scene.manager_config, faults) as made:
-        await manage(made, lives)
-
-
-def every_fault(scene: Scene, wrote: Mapping[str, Sequence[str]]) -> list[Life]:
-    """A life for each write of each step, and for each kind of fault; the first is undisturbed."""
-    lives = [Life(scene, 100)]
-    for step, writes in wrote.items():
-        for number in range(1, len(writes) + 1):
-            for kind in Kind:
-                lives.append(Life(scene, 100 + len(lives), Fault(kind, number), step))
-    return lives
-
-
-def bare(obj: Any, *masked: str) -> Any:
-    """The object without times, versions and the desired hash, nor the annotations that are masked."""
-    metadata = {
-        name: value
-        for name, value in obj["metadata"].items()
-        if name not in ("uid", "resourceVersion", "creationTimestamp", "generation")
-    }
-    metadata["managedFields"] = sorted(
-        (
-            {name: value for name, value in entry.items() if name != "time"}
-            for entry in metadata.pop("managedFields")
-            if entry["manager"] != "aiohttp"
-        ),
-        key=lambda entry: (entry["manager"], entry.get("subresource", ""), entry["operation"]),
-    )
-    text = json.dumps({**obj, "metadata": metadata})
-    hidden = "|".join(map(re.escape, ("lastTransitionTime", "omectl.io/desired-hash", *masked)))
-    text = re.sub(rf'"({hidden})": "[^"]*"', r'"\1": "-"', text)
-    text = re.sub(r'"observedGeneration": \d+', '"observedGeneration": 0', text)
-    text = re.sub(r'"(clusterIPs?)": ("[^"]*"|\[[^]]*\])', r'"\1": "-"', text)
-    return json.loads(text)
-
-
-def differences(wanted: JsonObject, found: JsonObject) -> list[str]:
-    lines = (json.dumps(each, indent=1, sort_keys=True).splitlines() for each in (wanted, found))
-    return list(difflib.unified_diff(*lines, "undisturbed", "disturbed", n=2, lineterm=""))
+def _namespace(name: str) -> JsonObject:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}

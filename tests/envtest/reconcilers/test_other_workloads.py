@@ -18,6 +18,7 @@ from tests.envtest.reconcilers.other_workloads import (
 )
 from tests.envtest.reconcilers.services import (
     deployment_of,
+    events_of,
     make_available,
     make_model,
     make_runtime,
@@ -36,6 +37,7 @@ from omectl.kube.resources import (
     SERVICES,
 )
 from omectl.kube.third_party_kinds import KNATIVE_SERVICES, RAY_CLUSTERS, VIRTUAL_SERVICES
+from omectl.reconcilers.service import LOOK_AGAIN_S
 
 REST_S = 1.5
 FULL: JsonObject = {
@@ -157,13 +159,15 @@ async def test_d_13_from_a_deployment_to_knative_and_back_one_of_them_always_ser
         assert (await scene.get(SERVICES, engine))["spec"]["type"] == "ExternalName"
         await make_available(scene, name)
         await scene.gone(KNATIVE_SERVICES, engine)
+        await service_says(scene, name, "True")
         await scene.admin.delete(SERVICES, engine, scene.namespace)  # Kubernetes' garbage collector
 
         async def ours() -> bool:
             return (await there(scene, SERVICES, engine))["spec"]["type"] == "ClusterIP"
 
-        await eventually(ours)
+        await eventually(ours, wait_s=LOOK_AGAIN_S / 2)
         await service_says(scene, name, "True")
+        assert ("Warning", "InferenceServiceNotReady") not in await events_of(scene, name)
 
 
 async def test_d_1_behind_istio_the_route_comes_with_knatives_address_and_stays(scene: Scene) -> None:

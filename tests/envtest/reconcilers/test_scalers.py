@@ -25,7 +25,6 @@ from tests.envtest.reconcilers.services import (
     runtime_spec,
     service_says,
 )
-from tests.envtest.reconcilers.test_kill import Run, differences
 
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
@@ -254,54 +253,3 @@ async def test_a_scaled_object_that_waits_for_keda_keeps_nobody_waiting(scene: S
             return (await scaled_object(scene, name))["metadata"]["uid"] != old
 
         await eventually(anew)
-
-
-class Switch(Run):
-    """A service whose class is changed, with a live number of 4."""
-
-    kinds = (*Run.kinds, SCALED_OBJECTS)
-
-    async def switch(self, old: JsonObject, new: JsonObject) -> None:
-        """From a whole service of the old class to the wish for the new one."""
-        self.scene.namespace = self.namespace
-        await self.begin(router=False)
-        await change(self.scene, "svc", old)
-        await self.manage()
-        if old != {"class": "None"}:
-            await scale_to(self.scene, "svc", 4)
-        await change(self.scene, "svc", new)
-
-
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize(
-    ("old", "new", "replicas"),
-    [
-        ({"class": "HPA"}, KEDA, 4),
-        (KEDA, {"class": "HPA"}, 4),
-        (KEDA, {"class": "External"}, 4),
-        ({"class": "HPA"}, {"class": "None"}, 2),
-        ({"class": "None"}, KEDA, 2),
-    ],
-    ids=["to KEDA", "to HPA", "to External", "to None", "from None"],
-)
-async def test_a_manager_killed_after_each_write_of_a_switch_leaves_the_same_end(
-    scene: Scene, old: JsonObject, new: JsonObject, replicas: int
-) -> None:
-    node = await scene.node()
-
-    async def prepared(number: int) -> Switch:
-        run = Switch(scene, number, node)
-        await run.switch(old, new)
-        return run
-
-    undisturbed = await prepared(0)
-    writes = await undisturbed.manage()
-    wanted: Any = await undisturbed.state()
-    assert writes
-    assert wanted["Deployment/svc-engine"]["spec"]["replicas"] == replicas
-    for number in range(1, len(writes) + 1):
-        run = await prepared(number)
-        written = await run.manage(die_after=number)
-        await run.manage()
-        found = await run.state()
-        assert found == wanted, f"killed after {written}:\n" + "\n".join(differences(wanted, found))

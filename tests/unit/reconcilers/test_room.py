@@ -1,9 +1,10 @@
 """What goes before the plan can come true."""
 
+from omectl.api.json import JsonObject
 from omectl.kube.resources import DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, SERVICES
 from omectl.kube.third_party_kinds import KNATIVE_SERVICES
 from omectl.reconcilers.pruning import Child
-from omectl.reconcilers.room import in_the_way
+from omectl.reconcilers.room import in_the_way, is_knatives
 
 SERVICE: Child = (SERVICES, {"metadata": {"name": "svc-engine"}})
 OTHER: Child = (SERVICES, {"metadata": {"name": "svc"}})
@@ -30,3 +31,16 @@ def test_scalers_are_in_the_way_of_each_other() -> None:
         for name in ("old", "new")
     )
     assert in_the_way([old], [new]) == [old]
+
+
+def test_d_13_a_service_of_knative_s_is_known_by_its_controller() -> None:
+    def owned(version: str, *, controller: bool = True) -> JsonObject:
+        owner: JsonObject = {"apiVersion": version, "kind": "Route", "name": "svc-engine", "controller": controller}
+        return {"metadata": {"name": "svc-engine", "ownerReferences": [owner]}}
+
+    assert is_knatives(SERVICES, owned("serving.knative.dev/v1"))
+    assert not is_knatives(SERVICES, owned("serving.knative.dev/v1", controller=False))
+    assert not is_knatives(SERVICES, owned("serving.knative.developers.example.org/v1"))
+    assert not is_knatives(SERVICES, owned("ome.io/v1beta1"))
+    assert not is_knatives(SERVICES, SERVICE[1])
+    assert not is_knatives(DEPLOYMENTS, owned("serving.knative.dev/v1"))
