@@ -9,6 +9,8 @@ from omectl.modelparser.gguf import TYPE_NAMES, GgufHeader, GgufTensor
 from omectl.modelparser.weights import Totals
 
 _EXPERT = re.compile(r"_exps\.")
+_BUFFER = re.compile(r"^(blk\.\d+\.)?rope_(freqs|factors_\w+)\.weight$")
+"""Frequencies of positions, which other formats compute and don't store."""
 _DTYPES: Final[Mapping[str, str]] = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 _BITS: Final = re.compile(r"(?:iq|tq|q|fp)(\d)")
 _FIELDS: Final[Mapping[str, str]] = {
@@ -29,7 +31,8 @@ _FIELDS: Final[Mapping[str, str]] = {
 
 def gguf_totals(headers: Iterable[GgufHeader]) -> Totals:
     """The parameters of all tensors of a model's files."""
-    tensors = [tensor for header in headers for tensor in header.tensors if tensor.shape]
+    stored = (tensor for header in headers for tensor in header.tensors)
+    tensors = [tensor for tensor in stored if tensor.shape and not _BUFFER.match(tensor.name)]
     routed = sum(tensor.elements for tensor in tensors if _EXPERT.search(tensor.name))
     return Totals(sum(tensor.elements for tensor in tensors), routed)
 

@@ -60,6 +60,25 @@ def test_experts_tell_total_and_active_parameters() -> None:
     assert (facts.experts, facts.experts_per_token) == (8, 2)
 
 
+def _llama_3_2_1b() -> list[bytes]:
+    """The tensors of Llama 3.2 1B as llama.cpp's converter writes them; the output layer is the embedding."""
+    tensors = [tensor("rope_freqs.weight", [32]), tensor("token_embd.weight", [2048, 128256], 14)]
+    tensors.append(tensor("output_norm.weight", [2048]))
+    widths = {"attn_q": (2048, 2048), "attn_k": (2048, 512), "attn_v": (2048, 512), "attn_output": (2048, 2048),
+              "ffn_gate": (2048, 8192), "ffn_up": (2048, 8192), "ffn_down": (8192, 2048)}  # fmt: skip
+    for block in range(16):
+        tensors += [tensor(f"blk.{block}.{name}.weight", shape, 12) for name, shape in widths.items()]
+        tensors += [tensor(f"blk.{block}.{name}_norm.weight", [2048]) for name in ("attn", "ffn")]
+    return tensors
+
+
+def test_a_real_models_tensors_count_as_its_parameters_without_the_frequencies_of_positions() -> None:
+    facts, _ = read({"Llama-3.2-1B-Instruct-Q4_K_M.gguf": gguf(_LLAMA, _llama_3_2_1b())})
+    assert (facts.parameter_count, facts.quantization_method) == (1_235_814_400, "q4_k")
+    longer = [*_llama_3_2_1b(), *(tensor(f"rope_factors_{name}.weight", [48]) for name in ("long", "short"))]
+    assert read({"m.gguf": gguf(_LLAMA, longer)})[0].parameter_count == 1_235_814_400
+
+
 @pytest.mark.parametrize(
     ("kind", "dtype", "method", "bits"),
     [(0, "float32", None, None), (1, "float16", None, None), (30, "bfloat16", None, None), (8, None, "q8_0", 8),
