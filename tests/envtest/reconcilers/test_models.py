@@ -20,6 +20,7 @@ FACTS: JsonObject = {
     "contextLength": 512,
     "framework": {"name": "transformers", "version": "4.57.0"},
     "format": {"name": "safetensors", "version": "1.0.0"},
+    "sources": {"architecture": "configuration", "parameterCount": "tensors", "format": "files"},
     "capabilities": ["TEXT_EMBEDDINGS"],
 }
 
@@ -45,6 +46,7 @@ async def test_a_model_goes_from_waiting_to_downloading_to_ready(scene: Scene, k
 
         model = await eventually(all_is_observed)
     assert model["metadata"]["finalizers"] == [f"{kind.plural}.ome.io/finalizer"]
+    assert model["status"]["facts"]["sources"] == FACTS["sources"]
 
 
 async def test_empty_fields_are_filled_from_facts_by_a_manager_of_their_own(scene: Scene) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from omectl.modelparser import parse_model
 from omectl.modelparser.configuration import Configuration, read_configuration
 from omectl.modelparser.counts import configured_parameters
 from omectl.modelparser.document import Section
@@ -92,3 +93,42 @@ def test_every_row_names_its_source() -> None:
             assert figure["at"] != f"https://huggingface.co/{row['name']}" or figure["source"] not in _LOOKED_UP
         assert row["shapes"] in {"recorded", "memory"} or row["shapes"].startswith("https://github.com/")
     assert len({row["name"] for row in _ROWS}) == len(_ROWS)
+
+
+_WITHOUT_TEXT = {
+    ("EMBEDDING",): (
+        *("albert/albert-base-v2", "answerdotai/ModernBERT-base", "BAAI/bge-base-en-v1.5", "BAAI/bge-small-en-v1.5"),
+        *("Alibaba-NLP/gte-base-en-v1.5", "Alibaba-NLP/gte-large-en-v1.5", "Alibaba-NLP/gte-modernbert-base"),
+        *("ibm-granite/granite-embedding-125m-english", "intfloat/e5-mistral-7b-instruct"),
+        *("intfloat/multilingual-e5-large", "microsoft/deberta-v3-base", "nomic-ai/nomic-embed-text-v1.5"),
+        *("sentence-transformers/all-mpnet-base-v2", "sentence-transformers/multi-qa-MiniLM-L6-cos-v1"),
+    ),
+    ("RERANK",): ("BAAI/bge-reranker-base", "BAAI/bge-reranker-v2-m3"),
+    (): ("distilbert/distilbert-base-uncased-finetuned-sst-2-english",),
+    ("AUDIO_TO_TEXT",): ("facebook/wav2vec2-base-960h",),
+}
+_SEES = (
+    "-vl", "vision-", "google/gemma-3-4b", "google/gemma-3-12b", "google/gemma-3-27b", "gemma-3n", "llava", "paligemma",
+    "llama-4-", "mistral-small-3.1", "minicpm-v", "smolvlm", "internvl", "glm-4.1v",
+)  # fmt: skip
+_OMNI = ("TEXT_TO_AUDIO", "IMAGE_TEXT_TO_AUDIO", "VIDEO_TEXT_TO_AUDIO", "AUDIO_TO_TEXT", "AUDIO_TO_AUDIO")
+
+
+def wanted_capabilities(name: str) -> tuple[str, ...]:
+    """By what the model's publisher says that it is for; most write text."""
+    listed = next((words for words, names in _WITHOUT_TEXT.items() if name in names), None)
+    if listed is not None:
+        return listed
+    if "-omni-" in name.lower() or "whisper" in name:
+        return _OMNI if "Omni" in name else ("AUDIO_TO_TEXT",)
+    return ("IMAGE_TEXT_TO_TEXT",) if any(word in name.lower() for word in _SEES) else ("TEXT_TO_TEXT",)
+
+
+@pytest.mark.parametrize("row", _ROWS, ids=[row["name"] for row in _ROWS])
+def test_a_configuration_tells_what_the_model_is_for_and_where_each_fact_is_from(row: dict[str, Any]) -> None:
+    data = json.dumps(row["configuration"]).encode()
+    facts = parse_model({"config.json": data}, None, {"config.json": len(data)})
+    assert facts.capabilities == wanted_capabilities(row["name"])
+    told = facts.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"sources"})
+    assert {name for name, value in told.items() if value not in ([], {})} == set(facts.sources or {})
+    assert facts.family != "general"

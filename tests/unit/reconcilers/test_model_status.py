@@ -8,6 +8,9 @@ from omectl.api.facts import ModelFacts
 from omectl.api.json import JsonObject
 from omectl.api.model_status import ModelProgress, ModelStatusSpec
 from omectl.api.node_entry import EntryProgress, NodeEntry
+from omectl.modelagent.entries import ready_entry
+from omectl.modelagent.wanted import WantedModel
+from omectl.modelparser import TensorSummary, parse_model, parse_safetensors_header
 from omectl.reconcilers.model_status import (
     ALL_NODES_READY,
     FACTS_KNOWN,
@@ -193,6 +196,22 @@ def test_facts_are_known_while_the_model_is_still_on_its_way() -> None:
     assert status.facts is not None
     assert status.facts.parameter_count == 22_713_216
     assert condition(status, FACTS_KNOWN).message == "BertModel, 22,713,216 parameters"
+
+
+def test_where_each_fact_comes_from_reaches_the_status_from_the_files_by_way_of_the_nodes_entry() -> None:
+    config = b'{"model_type": "bert", "architectures": ["BertModel"], "hidden_size": 384, "num_hidden_layers": 6}'
+    weights = b'{"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}'
+    header = parse_safetensors_header(len(weights).to_bytes(8, "little") + weights, 8 + len(weights) + 24)
+    sizes = {"config.json": len(config), "model.safetensors": 8 + len(weights) + 24}
+    facts = parse_model({"config.json": config}, TensorSummary({"model.safetensors": header}), sizes)
+    sent = ready_entry(WantedModel.of(model()), facts, None, None).model_dump_json(by_alias=True, exclude_none=True)
+    status = status_of(NodeReport("a", NodeEntry.model_validate_json(sent)))
+    assert status.facts is not None
+    assert status.facts.sources == facts.sources
+    told = status.facts.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"sources", "filled"})
+    assert {name for name, value in told.items() if value not in ([], {})} == set(status.facts.sources or {})
+    assert (status.facts.sources or {})["parameterCount"] == "tensors"
+    assert (status.facts.sources or {})["hiddenSize"] == "configuration"
 
 
 def test_facts_stay_known_when_the_node_that_told_them_goes() -> None:
