@@ -111,6 +111,10 @@ class _Dimensions:
                 return int(config.text.values.get("topk_method") == "noaux_tc")
             case "is_gated":
                 return int("gated" in config.text.hint("feed_forward_proj"))
+            case "is_normed":
+                return int(bool(config.text.hint("qk_norm")))
+            case "is_projected":
+                return int((config.architecture or "").lower().endswith("withprojection"))
             case "is_half":
                 return int((config.architecture or "").lower().endswith("encodermodel"))
             case _:

@@ -10,9 +10,10 @@ those are asked for, `m` an expert's width, `lm` 1 when the architecture has an 
 classifier, `labels`. Every other name is the configuration's own field (a flag counts 0 or 1, a list its length);
 `vision.x`, `audio.x`, `ffn.x`, `linear.x` (linear attention), `talker.x`, `code.x` and `wave.x` (what speaks) are
 fields of those parts. `A` layers with attention, `S` with a state, `kinds.x` layers that the file calls x; `is_gated` 1
-for a gated feed-forward part, `is_half` 1 for an encoder without its decoder. `tower` the parameters of the vision part
-by its own type. In towers: `w` width, `t` feed-forward width, `N` layers, `patch` numbers in one patch, `grid` patches
-in one image.
+for a gated feed-forward part, `is_half` 1 for an encoder without its decoder, `is_normed` 1 where `qk_norm` names a
+norm, `is_projected` 1 for a class with a projection at its end. `tower` the parameters of the vision part by its own
+type. In towers: `w` width, `t` feed-forward width, `N` layers, `patch` numbers in one patch, `grid` patches in one
+image.
 """
 
 from collections.abc import Mapping

@@ -16,6 +16,7 @@ from omectl.modelparser.capabilities import (
     pipeline_capabilities,
     transformer_capabilities,
 )
+from omectl.modelparser.components import component_parameters
 from omectl.modelparser.configuration import Configuration, read_configuration
 from omectl.modelparser.counts import configured_parameters
 from omectl.modelparser.diffusion import Pipeline, is_pipeline, read_pipeline
@@ -294,16 +295,13 @@ def _pipeline_facts(
     pipeline = read_pipeline(index)
     root = folder_of(index.path)
     folders = [folder for folder in component_folders(listing, root) if _belongs(folder, root, pipeline)]
-    parameters: int | None = 0
-    size: int | None = 0
-    for folder in folders:
-        count = count_weights(summary, files, listing, folder, UNPACKED)
-        stored = model_files(listing, folder)
-        if stored.format is None:
-            continue
-        known = count.complete and count.totals.all
-        parameters = parameters + count.totals.all if parameters is not None and known else None
-        size = size + stored.size_bytes if size is not None and stored.size_bytes else None
+    here = {folder: model_files(listing, folder) for folder in folders}
+    stored = {folder: found for folder, found in here.items() if found.format is not None}
+    counts = [_component_count(folder, files, summary, listing) for folder in stored or here]
+    parameters = sum(count for count, _ in counts if count) if all(count for count, _ in counts) else None
+    source = max((source for _, source in counts), key=list(Source).index, default=Source.TENSORS)
+    sizes = [found.size_bytes for found in stored.values()]
+    size = sum(known for known in sizes if known) if all(sizes) else None
     named: JsonObject = {"name": "diffusers", **({"version": pipeline.version} if pipeline.version else {})}
     found = Findings()
     found.add(
@@ -315,16 +313,23 @@ def _pipeline_facts(
         format=named,
         diffusion_pipeline=pipeline.record(),
     )
-    found.add(
-        Source.TENSORS,
-        parameter_count=parameters or None,
-        parameter_count_source=Source.TENSORS.value if parameters else None,
-    )
+    found.add(source, parameter_count=parameters or None, parameter_count_source=source.value if parameters else None)
     found.add(Source.FILES, size_bytes=size or None, files=len(listing))
     made = pipeline_capabilities(pipeline.class_name or "", image_encoder=pipeline.has("image_encoder"))
     found.add(Source.CONFIGURATION, capabilities=list(made))
     _add_features(found, Signs(capabilities=made))
     return found.facts()
+
+
+def _component_count(
+    folder: str, files: Mapping[str, bytes], summary: TensorSummary, listing: Mapping[str, int]
+) -> tuple[int | None, Source]:
+    """The parameters of a component: all tensors, else what its shapes imply."""
+    count = count_weights(summary, files, listing, folder, UNPACKED)
+    if count.complete and count.totals.all:
+        return count.totals.all, Source.TENSORS
+    path = f"{folder}config.json"
+    return component_parameters(path, files[path]) if path in files else None, Source.CONFIGURATION
 
 
 def _belongs(folder: str, root: str, pipeline: Pipeline) -> bool:

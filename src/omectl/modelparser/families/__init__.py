@@ -8,12 +8,13 @@ from omectl.modelparser.families.encoders import ENCODERS
 from omectl.modelparser.families.hybrids import HYBRIDS
 from omectl.modelparser.families.mixtures import MIXTURES
 from omectl.modelparser.families.omni import OMNI
+from omectl.modelparser.families.pipelines import PIPELINES
 from omectl.modelparser.families.speech import SPEECH
 from omectl.modelparser.families.vision import TOWERS, VISION
 from omectl.modelparser.family import Family
 from omectl.modelparser.formula import check
 
-FAMILIES: tuple[Family, ...] = (*DECODERS, *MIXTURES, *HYBRIDS, *ENCODERS, *VISION, *OMNI, *SPEECH)
+FAMILIES: tuple[Family, ...] = (*DECODERS, *MIXTURES, *HYBRIDS, *ENCODERS, *VISION, *OMNI, *SPEECH, *PIPELINES)
 GENERAL = Family(model_types=())
 """What is read by the usual names alone."""
 
