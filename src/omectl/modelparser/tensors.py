@@ -109,6 +109,17 @@ class Tensors(Sequence[Tensor]):
         ordered = sorted(self._names)
         return not any(map(eq, ordered, islice(ordered, 1, None)))
 
+    def in_order(self) -> "Tensors":
+        """The same by their places in the file: a header may name them in any order."""
+        order = sorted(range(len(self)), key=self._starts.__getitem__)
+        return Tensors(
+            [self._names[one] for one in order],
+            [self._dtypes[one] for one in order],
+            [self._shapes[one] for one in order],
+            array("q", (self._starts[one] for one in order)),
+            array("q", (self._ends[one] for one in order)),
+        )
+
     def cover(self, data_bytes: int) -> bool:
         """Whether they adjoin in this order, from the first byte of the data to the last."""
         if not self._names:
@@ -207,7 +218,11 @@ def _read_by_pieces(prefix: bytes, end: int, data_bytes: int) -> tuple[Tensors, 
                 return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
         return None
-    return (tensors, metadata) if tensors.distinct and tensors.cover(data_bytes) else None
+    if not tensors.distinct:
+        return None
+    if not tensors.cover(data_bytes):
+        tensors = tensors.in_order()
+    return (tensors, metadata) if tensors.cover(data_bytes) else None
 
 
 def _read_one_by_one(text: bytes, data_bytes: int, path: str) -> tuple[Tensors, dict[str, str]]:

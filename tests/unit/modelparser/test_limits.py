@@ -134,18 +134,21 @@ def test_a_folder_in_place_of_a_weight_file_is_no_weight_file() -> None:
     assert facts.format is None
 
 
-def many_tensors(count: int) -> tuple[bytes, int]:
+def many_tensors(count: int, *, backwards: bool = False) -> tuple[bytes, int]:
     """The first bytes of a file of experts, up to the end of its header, and its size."""
     names = [f"model.layers.{n // 256}.mlp.experts.{n % 256}.down_proj.weight" for n in range(count)]
     entries = {
         n: {"dtype": "BF16", "shape": [2, 3], "data_offsets": [12 * i, 12 * i + 12]} for i, n in enumerate(names)
     }
+    if backwards:
+        entries = dict(reversed(entries.items()))
     text = json.dumps({"__metadata__": {"format": "pt"}, **entries}, separators=(",", ":")).encode()
     return len(text).to_bytes(8, "little") + text, 8 + len(text) + 12 * count
 
 
-def test_a_header_takes_less_than_three_times_its_bytes_while_it_is_read() -> None:
-    prefix, size = many_tensors(20_000)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_header_takes_less_than_three_times_its_bytes_while_it_is_read(backwards: bool) -> None:
+    prefix, size = many_tensors(20_000, backwards=backwards)
     tracemalloc.start()
     try:
         header = parse_safetensors_header(prefix, size)
@@ -155,6 +158,8 @@ def test_a_header_takes_less_than_three_times_its_bytes_while_it_is_read() -> No
     assert highest < 3 * len(prefix)
     assert kept < 2 * len(prefix)
     assert len(header.tensors) == 20_000
+    assert header.tensors[1].name == "model.layers.0.mlp.experts.1.down_proj.weight"
+    assert (header.tensors[1].start, header.tensors[1].end) == (12, 24)
 
 
 def test_a_whole_reading_with_the_headers_own_bytes_takes_less_than_three_times_those() -> None:
