@@ -9,10 +9,12 @@ from typing import Final
 
 from omectl.api.json import JsonValue
 from omectl.modelparser.configuration import Configuration
+from omectl.modelparser.document import Section
 from omectl.modelparser.layers import count_layers
 
 _PATTERNS: Final[Mapping[str, int]] = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2}
 """Every how many layers one sees everything, where the library has it in its code. The others see a window."""
+_RWKV: Final = frozenset({"rwkv", "rwkv5", "rwkv6", "rwkv7"})
 _WINDOWED: Final = frozenset({"sliding_attention", "chunked_attention"})
 
 
@@ -75,6 +77,11 @@ def _state_size(config: Configuration) -> int | None:
     if heads and width and keys and key_width:
         kernel = config.field("linear_conv_kernel_dim") or 4
         return heads * width * key_width + (heads * width + 2 * keys * key_width) * (kernel - 1)
+    linear = config.text.section("linear_attn_config")
+    if linear is not None and (size := _delta_state(linear)):
+        return size
+    if _type(config) in _RWKV and config.hidden_size:
+        return _rwkv_state(config, config.hidden_size)
     state = _first(config, "ssm_state_size", "mamba_d_state", "state_size")
     kernel = _first(config, "conv_kernel", "mamba_d_conv", "d_conv") or 4
     heads, width = _first(config, "mamba_num_heads", "mamba_n_heads"), _first(config, "mamba_head_dim", "mamba_d_head")
@@ -85,6 +92,21 @@ def _state_size(config: Configuration) -> int | None:
     if state and config.hidden_size:
         return expand * config.hidden_size * (state + kernel - 1)
     return None
+
+
+def _delta_state(linear: Section) -> int | None:
+    """A square for each head, and what the convolutions of queries, keys and values look back to."""
+    heads, width, kernel = (linear.number(name) for name in ("num_heads", "head_dim", "short_conv_kernel_size"))
+    if not heads or not width or not heads.is_integer() or not width.is_integer() or min(heads, width) < 0:
+        return None
+    back = int(kernel) - 1 if kernel and kernel.is_integer() and kernel > 0 else 3
+    return int(heads * width * width + 3 * heads * width * back)
+
+
+def _rwkv_state(config: Configuration, hidden: int) -> int:
+    """A square for each head (the first ones had three numbers for each channel), and the token before, twice."""
+    width = config.field("attention_hidden_size") or hidden
+    return width * (3 if _type(config) == "rwkv" else config.field("head_size") or 64) + 2 * hidden
 
 
 def _first(config: Configuration, *names: str) -> int | None:

@@ -61,7 +61,8 @@ class _Dimensions:
             return layer_kinds(self.config).get(rest, 0)
         if part:
             section = self.config.part(*_PARTS[part])
-            return _field(section, rest) if section is not None else None
+            said = _field(section, rest) if section is not None else None
+            return said if said is not None else self._default(name)
         known = self._short(name)
         return known if known is not None else self._named(name)
 
@@ -124,11 +125,14 @@ class _Dimensions:
         for section in (self.config.text, self.config.root):
             if (found := _field(section, name)) is not None:
                 return found
-        for family in (self.language, self.config.family):
-            if name in family.defaults:
-                return family.defaults[name]
+        if (default := self._default(name)) is not None:
+            return default
         nested = self.config.text is not self.config.root
         return self.language.nested_defaults.get(name) if nested else None
+
+    def _default(self, name: str) -> int | None:
+        families = (self.language, self.config.family)
+        return next((family.defaults[name] for family in families if name in family.defaults), None)
 
     def _heads(self) -> int | None:
         return self.config.attention_heads or self._named("num_attention_heads")

@@ -73,6 +73,15 @@ LINEAR = {
         ),
         ({"layer_types": (["linear_attention"] * 3 + ["full_attention"]) * 3}, (9, None)),
         ({"layer_types": ["linear_attention"]}, (None, None)),
+        ({"model_type": "rwkv"}, (12, 3 * 64 + 2 * 64)),
+        ({"model_type": "rwkv6", "head_size": 32}, (12, 32 * 64 + 2 * 64)),
+        ({"model_type": "rwkv7", "attention_hidden_size": 1024}, (12, 64 * 1024 + 2 * 64)),
+        (
+            {"model_type": "kimi_linear", "linear_attn_config": {"full_attn_layers": [4, 8, 12], "num_heads": 32,
+                                                                 "head_dim": 128, "short_conv_kernel_size": 4}},
+            (9, 32 * 128 * 128 + 3 * 32 * 128 * 3),
+        ),
+        ({"linear_attn_config": {"full_attn_layers": [4], "num_heads": -1, "head_dim": 8}}, (11, None)),
         (
             {"attn_layer_period": 8, "attn_layer_offset": 4, "mamba_d_state": 16, "mamba_expand": 2},
             (11, 2 * 64 * (16 + 3)),

@@ -165,6 +165,19 @@ def test_what_speaks_counts_its_own_experts() -> None:
     assert (total, active) == (35_259_818_545, 35_259_818_545 - idle)
 
 
+def test_parts_that_a_file_leaves_to_their_classes_are_counted_by_the_familys_defaults() -> None:
+    text = {
+        "model_type": "gemma3n_text",
+        "hidden_size": 2048,
+        "intermediate_size": [8192] * 30,
+        "num_hidden_layers": 30,
+    }
+    short = {"model_type": "gemma3n", "text_config": text, "audio_config": {"hidden_size": 1536}, "vision_config": {}}
+    assert count(short) == 5_439_438_272
+    wider = short | {"audio_config": {"vocab_size": 129}}
+    assert count(wider) == 5_439_438_272 + 1536
+
+
 def test_a_list_of_widths_is_summed_and_a_number_taken_for_every_layer() -> None:
     row = next(row for row in json.loads(_PUBLISHED_FILE.read_bytes()) if row["name"] == "google/gemma-3n-E4B-it")
     text = row["configuration"]["text_config"]

@@ -81,12 +81,31 @@ OMNI: tuple[Family, ...] = (
         vision=True,
         tied=True,
         language="gemma3n_text",
+        defaults={
+            "vision.vocab_size": 128,
+            "vision.hidden_size": 2048,
+            "audio.vocab_size": 128,
+            "audio.hidden_size": 1536,
+            "audio.conf_num_hidden_layers": 12,
+            "audio.conf_num_attention_heads": 8,
+            "audio.conf_conv_kernel_size": 5,
+        },
         # Its tower is always MobileNet V5 of 300M.
         beside=f"294126912 + (vision.vocab_size + 2 + h)*vision.hidden_size + {_GEMMA_HEARING}",
     ),
     Family(
         model_types=("gemma3n_text",),
         tied=True,
+        nested_defaults={
+            "vocab_size": 262400,
+            "num_attention_heads": 8,
+            "num_key_value_heads": 2,
+            "head_dim": 256,
+            "vocab_size_per_layer_input": 262144,
+            "hidden_size_per_layer_input": 256,
+            "altup_num_inputs": 4,
+            "laurel_rank": 64,
+        },
         parameters=(
             f"v*h + vocab_size_per_layer_input*L*{_SMALL} + h*L*{_SMALL} + {_SMALL}"
             " + 2*(altup_num_inputs - 1)*h*h + h + 3*h*I"
