@@ -135,14 +135,10 @@ DEVIATIONS = (
               "a class gives its unit for every rank, and PARALLELISM_SIZE is told with a class too"),
 )  # fmt: skip
 
-NOT_YET = {
-    "variants/serving-sidecar": "an injected container",
-}
-"""Raw services with a request that is refused by name, beside those of other deployment modes."""
-
 REFUSED = {
     "variants/basemodel-no-kind": ("design: paths", "a model's path outside the models root is never mounted"),
     "variants/rdma-unknown-profile": ("4.7", "the service says that there is no such profile, not each pod in vain"),
+    "variants/serving-sidecar": ("decision 75", "nobody makes the file by which it would change weights"),
     "variants/pdb-both": ("12.2(8)", "both bounds of a disruption budget are refused before the API server does"),
 }
 """Services that the reference half serves, with errors that reach nobody, and we refuse with a reason."""
@@ -260,10 +256,7 @@ def test_every_recorded_child_of_a_supported_shape_is_planned(catalogue: Catalog
         served = any(child["kind"] != "ConfigMap" for child in children)
         name = f"{sample} {state}"
         listed = sample.removesuffix(".yaml") if state == "parsed" else ""
-        if listed in NOT_YET:
-            shapes["not supported yet"] += 1
-            expect(name, NOT_YET[listed] in str(found.problem), NOT_YET[listed], found, score)
-        elif listed in REFUSED:
+        if listed in REFUSED:
             shapes[f"refused ({REFUSED[listed][0]})"] += 1
             expect(name, found.problem is not None, "a refusal", found, score)
         elif listed in OTHERWISE:

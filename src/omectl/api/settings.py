@@ -240,6 +240,19 @@ class InferencePoolSettings(SettingsPart):
         return value
 
 
+class IngressRewriteSettings(SettingsPart):
+    """How the controller of Ingresses takes a path off, which an Ingress cannot say. Only omectl reads this.
+
+    `annotations` stand on the Ingress of a `pathTemplate`, where `{{ .Path }}`, `{{ .Name }}` and `{{ .Namespace }}`
+    are filled; `suffix` stands behind the path in its rule, which then is the controller's own to read.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    annotations: Mapping[str, str] = Field(min_length=1)
+    suffix: str = ""
+
+
 class OmectlSettings(SettingsPart):
     """What only this operator has."""
 
@@ -249,6 +262,7 @@ class OmectlSettings(SettingsPart):
     rdma_profiles: Mapping[str, RdmaProfile] = Field(default_factory=dict[str, RdmaProfile])
     """By name, beside those that are built in and instead of one of the same name."""
     inference_pool: InferencePoolSettings = Field(default_factory=InferencePoolSettings)
+    ingress_rewrite: IngressRewriteSettings | None = None
 
 
 def _shipped_ingress() -> IngressSettings:

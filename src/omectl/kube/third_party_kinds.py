@@ -18,6 +18,7 @@ LEADER_WORKER_SETS = ResourceKind(
     group="leaderworkerset.x-k8s.io", version="v1", kind="LeaderWorkerSet", plural="leaderworkersets", namespaced=True
 )
 RAY_CLUSTERS = ResourceKind(group="ray.io", version="v1", kind="RayCluster", plural="rayclusters", namespaced=True)
+SIDECARS = ResourceKind(group="networking.istio.io", version="v1", kind="Sidecar", plural="sidecars", namespaced=True)
 VIRTUAL_SERVICES = ResourceKind(
     group="networking.istio.io", version="v1", kind="VirtualService", plural="virtualservices", namespaced=True
 )

@@ -25,6 +25,7 @@ from omectl.kube.third_party_kinds import (
     LEADER_WORKER_SETS,
     RAY_CLUSTERS,
     SCALED_OBJECTS,
+    SIDECARS,
     VIRTUAL_SERVICES,
 )
 from omectl.planner.names import label_value
@@ -49,6 +50,7 @@ OPTIONAL_KINDS: tuple[ResourceKind, ...] = (
     LEADER_WORKER_SETS,
     RAY_CLUSTERS,
     SCALED_OBJECTS,
+    SIDECARS,
     VIRTUAL_SERVICES,
 )
 """Kinds that a plan may hold and a cluster need not serve. They are watched once it does, and pruned last."""

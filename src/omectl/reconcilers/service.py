@@ -135,7 +135,7 @@ class ServiceReconciler:
             applied = await self._apply(raw, made, trouble, scalers=has_room)
             if not trouble.failures:
                 await self._prune(raw, [(kind, one.live) for kind, one in applied], trouble, at_once=made.stopped)
-            if made.report is not None and any(one.outcome is not Outcome.UNCHANGED for _, one in applied):
+            if made.report is not None and any(self._is_news(kind, one) for kind, one in applied):
                 status = made.report(self._live(service, applied))
         await self._report(service, raw, made, status, trouble.failures)
         failures, errors = trouble.failures, trouble.errors
@@ -255,6 +255,11 @@ class ServiceReconciler:
         for child in going:
             with trouble.of(component_of(child[1]), leftover=True):
                 await self._applier.prune(owner, [child], ())
+
+    def _is_news(self, kind: ResourceKind, applied: Applied) -> bool:
+        """Whether the plan was made without the object as it is: it was written, or its cache is behind."""
+        written = applied.outcome is not Outcome.UNCHANGED
+        return written or self._caches.children.get(kind, key_of(applied.live)) is None
 
     def _live(self, service: InferenceService, applied: list[tuple[ResourceKind, Applied]]) -> LiveState:
         """What is there after the objects were applied: the caches, and what the server answered since."""

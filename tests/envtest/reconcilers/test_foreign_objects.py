@@ -46,6 +46,7 @@ from omectl.kube.third_party_kinds import (
     LEADER_WORKER_SETS,
     RAY_CLUSTERS,
     SCALED_OBJECTS,
+    SIDECARS,
     VIRTUAL_SERVICES,
 )
 
@@ -102,6 +103,12 @@ CASES = {
     "role": Case(ROLES, "{}-router", {}, {"router": {}}, "RouterReady"),
     "binding": Case(ROLE_BINDINGS, "{}-router", {"roleRef": ROLE}, {"router": {}}, "RouterReady"),
     "group": Case(LEADER_WORKER_SETS, "lws-{}-engine", {"spec": GROUP}, {"runtime": "groups"}),
+    "sidecar": Case(
+        SIDECARS,
+        "{}-engine",
+        {"spec": {}},
+        {"runtime": "groups", "engine": {"labels": {"sidecar.istio.io/inject": "true"}}},
+    ),
     "ray": Case(
         RAY_CLUSTERS,
         "{}-engine-0",

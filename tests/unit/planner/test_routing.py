@@ -152,10 +152,63 @@ def test_an_annotation_that_gives_no_address_is_refused(annotations: Json) -> No
     assert next(iter(annotations)) in str(problem)
 
 
-def test_a_path_at_an_ingress_is_refused_by_its_field() -> None:
-    problem = routed(pathTemplate="/a").problem
+NGINX = {
+    "suffix": "(/|$)(.*)",
+    "annotations": {"nginx.ingress.kubernetes.io/rewrite-target": "/$2", "example.org/of": "{{ .Path }} {{ .Name }}"},
+}
+
+
+def with_path(rewrite: Json = None, template: str = "/serving/{{ .Name }}", **ingress: Json) -> Plan:
+    data = {"ingress": json.dumps({**INGRESS, "pathTemplate": template, **ingress})}
+    if rewrite is not None:
+        data["omectl"] = json.dumps({"ingressRewrite": rewrite})
+    given = service(metadata={"annotations": {"own": "kept"}})
+    return made(given, runtime("r", entry()), settings=parse_settings(data))
+
+
+def test_a_path_at_an_ingress_is_refused_by_its_field_while_nobody_takes_it_off() -> None:
+    problem = with_path().problem
     assert problem is not None
-    assert problem.field.startswith("ingress.pathTemplate")
+    assert (problem.reason, problem.field) == ("InvalidSpec", "ingress.pathTemplate (settings or annotation)")
+    assert "omectl.ingressRewrite" in problem.message
+
+
+def test_a_path_has_an_ingress_of_its_own_that_says_how_it_is_taken_off() -> None:
+    found = with_path(NGINX, tlsSecretName="cert", ingressClassName="nginx")
+    assert named(found, "Ingress") == ["svc", "svc-path"]
+    made_for_path = child(found, "Ingress", "svc-path")
+    assert made_for_path["metadata"]["annotations"] == {
+        "own": "kept",
+        "nginx.ingress.kubernetes.io/rewrite-target": "/$2",
+        "example.org/of": "/serving/svc svc",
+    }
+    spec = made_for_path["spec"]
+    assert spec["ingressClassName"] == "nginx"
+    assert spec["tls"] == [{"hosts": ["example.com"], "secretName": "cert"}]
+    (rule,) = spec["rules"]
+    assert rule["host"] == "example.com"
+    backend = {"service": {"name": "svc-engine", "port": {"number": 8080}}}
+    assert rule["http"]["paths"] == [
+        {"path": "/serving/svc(/|$)(.*)", "pathType": "ImplementationSpecific", "backend": backend}
+    ]
+    by_host = child(found, "Ingress", "svc")
+    assert by_host["metadata"]["annotations"] == {"own": "kept"}
+    assert by_host["spec"]["rules"][0]["http"]["paths"][0]["path"] == "/"
+    assert found.status["url"] == "https://example.com/serving/svc"
+
+
+def test_a_controller_that_reads_annotations_alone_gets_a_plain_path() -> None:
+    found = with_path({"annotations": {"haproxy-ingress.github.io/rewrite-target": "/"}})
+    (rule,) = child(found, "Ingress", "svc-path")["spec"]["rules"]
+    (way,) = rule["http"]["paths"]
+    assert (way["path"], way["pathType"]) == ("/serving/svc", "Prefix")
+
+
+@pytest.mark.parametrize("rewrite", [{}, {"annotations": {}}, {"annotations": {"a": "b"}, "prefix": "x"}])
+def test_a_rewrite_that_says_nothing_is_refused(rewrite: Json) -> None:
+    with pytest.raises(SettingsError) as raised:
+        with_path(rewrite)
+    assert raised.value.field.startswith("ingressRewrite")
 
 
 @pytest.mark.parametrize(

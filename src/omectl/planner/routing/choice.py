@@ -11,12 +11,11 @@ from omectl.api.settings import IngressSettings, Settings
 from omectl.planner.component import Component
 from omectl.planner.inputs import LiveState
 from omectl.planner.names import cluster_host, service_object_name
-from omectl.planner.result import not_supported
 from omectl.planner.routing.backend import Backend, knative_backend, service_backend
 from omectl.planner.routing.hosts import host_of, hosts_in_all_domains, path_of
 from omectl.planner.routing.http_route import http_routes
 from omectl.planner.routing.inference_pool import picker_of
-from omectl.planner.routing.ingress import ingress
+from omectl.planner.routing.ingress import ingress, path_ingress
 from omectl.planner.routing.overrides import with_overrides
 from omectl.planner.routing.pooled import Pooled, behind_pool
 from omectl.planner.routing.stable_service import stable_service
@@ -102,12 +101,12 @@ def route(
             waits_for_pool=picker is not None and pooled.backend is None,
             warnings=pooled.warnings,
         )
-    if path:
-        wish, instead = "a path, which an Ingress cannot take off", "remove it, or set enableGatewayAPI"
-        raise not_supported("ingress.pathTemplate (settings or annotation)", wish, instead)
     rules = [(host, entry.service_name, number) for host in every]
     rules += [(hosts[part.name], part.service_name, numbers[part.name]) for part in several]
-    return Route((*objects, ingress(service, rules, own)), url, address, urls, ingress=True)
+    ways = [ingress(service, rules, own)]
+    if path:
+        ways.append(path_ingress(service, path, (entry.service_name, number), own, settings.omectl.ingress_rewrite))
+    return Route((*objects, *ways), url, address, urls, ingress=True)
 
 
 def _backend(
