@@ -7,15 +7,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tests.cluster.history import history
 from tests.envtest.conftest import Shipped, ship
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually, scene_on
-from tests.envtest.reconcilers.groups import grouped_spec
-from tests.envtest.reconcilers.services import make_model, make_service, service_says
+from tests.envtest.reconcilers.groups import change_runtime, grouped_spec
+from tests.envtest.reconcilers.services import make_model, make_runtime, make_service, service_says
 
 from omectl.api.json import JsonObject
 from omectl.api.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
 from omectl.api.labels import AUTOSCALER_CLASS, ModelKey, model_label_key
-from omectl.kube.resources import ENDPOINT_SLICES, HORIZONTAL_POD_AUTOSCALERS, PODS
+from omectl.api.resource import ResourceKind
+from omectl.kube.resources import DEPLOYMENTS, ENDPOINT_SLICES, HORIZONTAL_POD_AUTOSCALERS, PODS
 from omectl.kube.third_party_kinds import LEADER_WORKER_SETS
 from omectl.local.control_plane import ControlPlane
 
@@ -184,6 +186,36 @@ async def test_template_that_changes_rolls_the_groups_one_by_one(scene: Scene) -
         assert least >= 1
 
 
+async def test_change_to_groups_and_back_leaves_one_kind_and_never_an_empty_service(scene: Scene) -> None:
+    """12.4 and D13: both Services have ready endpoints all the time, and new ones before an old workload goes."""
+    (name,) = await make_groups(scene, "moves", replicas=1)
+    await make_runtime(scene, "plain")
+    fronts, leaders = (name, f"{name}-engine"), frozenset({f"lws-{name}-engine-0"})
+    async with scene.manager():
+        await ready(scene, name)
+        for front in fronts:
+            await eventually(lambda front=front: _are(scene, front, leaders), wait_s=WAIT_S)
+        async with history(scene, (DEPLOYMENTS, LEADER_WORKER_SETS)) as seen:
+            for runtime, kind, other in (
+                ("plain", DEPLOYMENTS, LEADER_WORKER_SETS),
+                ("runtime", LEADER_WORKER_SETS, DEPLOYMENTS),
+            ):
+                await change_runtime(scene, name, scene.name(runtime))
+                await eventually(lambda kind=kind, other=other: _only(scene, name, kind, other), wait_s=WAIT_S)
+                await ready(scene, name)
+                scalers = await names_of(scene, HORIZONTAL_POD_AUTOSCALERS)
+                assert scalers == ([f"{name}-engine"] if kind is DEPLOYMENTS else [])
+            for front in fronts:
+                await eventually(lambda front=front: _are(scene, front, leaders), wait_s=WAIT_S)
+    (groups_went,), (deployment_went,) = seen.went(LEADER_WORKER_SETS), seen.went(DEPLOYMENTS)
+    for front in fronts:
+        assert [revision for revision, pods in seen.endpoints(front) if not pods] == [], front
+        assert seen.endpoints_at(front, groups_went) - leaders, front
+        assert seen.endpoints_at(front, deployment_went) >= leaders, front
+        workers = {pod for _, pods in seen.endpoints(front) for pod in pods if pod.endswith("-engine-0-1")}
+        assert workers == set(), front
+
+
 async def test_deleted_service_takes_its_groups_with_it(scene: Scene) -> None:
     (name,) = await make_groups(scene, "goes", replicas=1)
     async with scene.manager():
@@ -200,6 +232,19 @@ async def test_deleted_service_takes_its_groups_with_it(scene: Scene) -> None:
 async def ready(scene: Scene, name: str) -> Any:
     """The service once it is Ready, which groups take longer for than Deployments."""
     return await service_says(scene, name, "True", wait_s=WAIT_S)
+
+
+async def names_of(scene: Scene, kind: ResourceKind) -> list[str]:
+    """What the test's namespace has of a kind."""
+    found: list[Any] = (await scene.admin.list(kind, scene.namespace)).items
+    return [each["metadata"]["name"] for each in found]
+
+
+async def _only(scene: Scene, service: str, kind: ResourceKind, other: ResourceKind) -> bool:
+    """Whether the service has a workload of the one kind, and none of the other."""
+    name = f"lws-{service}-engine" if kind is LEADER_WORKER_SETS else f"{service}-engine"
+    assert {each: await names_of(scene, each) for each in (kind, other)} == {kind: [name], other: []}
+    return True
 
 
 async def _are(scene: Scene, front: str, wanted: set[str]) -> bool:

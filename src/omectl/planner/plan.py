@@ -50,7 +50,8 @@ from omectl.planner.weights import served_weight, weight_warnings
 from omectl.planner.workloads.knative import name_is_taken
 from omectl.planner.workloads.raw import router_access, service_ports
 from omectl.planner.workloads.sidecar import sidecar
-from omectl.planner.workloads.table import WORKLOAD_KINDS, in_service
+from omectl.planner.workloads.succession import in_service
+from omectl.planner.workloads.table import WORKLOAD_KINDS
 from omectl.planner.workloads.virtual import virtual_status
 from omectl.planner.workloads.workload import Workload
 
@@ -140,14 +141,14 @@ def _rendered(
         workload, scaling = workloads[part.name], scalings[part.name]
         metadata, pod = workload.metadata, workload.pod
         explanation = replace(explanation, warnings=(*explanation.warnings, *scaling.warnings))
-        ports[part.name] = service_ports(part, pod)[0]
         objects += router_access(part, metadata, pod)
-        objects += sidecar(workload, as_number(ports[part.name].get("port")))
+        objects += sidecar(workload, as_number(service_ports(part, pod)[0].get("port")))
         objects += map(scaling.pin, workload.manifests(scaling.bounds.least))
         serving[part.name] = in_service(workload, inputs.live, scaling.bounds.least)
         in_front = serving[part.name].service() if workload.of.own_service else None
         if in_front is not None and not name_is_taken(inputs.live, in_front):
             objects.append(in_front)
+        ports[part.name] = service_ports(part, serving[part.name].pod)[0]
         objects += [scaling.scaler] if scaling.scaler is not None else []
         if workload.of.scalable and not (workload.of.grouped and is_silent(part)):
             objects.append(disruption_budget(part, metadata))

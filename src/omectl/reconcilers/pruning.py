@@ -1,7 +1,7 @@
 """Which children that the plan no longer holds may go now. Pure.
 
-A workload that another one replaces stays, with the Service in front of it, until the new one serves, and a Service
-that both have goes on selecting the old pods: a change of the plan leaves no gap. What nothing replaces goes at once.
+A workload that another one replaces stays, with the Service in front of it, until the new one serves and requests come
+to that one: a change of the plan leaves no gap. What nothing replaces goes at once.
 """
 
 from collections.abc import Collection, Iterable
@@ -11,17 +11,14 @@ from omectl.api.json import JsonObject
 from omectl.api.labels import COMPONENT
 from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.apply import Applier
-from omectl.kube.resources import SERVICES
+from omectl.planner.workloads.succession import PREDECESSORS
 from omectl.planner.workloads.table import WORKLOAD_KINDS
 
 Child = tuple[ResourceKind, JsonObject]
 
 _PLANNED = {kind.group_kind: kind for kind in WORKLOAD_KINDS.values()}
-_WORKLOADS = frozenset({*_PLANNED, "StatefulSet.apps"})
+_WORKLOADS = frozenset(_PLANNED)
 _IN_FRONT = frozenset({"Service", "PodDisruptionBudget.policy"})
-_COMPONENTS = frozenset({"predictor", "engine", "decoder", "router"})
-_REPLACED_BY = {"predictor": "engine"}
-"""Components of the old form, and what serves in their place."""
 
 
 def stale_of(children: Iterable[Child], planned: Iterable[Child], owner: JsonObject) -> list[Child]:
@@ -37,45 +34,45 @@ def waiting(stale: Iterable[Child], planned: Collection[Child]) -> frozenset[str
         for component in {component_of(obj) for kind, obj in stale if kind.group_kind in _WORKLOADS}
         if any(
             kind.group_kind in _WORKLOADS
-            and component_of(obj) == _REPLACED_BY.get(component, component)
+            and component_of(obj) == PREDECESSORS.get(component, component)
             and not is_serving(kind, obj)
             for kind, obj in planned
         )
     )
 
 
-def may_go(stale: Iterable[Child], planned: Collection[Child]) -> list[Child]:
-    """The part of `stale` that can be deleted now; `planned` are the live objects of the plan."""
-    found = list(stale)
-    staying = waiting(found, planned)
+def replaced(stale: Iterable[Child], planned: Iterable[Child]) -> tuple[list[Child], list[Child]]:
+    """The old workloads that others replace, and these others."""
+    workloads = [child for child in planned if child[0].group_kind in _WORKLOADS]
+    there = {component_of(obj) for _, obj in workloads}
+    old = [(kind, obj) for kind, obj in stale if kind.group_kind in _WORKLOADS and _successor(obj) in there]
+    successors = {_successor(obj) for _, obj in old}
+    return old, [(kind, obj) for kind, obj in workloads if component_of(obj) in successors]
+
+
+def may_go(stale: Iterable[Child], staying: Collection[str]) -> list[Child]:
+    """The part of `stale` that can be deleted while the old workloads of the components `staying` have to stay."""
     return [
         (kind, obj)
-        for kind, obj in found
+        for kind, obj in stale
         if component_of(obj) not in staying or kind.group_kind not in _WORKLOADS | _IN_FRONT
     ]
 
 
-def is_held(kind: ResourceKind, component: str, staying: frozenset[str]) -> bool:
-    """Whether an object that is there is left as it is while `staying` components wait for their new workload.
-
-    What selects pods goes on selecting those that serve; the service's own objects follow whatever component it is.
-    """
-    names = staying | {_REPLACED_BY.get(one, one) for one in staying}
-    return bool(staying) and kind == SERVICES and (component in names or component not in _COMPONENTS)
+def is_workload(kind: ResourceKind) -> bool:
+    """Whether objects of that kind run a component's pods."""
+    return kind.group_kind in _WORKLOADS
 
 
 def is_serving(kind: ResourceKind, workload: JsonObject) -> bool:
-    """The workload's controller has seen its newest spec and says that it is available."""
+    """Its controller has seen the newest spec and says that it is available, and it is not being deleted."""
+    if at(workload, "metadata", "deletionTimestamp") is not None:
+        return False
     generation, observed = at(workload, "metadata", "generation"), at(workload, "status", "observedGeneration")
     if isinstance(generation, int) and isinstance(observed, int) and observed < generation:
         return False
     planned = _PLANNED.get(kind.group_kind)
     return planned is not None and planned.read([workload], 1).available
-
-
-def is_workload(kind: ResourceKind) -> bool:
-    """Whether objects of the kind run pods."""
-    return kind.group_kind in _WORKLOADS
 
 
 def component_of(obj: JsonObject) -> str:
@@ -86,6 +83,11 @@ def component_of(obj: JsonObject) -> str:
 def describe(children: Iterable[Child]) -> str:
     """Names for a message."""
     return ", ".join(f"{kind.kind} {key_of(obj).name}" for kind, obj in children)
+
+
+def _successor(workload: JsonObject) -> str:
+    component = component_of(workload)
+    return PREDECESSORS.get(component, component)
 
 
 def _name(kind: ResourceKind, obj: JsonObject) -> tuple[str, str, str]:

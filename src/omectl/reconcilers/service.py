@@ -20,21 +20,33 @@ from omectl.api.kinds import INFERENCE_SERVICES
 from omectl.api.labels import INFERENCE_SERVICE_FINALIZER
 from omectl.api.resource import ObjectKey, ResourceKind, key_of
 from omectl.api.settings import Settings
-from omectl.clock import Clock
+from omectl.clock import Clock, format_time
 from omectl.informers import Lister
 from omectl.kube.apply import Applied, Applier, ApplyRefused, NotOurs, Outcome
 from omectl.kube.client import Client
 from omectl.kube.errors import Conflict, ConnectionFailed, Forbidden, KubeError, NotFound
 from omectl.kube.finalizers import contains_finalizer, release
 from omectl.kube.owners import uid_of
+from omectl.kube.resources import ENDPOINT_SLICES, SERVICES
 from omectl.kube.third_party_kinds import HTTP_ROUTES, INFERENCE_POOLS, KNATIVE_SERVICES
 from omectl.manager import Result, TerminalError
 from omectl.planner.inputs import LiveState, PlanInputs, kind_of
 from omectl.planner.plan import plan, refused
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
+from omectl.reconcilers.endpoints import behind, selecting, slices_of
+from omectl.reconcilers.handover import Handovers
 from omectl.reconcilers.own_writes import OwnWrites
-from omectl.reconcilers.pruning import Child, component_of, describe, is_held, is_workload, may_go, stale_of, waiting
+from omectl.reconcilers.pruning import (
+    Child,
+    component_of,
+    describe,
+    is_workload,
+    may_go,
+    replaced,
+    stale_of,
+    waiting,
+)
 from omectl.reconcilers.room import in_the_way, is_knatives
 from omectl.reconcilers.scalers import SCALER_KINDS, scalers_of
 from omectl.reconcilers.selection_events import selection_tales
@@ -103,6 +115,14 @@ class Trouble:
             self.errors.append(error)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """After what time to look again at what stays though it is not planned, and what the status tells of it."""
+
+    again_s: float | None = None
+    told: tuple[Failure, ...] = ()
+
+
 class ServiceReconciler:
     """Brings a service's children and status in line with its plan."""
 
@@ -113,11 +133,13 @@ class ServiceReconciler:
         self._caches = caches
         self._recorder = recorder
         self._clock = clock
+        self._handovers = Handovers(clock)
 
     async def reconcile(self, key: ObjectKey) -> Result:
         """One pass over one service."""
         raw = self._caches.services.get(key)
         if raw is None:
+            self._handovers.forget(key)
             return Result()
         if contains_finalizer(raw, INFERENCE_SERVICE_FINALIZER):
             try:
@@ -130,17 +152,18 @@ class ServiceReconciler:
         made = self._plan(service, raw, unread)
         trouble = Trouble()
         status = made.status
+        hold = Hold()
         if made.problem is None:
             has_room = await self._make_room(raw, made, trouble)
             applied = await self._apply(raw, made, trouble, scalers=has_room)
             if not trouble.failures:
-                await self._prune(raw, [(kind, one.live) for kind, one in applied], trouble, at_once=made.stopped)
+                hold = await self._prune(raw, applied, trouble, at_once=made.stopped)
             if made.report is not None and any(self._is_news(kind, one) for kind, one in applied):
                 status = made.report(self._live(service, applied))
-        await self._report(service, raw, made, status, trouble.failures)
+        await self._report(service, raw, made, status, [*trouble.failures, *hold.told])
         failures, errors = trouble.failures, trouble.errors
         if not errors:
-            return Result()
+            return Result(requeue_after_s=hold.again_s)
         _log.warning("service_incomplete", service=str(key), failures=reasons_of(failures))
         for error in errors:
             if not isinstance(error, ApplyRefused | NotOurs):
@@ -178,7 +201,6 @@ class ServiceReconciler:
         done: list[tuple[ResourceKind, Applied]] = []
         not_ours: set[str] = set()
         children = self._caches.children
-        stale = stale_of(children.of(uid_of(owner)), self._coming(made), owner)
         for desired in made.objects:
             component, key = component_of(desired), key_of(desired)
             kind = self._caches.kinds.of(desired)
@@ -196,10 +218,6 @@ class ServiceReconciler:
                 continue  # So would a route to somebody else's pool.
             there = children.get(kind, key)
             if there is not None and is_knatives(kind, there):
-                continue
-            staying = frozenset[str]() if made.stopped else waiting(stale, [(kind, one.live) for kind, one in done])
-            if there is not None and is_held(kind, component, staying):
-                done.append((kind, Applied(Outcome.UNCHANGED, there)))
                 continue
             failed = len(trouble.errors)
             with trouble.of(component), self._own.writing(kind, key, key_of(owner)):
@@ -237,19 +255,54 @@ class ServiceReconciler:
         await self._delete(owner, in_the_way(self._caches.children.of(uid_of(owner)), self._coming(made)), trouble)
         return len(trouble.failures) == before
 
-    async def _prune(self, owner: JsonObject, planned: list[Child], trouble: Trouble, *, at_once: bool) -> None:
-        """Delete what is not planned; `planned` is as the server answered: the caches may not know it yet.
+    async def _prune(
+        self, owner: JsonObject, applied: list[tuple[ResourceKind, Applied]], trouble: Trouble, *, at_once: bool
+    ) -> Hold:
+        """Delete what is not planned. What is planned is as the server answered: the caches may not know it yet.
 
         `at_once`: nothing is to serve, so that nothing waits for its replacement.
         """
+        key, planned = key_of(owner), [(kind, one.live) for kind, one in applied]
         stale = stale_of(self._caches.children.of(uid_of(owner)), planned, owner)
-        if not stale:
-            return
-        going = stale if at_once else may_go(stale, planned)
+        staying, hold = waiting(stale, planned), Hold()
+        old, new = replaced((child for child in stale if component_of(child[1]) not in staying), planned)
+        if at_once or not old:
+            self._handovers.forget(key)
+        else:
+            leading = [one for kind, one in applied if kind == SERVICES or is_workload(kind)]
+            wrote = any(one.outcome is not Outcome.UNCHANGED for one in leading)
+            hold = await self._hand_over(owner, planned, old, new, wrote=wrote)
+            staying |= {component_of(obj) for _, obj in old} if hold.again_s is not None else set[str]()
+        going = stale if at_once else may_go(stale, staying)
         await self._delete(owner, going, trouble)
         if len(going) < len(stale):
             left = [child for child in stale if child not in going]
-            _log.info("prune_waits_for_replacement", service=str(key_of(owner)), objects=describe(left))
+            _log.info("prune_waits_for_replacement", service=str(key), objects=describe(left))
+        return hold
+
+    async def _hand_over(
+        self, owner: JsonObject, planned: list[Child], old: list[Child], new: list[Child], *, wrote: bool
+    ) -> Hold:
+        """Whether `old` has to stay though `new` serves, because requests do not come to that one yet."""
+        key, lacking = key_of(owner), ""
+        services = selecting(planned)
+        if services and not wrote:
+            listed = await self._client.list(ENDPOINT_SLICES, key.namespace, label_selector=slices_of(services))
+            pods = self._caches.children.pods_of(key)
+            lacking = behind(services, listed.items, pods, coming=new, going=old)
+        turn = self._handovers.look(key, settled=not wrote and not lacking)
+        names, until = describe(old), format_time(turn.until)
+        if turn.over:
+            if turn.overdue:
+                step = "look at the Service's EndpointSlices and at what writes them"
+                text = f"{names} went at {until} though {lacking or 'what replaces it still changed'}; next: {step}"
+                self._recorder.event(owner, "Warning", "EndpointsOverdue", text)
+            return Hold()
+        if not lacking:
+            return Hold(again_s=turn.again_s)
+        text = f"{names} stays beside {describe(new)}, for {lacking}; it goes then, and at {until} in any case"
+        told = Failure("", "WaitingForEndpoints", text, leftover=True)
+        return Hold(again_s=turn.again_s, told=(told,))
 
     async def _delete(self, owner: JsonObject, going: list[Child], trouble: Trouble) -> None:
         for child in going:

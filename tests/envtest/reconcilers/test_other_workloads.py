@@ -32,8 +32,10 @@ from omectl.api.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
 from omectl.kube.errors import NotFound
 from omectl.kube.resources import (
     DEPLOYMENTS,
+    ENDPOINT_SLICES,
     HORIZONTAL_POD_AUTOSCALERS,
     POD_DISRUPTION_BUDGETS,
+    PODS,
     SERVICES,
 )
 from omectl.kube.third_party_kinds import KNATIVE_SERVICES, RAY_CLUSTERS, VIRTUAL_SERVICES
@@ -259,6 +261,71 @@ async def test_d_13_from_a_deployment_to_ray_and_back_one_of_them_always_serves(
         for index in range(2):
             await scene.gone(RAY_CLUSTERS, f"{engine}-{index}")
         await service_says(scene, name, "True")
+
+
+async def make_pod(scene: Scene, name: str, labels: JsonObject, **metadata: Any) -> str:
+    """A ready pod that a controller would have made; its UID."""
+    spec: JsonObject = {"containers": [{"name": "c", "image": "c"}]}
+    made: Any = await scene.create(PODS, name, spec, labels=labels, **metadata)
+    status: JsonObject = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    await scene.admin.merge_patch(PODS, name, status, scene.namespace, subresource="status")
+    return made["metadata"]["uid"]
+
+
+async def lead(scene: Scene, service: str, uid: str) -> None:
+    """The Service leads to that pod, by the only slice it has."""
+    endpoint: JsonObject = {"addresses": ["10.0.0.1"], "targetRef": {"kind": "Pod", "uid": uid}}
+    body: JsonObject = {
+        "apiVersion": ENDPOINT_SLICES.api_version,
+        "kind": ENDPOINT_SLICES.kind,
+        "metadata": {
+            "name": f"{service}-1",
+            "namespace": scene.namespace,
+            "labels": {"kubernetes.io/service-name": service},
+        },
+        "addressType": "IPv4",
+        "endpoints": [endpoint],
+    }
+    await scene.admin.apply(ENDPOINT_SLICES, body, field_manager="slices")
+
+
+async def test_d_13_an_old_workload_stays_until_the_services_lead_to_the_new_one(scene: Scene) -> None:
+    name = await make(scene, {"minReplicas": 1})
+    engine = f"{name}-engine"
+    async with scene.manager():
+        await make_available(scene, name)
+        await service_says(scene, name, "True")
+        ours: JsonObject = {"ome.io/inferenceservice": name, "component": "engine"}
+        owner: JsonObject = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{engine}-abc", "uid": "a"}
+        labels: JsonObject = {**ours, "app": engine, "pod-template-hash": "abc"}
+        old = await make_pod(scene, f"{engine}-old", labels, ownerReferences=[owner])
+        for service in (name, engine):
+            await lead(scene, service, old)
+        await set_engine(scene, name, {**RAY, "minReplicas": 1})
+        await make_cluster_ready(scene, f"{engine}-0")
+        marks: JsonObject = {"ray.io/cluster": f"{engine}-0", "ray.io/node-type": "head"}
+        new = await make_pod(scene, f"{engine}-head", {**ours, **marks})
+
+        async def waits_for(service: str) -> bool:
+            told = condition(await scene.get(INFERENCE_SERVICES, name), "Pruned")
+            assert (told["status"], told["reason"], told["severity"]) == ("False", "WaitingForEndpoints", "Info")
+            lacking = f"for Service {service} does not lead to pod {engine}-head yet"
+            assert f"Deployment {engine} stays beside RayCluster {engine}-0, {lacking}" in told["message"]
+            return True
+
+        await eventually(lambda: waits_for(engine))
+        assert condition(await scene.get(INFERENCE_SERVICES, name))["status"] == "True"
+        await lead(scene, engine, new)
+        await eventually(lambda: waits_for(name))
+        assert await deployment_of(scene, name)
+        await lead(scene, name, new)
+        await scene.gone(DEPLOYMENTS, engine)
+
+        async def told_no_more() -> bool:
+            conditions = (await scene.get(INFERENCE_SERVICES, name))["status"]["conditions"]
+            return "Pruned" not in {one["type"] for one in conditions}
+
+        await eventually(told_no_more)
 
 
 async def test_a_changed_runtime_reaches_both(scene: Scene) -> None:

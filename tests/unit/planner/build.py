@@ -109,7 +109,11 @@ def live_deployment(component: str = "engine", **conditions: tuple[str, str, str
     ]
     return {
         "kind": "Deployment",
-        "metadata": {"name": f"svc-{component}", "annotations": {"deployment.kubernetes.io/revision": "3"}},
+        "metadata": {
+            "name": f"svc-{component}",
+            "labels": {"component": component},
+            "annotations": {"deployment.kubernetes.io/revision": "3"},
+        },
         "status": {"conditions": written, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1},
     }
 

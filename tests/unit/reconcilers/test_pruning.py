@@ -8,10 +8,9 @@ from omectl.kube.resources import (
     HORIZONTAL_POD_AUTOSCALERS,
     POD_DISRUPTION_BUDGETS,
     SERVICES,
-    STATEFUL_SETS,
 )
-from omectl.kube.third_party_kinds import KNATIVE_SERVICES, RAY_CLUSTERS
-from omectl.reconcilers.pruning import Child, is_held, is_serving, may_go, waiting
+from omectl.kube.third_party_kinds import KNATIVE_SERVICES, LEADER_WORKER_SETS, RAY_CLUSTERS
+from omectl.reconcilers.pruning import Child, is_serving, may_go, replaced, waiting
 
 
 def child(kind: ResourceKind, name: str, component: str = "engine", *, available: bool | None = None) -> Child:
@@ -27,7 +26,7 @@ def names(children: list[Child]) -> list[str]:
 
 
 OLD = [
-    child(STATEFUL_SETS, "old"),
+    child(LEADER_WORKER_SETS, "old"),
     child(SERVICES, "old"),
     child(POD_DISRUPTION_BUDGETS, "old"),
     child(HORIZONTAL_POD_AUTOSCALERS, "old"),
@@ -36,8 +35,8 @@ OLD = [
 
 
 def test_a_workload_and_its_service_stay_until_the_new_one_serves() -> None:
-    going = may_go(OLD, [child(DEPLOYMENTS, "new", available=False)])
-    assert names(going) == ["HorizontalPodAutoscaler/old", "ConfigMap/old"]
+    found = going(OLD, [child(DEPLOYMENTS, "new", available=False)])
+    assert names(found) == ["HorizontalPodAutoscaler/old", "ConfigMap/old"]
 
 
 @pytest.mark.parametrize("available", [None, False])
@@ -46,23 +45,23 @@ def test_a_new_workload_that_nobody_has_looked_at_yet_does_not_serve(available: 
 
 
 def test_everything_goes_once_the_new_one_serves() -> None:
-    assert may_go(OLD, [child(DEPLOYMENTS, "new", available=True)]) == OLD
+    assert going(OLD, [child(DEPLOYMENTS, "new", available=True)]) == OLD
 
 
 def test_a_component_that_nothing_replaces_goes_at_once() -> None:
     stale = [child(DEPLOYMENTS, "router", "router"), child(SERVICES, "router", "router")]
-    assert may_go(stale, [child(DEPLOYMENTS, "engine", available=False)]) == stale
+    assert going(stale, [child(DEPLOYMENTS, "engine", available=False)]) == stale
 
 
 def test_an_old_predictor_stays_until_the_engine_serves() -> None:
     stale = [child(DEPLOYMENTS, "predictor", "predictor")]
-    assert may_go(stale, [child(DEPLOYMENTS, "engine", available=False)]) == []
-    assert may_go(stale, [child(DEPLOYMENTS, "engine", available=True)]) == stale
+    assert going(stale, [child(DEPLOYMENTS, "engine", available=False)]) == []
+    assert going(stale, [child(DEPLOYMENTS, "engine", available=True)]) == stale
 
 
 def test_an_object_beside_a_workload_that_stays_planned_goes_at_once() -> None:
     stale = [child(SERVICES, "extra"), child(POD_DISRUPTION_BUDGETS, "extra")]
-    assert may_go(stale, [child(DEPLOYMENTS, "engine", available=False)]) == stale
+    assert going(stale, [child(DEPLOYMENTS, "engine", available=False)]) == stale
 
 
 def test_availability_of_an_older_spec_does_not_count() -> None:
@@ -77,41 +76,35 @@ def test_availability_of_an_older_spec_does_not_count() -> None:
 def test_a_deployment_stays_until_the_knative_service_in_its_place_serves() -> None:
     stale = [child(DEPLOYMENTS, "svc-engine")]
     kind, coming = child(KNATIVE_SERVICES, "svc-engine")
-    assert may_go(stale, [(kind, coming)]) == []
+    assert going(stale, [(kind, coming)]) == []
     coming["status"] = {"observedGeneration": 2, "conditions": [{"type": "Ready", "status": "True"}]}
-    assert may_go(stale, [(kind, coming)]) == stale
+    assert going(stale, [(kind, coming)]) == stale
 
 
 def test_a_deployment_stays_until_all_ray_clusters_in_its_place_serve() -> None:
     stale = [child(DEPLOYMENTS, "svc-engine")]
     clusters = [child(RAY_CLUSTERS, f"svc-engine-{index}") for index in range(2)]
-    assert may_go(stale, clusters) == []
+    assert going(stale, clusters) == []
     for count, (_, cluster) in enumerate(clusters, 1):
         cluster["status"] = {"state": "ready", "observedGeneration": 2}
-        assert (may_go(stale, clusters) == stale) == (count == len(clusters))
+        assert (going(stale, clusters) == stale) == (count == len(clusters))
 
 
-@pytest.mark.parametrize(
-    ("kind", "component", "held"),
-    [
-        (SERVICES, "engine", True),
-        (SERVICES, "external-service", True),
-        (SERVICES, "router", False),
-        (DEPLOYMENTS, "engine", False),
-        (CONFIG_MAPS, "", False),
-    ],
-)
-def test_what_selects_pods_is_held_while_its_component_waits(kind: ResourceKind, component: str, held: bool) -> None:
-    coming = [child(DEPLOYMENTS, "new", available=False)]
-    assert is_held(kind, component, waiting([child(STATEFUL_SETS, "old")], coming)) is held
-    assert not is_held(
-        kind, component, waiting([child(STATEFUL_SETS, "old")], [child(DEPLOYMENTS, "new", available=True)])
-    )
-    assert not is_held(kind, component, waiting([], coming))
+def test_what_is_on_its_way_out_does_not_serve() -> None:
+    kind, workload = child(DEPLOYMENTS, "new", available=True)
+    metadata = workload["metadata"]
+    assert isinstance(metadata, dict)
+    metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert not is_serving(kind, workload)
 
 
-def test_the_engines_service_is_held_while_an_old_predictor_serves() -> None:
-    staying = waiting([child(DEPLOYMENTS, "predictor", "predictor")], [child(DEPLOYMENTS, "engine", available=False)])
-    assert staying == {"predictor"}
-    assert is_held(SERVICES, "engine", staying)
-    assert not is_held(SERVICES, "router", staying)
+def test_what_is_replaced_is_told_with_what_replaces_it() -> None:
+    new = [child(DEPLOYMENTS, "engine"), child(DEPLOYMENTS, "router", "router"), child(SERVICES, "engine")]
+    predictor, set_of_groups = child(DEPLOYMENTS, "predictor", "predictor"), child(LEADER_WORKER_SETS, "old")
+    gone = child(DEPLOYMENTS, "decoder", "decoder")
+    assert replaced([*OLD[1:], predictor, set_of_groups, gone], new) == ([predictor, set_of_groups], [new[0]])
+    assert replaced([gone], new) == ([], [])
+
+
+def going(stale: list[Child], planned: list[Child]) -> list[Child]:
+    return may_go(stale, waiting(stale, planned))

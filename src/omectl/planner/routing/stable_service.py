@@ -30,7 +30,7 @@ def stable_service(service: InferenceService, name: str, workload: Workload, num
         "metadata": metadata,
         "spec": {
             "type": service_type(own.annotations.get(keys.SERVICE_TYPE, "")),
-            "selector": {keys.INFERENCE_SERVICE: owner, keys.COMPONENT: workload.component.name, **workload.serving},
+            "selector": workload.selector,
             "ports": ports,
         },
     }

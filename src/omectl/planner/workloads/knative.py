@@ -17,7 +17,7 @@ from omectl.planner.scaling.bounds import replicas
 from omectl.planner.verdict import Verdict
 from omectl.planner.workloads.raw import object_metadata
 from omectl.planner.workloads.revisions import revision_status, traffic_targets
-from omectl.planner.workloads.workload import Report, WorkloadKind, WorkloadState, told_condition
+from omectl.planner.workloads.workload import Report, WorkloadKind, WorkloadState, by_label, told_condition
 
 _GROUP: Final = "serving.knative.dev"
 _VERSION: Final = "v1"
@@ -128,6 +128,8 @@ KNATIVE_SERVICE: Final = WorkloadKind(
     template=("spec", "template"),
     # A request wakes it, whatever its bounds: there is no Knative Service that has no pods for certain.
     stop=lambda _: (),
+    maker=by_label(keys.KNATIVE_SERVICE),
+    marks=lambda component: {keys.KNATIVE_SERVICE: knative_name(component.object_name)},
     scalable=False,
 )
 

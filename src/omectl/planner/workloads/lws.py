@@ -15,7 +15,14 @@ from omectl.planner.component import Component
 from omectl.planner.metadata import Metadata
 from omectl.planner.verdict import Verdict
 from omectl.planner.workloads.raw import component_service, object_metadata
-from omectl.planner.workloads.workload import Workload, WorkloadKind, WorkloadState, told_condition, told_numbers
+from omectl.planner.workloads.workload import (
+    Workload,
+    WorkloadKind,
+    WorkloadState,
+    by_label,
+    told_condition,
+    told_numbers,
+)
 
 _GROUP: Final = "leaderworkerset.x-k8s.io"
 _VERSION: Final = "v1"
@@ -128,8 +135,11 @@ LEADER_WORKER_SET: Final = WorkloadKind(
     service=leader_service,
     read=lambda found, _: read_leader_worker_set(found[0]),
     template=("spec", "leaderWorkerTemplate", "leaderTemplate"),
+    maker=by_label(keys.LWS_NAME),
+    marks=lambda component: {keys.APP: component.app, keys.RAY_NODE_TYPE: "head", **LEADERS},
     worker_template=("spec", "leaderWorkerTemplate", "workerTemplate"),
     serving=LEADERS,
+    recounts=True,
     grouped=True,
 )
 

@@ -5,7 +5,7 @@ from typing import Final
 from omectl.api.conditions import TRUE
 from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import INFERENCE_SERVICE, LOAD_BALANCER_IP, SERVICE_TYPE
+from omectl.api.labels import APP, INFERENCE_SERVICE, LOAD_BALANCER_IP, SERVICE_TYPE
 from omectl.planner.component import Component
 from omectl.planner.metadata import Metadata
 from omectl.planner.names import ROUTER, label_value
@@ -17,6 +17,8 @@ _KIND: Final = "Deployment"
 _REVISION: Final = "deployment.kubernetes.io/revision"
 _RBAC = "rbac.authorization.k8s.io"
 _TYPES = ("LoadBalancer", "NodePort")
+_SET_HASH: Final = "pod-template-hash"
+"""The label that a Deployment gives to a ReplicaSet and its pods, and the ending of the former's name."""
 
 
 def deployment(component: Component, metadata: Metadata, pod: JsonObject) -> JsonObject:
@@ -63,6 +65,14 @@ def read_deployment(deployment: JsonObject) -> WorkloadState:
     )
 
 
+def deployment_of(pod: JsonObject) -> str:
+    """The Deployment whose ReplicaSet made the pod, "" when none did."""
+    owners = as_objects(at(pod, "metadata", "ownerReferences"))
+    sets = (as_text(one.get("name")) for one in owners if one.get("kind") == "ReplicaSet")
+    ending = f"-{as_text(at(pod, 'metadata', 'labels', _SET_HASH))}"
+    return next((name.removesuffix(ending) for name in sets if ending != "-" and name.endswith(ending)), "")
+
+
 def component_service(component: Component, metadata: Metadata, pod: JsonObject) -> JsonObject:
     """The component's own Service: every port of the container that serves."""
     kind = service_type(component.annotations.get(SERVICE_TYPE, ""))
@@ -91,6 +101,8 @@ DEPLOYMENT: Final = WorkloadKind(
     service=component_service,
     read=lambda found, _: read_deployment(found[0]),
     template=("spec", "template"),
+    maker=deployment_of,
+    marks=lambda component: {APP: component.app},
 )
 
 

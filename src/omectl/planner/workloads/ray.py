@@ -19,7 +19,7 @@ from omectl.planner.component import Component
 from omectl.planner.metadata import Metadata
 from omectl.planner.verdict import Verdict
 from omectl.planner.workloads.raw import component_service, object_metadata
-from omectl.planner.workloads.workload import WorkloadKind, WorkloadState, told_condition
+from omectl.planner.workloads.workload import WorkloadKind, WorkloadState, by_label, told_condition
 
 _API_GROUP: Final = "ray.io"
 _VERSION: Final = "v1"
@@ -113,6 +113,8 @@ RAY_CLUSTER: Final = WorkloadKind(
     service=ray_service,
     read=read_ray_clusters,
     template=_TEMPLATE,
+    maker=by_label(keys.RAY_CLUSTER),
+    marks=lambda _: HEADS,
     outdated=is_outdated,
     stop=suspended,
     serving=HEADS,

@@ -1,16 +1,16 @@
 """Which kind of workload each deployment mode makes."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
+from omectl.api.json import JsonObject
 from omectl.planner.inputs import LiveState
 from omectl.planner.modes import MULTI_NODE, RAW, RAY, SERVERLESS
 from omectl.planner.workloads.knative import KNATIVE_SERVICE
 from omectl.planner.workloads.lws import LEADER_WORKER_SET
 from omectl.planner.workloads.raw import DEPLOYMENT
 from omectl.planner.workloads.ray import RAY_CLUSTER
-from omectl.planner.workloads.workload import Workload, WorkloadKind, WorkloadState
+from omectl.planner.workloads.workload import WorkloadKind, WorkloadState
 
 WORKLOAD_KINDS: Final[Mapping[str, WorkloadKind]] = {
     RAW: DEPLOYMENT,
@@ -25,15 +25,13 @@ MODES: Final[Mapping[str, str]] = {kind.group_kind: mode for mode, kind in WORKL
 """The mode of each kind of workload."""
 
 
-def in_service(workload: Workload, live: LiveState, count: int) -> Workload:
-    """Whose pods Services lead to: the workload's own, or those of the one that it replaces until it serves itself."""
-    name = workload.component.object_name
-    own = workload.of.state(live, name, count)
-    if own is not None and own.available:
-        return workload
-    others = (kind for kind in WORKLOAD_KINDS.values() if kind is not workload.of and kind.own_service)
-    before = next((kind for kind in others if (seen := kind.state(live, name)) is not None and seen.available), None)
-    return replace(workload, of=before, outgoing=True) if before is not None else workload
+def maker_of(pod: JsonObject) -> tuple[str, str]:
+    """The workload that a pod belongs to: its kind with the group, and its name; empty where it is none of these.
+
+    Knative makes Deployments of its own, and so counts before these.
+    """
+    found = ((kind.group_kind, kind.maker(pod)) for kind in reversed(WORKLOAD_KINDS.values()))
+    return next(((kind, name) for kind, name in found if name), ("", ""))
 
 
 def live_state(live: LiveState, object_name: str, but: WorkloadKind | None = None) -> WorkloadState | None:

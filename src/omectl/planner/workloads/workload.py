@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from omectl.api.conditions import UNKNOWN
 from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import APP, MODEL_REVISION
+from omectl.api.labels import COMPONENT, INFERENCE_SERVICE, MODEL_REVISION
 from omectl.planner.component import Component
 from omectl.planner.inputs import LiveState, kind_in_words
 from omectl.planner.metadata import Metadata
+from omectl.planner.names import label_value
 from omectl.planner.verdict import Verdict
 
 
@@ -67,11 +69,13 @@ class WorkloadKind:
     index. `build` makes so many objects of a workload, without replicas. `service` makes the Service in front of them,
     None where another controller makes it. `read` takes the live objects and how many there are to be, `report` the
     live object, empty when there is none. `template` is the path of the pod template that serves, `worker_template`
-    that of the others of a group, and `serving` what labels its pods have that others of the component do not.
+    that of the others of a group, and `serving` what labels its pods have that others of the component do not; `marks`
+    are all labels that tell its pods that serve from those of other kinds that do not. `maker` gives the name of the
+    object of this kind that a pod belongs to, "" for none.
     `outdated` tells of an object and a pod whether this is an older one of it, where the controller leaves those alone.
     `stop` takes the pods from these objects where it is not done by their replicas: the objects that are left.
-    `scalable`: others may set its replicas. `grouped`: one of these is several pods on as many nodes, so that nothing
-    scales it unasked.
+    `recounts`: its status may count pods of one of its name that was there before. `scalable`: others may set its
+    replicas. `grouped`: one of these is several pods on as many nodes, so that nothing scales it unasked.
     """
 
     group: str
@@ -82,11 +86,14 @@ class WorkloadKind:
     service: Callable[[Component, Metadata, JsonObject], JsonObject] | None
     read: Callable[[Sequence[JsonObject], int], WorkloadState]
     template: tuple[str, ...]
+    maker: Callable[[JsonObject], str]
+    marks: Callable[[Component], Mapping[str, str]]
     worker_template: tuple[str, ...] = ()
     report: Callable[[Component, JsonObject], Report] = _nothing_more
     outdated: Callable[[JsonObject, JsonObject], bool] | None = None
     stop: Callable[[tuple[JsonObject, ...]], tuple[JsonObject, ...]] = _by_replicas
     serving: Mapping[str, str] = field(default_factory=dict[str, str])
+    recounts: bool = False
     scalable: bool = True
     several: bool = False
     grouped: bool = False
@@ -124,7 +131,25 @@ class WorkloadKind:
     def state(self, live: LiveState, object_name: str, count: int = 0) -> WorkloadState | None:
         """What the live objects of that component say, None when there are none; of 0 as many as there are count."""
         found = self._live(live, object_name, count)
-        return self._with_age(self.read(found, count or len(found)), found, live) if found else None
+        if not found:
+            return None
+        return self._of_itself(self._with_age(self.read(found, count or len(found)), found, live), found[0], live)
+
+    def _of_itself(self, state: WorkloadState, found: JsonObject, live: LiveState) -> WorkloadState:
+        """The state, in which the pods of an earlier object of the same name do not count."""
+        if not (self.recounts and state.available):
+            return state
+        pods = [pod for (kind, _), pod in live.children.items() if kind == "Pod" and self.maker(pod) == state.name]
+        if not pods or not all(is_older(pod, found) for pod in pods if self._serves(pod)):
+            return state
+        text = f"{self.kind} {state.name} counts pods of one that is gone; next: wait for its own"
+        return replace(
+            state, available=False, rolled_out=False, ready=0, verdict=Verdict(UNKNOWN, "PodsLeftOver", text)
+        )
+
+    def _serves(self, pod: JsonObject) -> bool:
+        labels = as_object(at(pod, "metadata", "labels"))
+        return all(labels.get(key) == value for key, value in self.serving.items())
 
     def _with_age(self, state: WorkloadState, found: Sequence[JsonObject], live: LiveState) -> WorkloadState:
         """The state, which tells of older pods that nobody replaces."""
@@ -158,8 +183,9 @@ class WorkloadKind:
 class Workload:
     """One component's workload as it is to be.
 
-    `pod` is the spec of the pod that serves, `workers` that of the others of its group, where they differ. `outgoing`:
-    another kind is about to take its place, so that there are pods of both. `stopped`: it is to have no pods.
+    `pod` is the spec of the pod that serves, `workers` that of the others of its group, where they differ. `marks` are
+    labels by which Services tell pods that serve from others while there are some of another kind too, and `pods_of` is
+    the component that their labels name, where it is another one. `stopped`: it is to have no pods.
     """
 
     of: WorkloadKind
@@ -167,8 +193,9 @@ class Workload:
     metadata: Metadata
     pod: JsonObject
     workers: JsonObject | None = None
-    outgoing: bool = False
     stopped: bool = False
+    marks: Mapping[str, str] | None = None
+    pods_of: str = ""
 
     @property
     def api_version(self) -> str:
@@ -188,7 +215,14 @@ class Workload:
     @property
     def serving(self) -> Mapping[str, str]:
         """Labels, besides service and component, by which its pods that serve are told from all others."""
-        return {APP: self.component.app} if self.outgoing and not self.of.serving else self.of.serving
+        return self.of.serving if self.marks is None else self.marks
+
+    @property
+    def selector(self) -> JsonObject:
+        """By which Services find those pods."""
+        component = self.pods_of or self.component.name
+        owner = {INFERENCE_SERVICE: label_value(self.component.service.name), COMPONENT: component}
+        return as_object(dict[str, JsonValue]({**owner, **self.serving}))
 
     @property
     def in_words(self) -> str:
@@ -208,7 +242,23 @@ class Workload:
     def service(self) -> JsonObject | None:
         """The Service in front of the component's pods, None where another controller makes it."""
         make = self.of.service
-        return make(self.component, self.metadata, self.pod) if make is not None else None
+        if make is None:
+            return None
+        made = make(self.component, self.metadata, self.pod)
+        if self.marks is None or (self.marks == self.of.marks(self.component) and not self.pods_of):
+            return made
+        return {**made, "spec": {**as_object(made["spec"]), "selector": self.selector}}
+
+
+def is_older(pod: JsonObject, maker: JsonObject) -> bool:
+    """Whether the pod was there before the object that is to have made it: then another of its name did."""
+    made, born = (as_text(at(one, "metadata", "creationTimestamp")) for one in (pod, maker))
+    return "" < made < born
+
+
+def by_label(key: str) -> Callable[[JsonObject], str]:
+    """Reads the maker of a pod from a label that its controller sets."""
+    return lambda pod: as_text(at(pod, "metadata", "labels", key))
 
 
 def told_condition(obj: JsonObject, kind: str) -> Verdict:

@@ -20,7 +20,7 @@ def knative(*, generation: int = 1, conditions: Json = None, **status: Json) -> 
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
-        "metadata": {"name": "svc-engine", "generation": generation},
+        "metadata": {"name": "svc-engine", "generation": generation, "labels": {"component": "engine"}},
         "status": {"observedGeneration": 1, "conditions": written, **status},
     }
 

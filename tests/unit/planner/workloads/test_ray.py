@@ -21,7 +21,11 @@ def cluster(index: int = 0, *, generation: int = 1, conditions: Json = None, **s
     told = {**status, **({"conditions": written} if written else {})}
     return {
         "kind": "RayCluster",
-        "metadata": {"name": f"svc-engine-{index}", "generation": generation},
+        "metadata": {
+            "name": f"svc-engine-{index}",
+            "generation": generation,
+            "labels": {"component": "engine"},
+        },
         **({"status": told} if told else {}),
     }
 
