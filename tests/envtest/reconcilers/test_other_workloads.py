@@ -36,6 +36,7 @@ from omectl.kube.resources import (
     HORIZONTAL_POD_AUTOSCALERS,
     POD_DISRUPTION_BUDGETS,
     PODS,
+    SERVICE_ACCOUNTS,
     SERVICES,
 )
 from omectl.kube.third_party_kinds import KNATIVE_SERVICES, RAY_CLUSTERS, VIRTUAL_SERVICES
@@ -295,6 +296,8 @@ async def test_d_13_an_old_workload_stays_until_the_services_lead_to_the_new_one
     async with scene.manager():
         await make_available(scene, name)
         await service_says(scene, name, "True")
+        account: JsonObject = {"name": "default", "namespace": scene.namespace}
+        await scene.admin.create(SERVICE_ACCOUNTS, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
         ours: JsonObject = {"ome.io/inferenceservice": name, "component": "engine"}
         owner: JsonObject = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{engine}-abc", "uid": "a"}
         labels: JsonObject = {**ours, "app": engine, "pod-template-hash": "abc"}
