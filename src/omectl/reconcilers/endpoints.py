@@ -5,7 +5,7 @@ from typing import Final
 
 from omectl.api.document import as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject
-from omectl.api.resource import key_of
+from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.owners import uid_of
 from omectl.kube.resources import SERVICES
 from omectl.kube.third_party_kinds import KNATIVE_SERVICES
@@ -45,7 +45,7 @@ def behind(
         return ""
     every, of_coming, of_going = list(pods), _makers(coming), _makers(going)
     new = [one for one in every if _serves(one, of_coming.get(maker_of(one)))]
-    if not new and not any(kind == KNATIVE_SERVICES for kind, _ in coming):
+    if not new and not all(_may_have_none(*one) for one in coming):
         return f"no pod of {_named(coming)} is known to be ready"
     old = [one for one in every if maker_of(one) in of_going]
     for service in services:
@@ -65,6 +65,11 @@ def behind(
 
 def _makers(workloads: Iterable[Child]) -> dict[tuple[str, str], JsonObject]:
     return {(kind.group_kind, key_of(obj).name): obj for kind, obj in workloads}
+
+
+def _may_have_none(kind: ResourceKind, workload: JsonObject) -> bool:
+    """Whether it serves as it should without a pod: Knative starts one when somebody asks; others are scaled to 0."""
+    return kind == KNATIVE_SERVICES or at(workload, "spec", "replicas") == 0
 
 
 def _named(workloads: Iterable[Child]) -> str:

@@ -94,9 +94,13 @@ def test_without_slices_nobody_tells_of_endpoints() -> None:
     assert lacks([piece("svc", "a")], [pod("a")], *both) == "", "of that Service alone"
 
 
-def test_knative_serves_without_a_pod() -> None:
-    knative: list[Child] = [(KNATIVE_SERVICES, obj("svc-engine"))]
-    assert lacks([piece("svc")], [], coming=knative) == ""
+def test_knative_serves_without_a_pod_and_so_does_what_is_scaled_to_none() -> None:
+    knative: Child = (KNATIVE_SERVICES, obj("svc-engine"))
+    asleep: Child = (DEPLOYMENTS, obj("new", {"replicas": 0}))
+    assert lacks([piece("svc")], [], coming=[knative]) == ""
+    assert lacks([piece("svc")], [], coming=[asleep]) == ""
+    awake: Child = (DEPLOYMENTS, obj("new", {"replicas": 1}))
+    assert lacks([piece("svc")], [], coming=[asleep, awake]) != ""
 
 
 def test_slices_are_asked_for_by_the_services_that_select_pods() -> None:
