@@ -16,6 +16,7 @@ HEAVY = ("aiohttp", "asyncio", "cryptography", "kubernetes_asyncio", "rich", "st
         (["--help"], [*HEAVY, "yaml"]),
         (["plan", "--help"], [*HEAVY, "yaml", "omectl.cli.up"]),
         (["plan", "-f", "/nowhere.yaml"], [*HEAVY, "omectl.cli.up", "omectl.kube.client"]),
+        (["models", "inspect", "/nowhere"], [*HEAVY, "yaml", "omectl.modelagent"]),
         (["version"], [*HEAVY, "yaml"]),
     ],
 )

@@ -208,3 +208,11 @@ def test_facts_from_a_hub_that_is_down_fail(tmp_path: Path) -> None:
 def test_a_service_that_cannot_be_planned_fails_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text(f"{SERVICE}spec: {{model: {{name: unknown}}, engine: {{}}}}")
     omectl("plan", "-f", tmp_path / "all.yaml").failed(1, "default/svc", "unknown", "next: ")
+
+
+def test_a_model_that_cannot_be_inspected_is_named_without_a_traceback(tmp_path: Path) -> None:
+    omectl("models", "inspect", tmp_path / "none").failed(2, str(tmp_path / "none"), "No such file")
+    (tmp_path / "config.json").write_text('{"model_type": "llama", "hidden_size": []}')
+    omectl("models", "inspect", tmp_path).failed(1, "config.json: hidden_size: found a list")
+    omectl("models", "inspect", "s3://bucket/model").failed(2, "wanted hf://, local://", "s3://bucket/model")
+    omectl("models", "inspect", "hf://org/name", HF_ENDPOINT="http://127.0.0.1:1").failed(1, "127.0.0.1", "try again")
