@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from tests.envtest.reconcilers.groups import grouped_spec
@@ -17,6 +18,7 @@ from omectl.api.labels import (
     INGRESS_DISABLE_CREATION,
     INGRESS_DOMAIN,
     INGRESS_TLS_SECRET,
+    STOP,
 )
 
 _TWO: Final[JsonObject] = {"minReplicas": 2}
@@ -80,14 +82,21 @@ _SWITCHES: Final = {
     "an HPA to nobody, scaled": (HPA_SCALED, NOBODY_SCALES),
     "nobody to KEDA": (NOBODY_SCALES, KEDA_SCALED),
 }
+_STOPS: Final = {
+    "raw, scaled, stopped and resumed": HPA_SCALED,
+    "groups, stopped and resumed": GROUPS,
+    "ray, stopped and resumed": RAY,
+    "serverless behind Istio, stopped and resumed": EXPOSED_SERVERLESS,
+}
 NUMBERS: Final = {
+    "raw, scaled, stopped and resumed": 4,
     "an HPA to KEDA, scaled": 4,
     "KEDA to an HPA, scaled": 4,
     "KEDA to somebody else, scaled": 4,
     "an HPA to nobody, scaled": 2,
     "nobody to KEDA": 2,
 }
-"""How many replicas the engine has after a switch; before, somebody had scaled what may be scaled to 4."""
+"""How many replicas the engine has in the end; before, somebody had scaled what may be scaled to 4."""
 _CHANGES: Final = {
     "raw to serverless": (RAW, SERVERLESS),
     "serverless to raw": (SERVERLESS, RAW),
@@ -113,6 +122,9 @@ _CHANGES: Final = {
 }
 
 
+_SCALED: Final = Step("scaled", replicas=4, faulty=False)
+
+
 def _birth(shape: Shape) -> tuple[Step, ...]:
     return (Step("birth", shape), Step("available"))
 
@@ -124,14 +136,21 @@ def _change(old: Shape, new: Shape) -> tuple[Step, ...]:
 
 def _switch(old: Shape, new: Shape) -> tuple[Step, ...]:
     first, second, *rest = _change(old, new)
-    scaled = Step("scaled", replicas=4, faulty=False)
-    return (first, second, *([scaled] if old is not NOBODY_SCALES else []), *rest)
+    return (first, second, *([_SCALED] if old is not NOBODY_SCALES else []), *rest)
+
+
+def _stop(shape: Shape) -> tuple[Step, ...]:
+    stopped = replace(shape, annotations={**shape.annotations, STOP: "true"})
+    first, second, resumed, last = _change(shape, replace(shape))
+    scaled = [_SCALED] if shape is HPA_SCALED else []
+    return (first, second, *scaled, Step("stop", stopped), Step("down"), replace(resumed, name="resume"), last)
 
 
 CASES: Final = {
     **{name: _birth(shape) for name, shape in _BIRTHS.items()},
     **{name: _change(*shapes) for name, shapes in _CHANGES.items()},
     **{name: _switch(*shapes) for name, shapes in _SWITCHES.items()},
+    **{name: _stop(shape) for name, shape in _STOPS.items()},
 }
 GATEWAY_CASES: Final = {
     "behind a Gateway": _birth(EXPOSED),

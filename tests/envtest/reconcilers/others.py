@@ -110,6 +110,8 @@ def _knative_service(obj: Any) -> Any:
 
 
 def _ray_cluster(obj: Any) -> Any:
+    if obj["spec"].get("suspend"):
+        return {"observedGeneration": obj["metadata"]["generation"], "state": "suspended", "conditions": []}
     return {
         "observedGeneration": obj["metadata"]["generation"],
         "state": "ready",

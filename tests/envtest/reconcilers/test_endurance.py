@@ -41,7 +41,7 @@ FACTS: JsonObject = {
     "parameterCount": 22_000_000,
 }
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_a_change_ends_where_a_birth_in_the_last_shape_does(endings: dict[str, E
 
 
 @pytest.mark.parametrize("case", NUMBERS)
-def test_a_switch_of_scalers_keeps_the_live_number(endings: dict[str, Ending], case: str) -> None:
+def test_a_switch_of_scalers_and_a_stop_keep_the_live_number(endings: dict[str, Ending], case: str) -> None:
     found: Any = endings[case].state["Deployment.apps/svc-engine"]
     assert found["spec"]["replicas"] == NUMBERS[case]
 
