@@ -156,7 +156,9 @@ def test_a_router_is_the_way_in() -> None:
 def test_a_deployment_keeps_its_ingress_until_knative_serves() -> None:
     coming = knative(conditions={"Ready": ("Unknown", "", "")}, url="http://svc-engine.team.example.com")
     found = routed(live=[live_deployment(Available=("True", "", "")), coming])
-    assert child(found, "Ingress")
+    (rule,) = child(found, "Ingress")["spec"]["rules"]
+    # Knative takes the name of the component's Service long before it serves.
+    assert rule["http"]["paths"][0]["backend"]["service"]["name"] == "svc"
     assert child(found, "Service", "svc")["spec"]["type"] == "ClusterIP"
 
 

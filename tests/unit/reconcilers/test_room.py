@@ -1,8 +1,8 @@
 """What goes before the plan can come true."""
 
 from omectl.api.json import JsonObject
-from omectl.kube.resources import DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, SERVICES
-from omectl.kube.third_party_kinds import KNATIVE_SERVICES
+from omectl.kube.resources import DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, INGRESSES, SERVICES
+from omectl.kube.third_party_kinds import HTTP_ROUTES, KNATIVE_SERVICES
 from omectl.reconcilers.pruning import Child
 from omectl.reconcilers.room import in_the_way, is_knatives
 
@@ -18,6 +18,20 @@ def test_d_13_a_service_leaves_its_name_to_knative_once_knative_s_object_is_ther
 
 def test_a_service_stays_while_it_is_not_certain_that_knative_s_object_can_be_written() -> None:
     assert in_the_way([SERVICE, OTHER], [KNATIVE, OTHER]) == []
+
+
+def test_d_13_a_service_stays_until_no_route_leads_to_it_that_is_to_lead_elsewhere() -> None:
+    def routes(name: str) -> list[Child]:
+        path: JsonObject = {"backend": {"service": {"name": name}}}
+        ingress: JsonObject = {"metadata": {"name": "svc"}, "spec": {"rules": [{"http": {"paths": [path]}}]}}
+        http: JsonObject = {"metadata": {"name": "svc"}, "spec": {"rules": [{"backendRefs": [{"name": name}]}]}}
+        return [(INGRESSES, ingress), (HTTP_ROUTES, http)]
+
+    there: list[Child] = [SERVICE, KNATIVE]
+    for old, new, other in zip(routes("svc-engine"), routes("svc-engine"), routes("svc"), strict=True):
+        assert in_the_way([*there, old], [KNATIVE, other]) == []
+        assert in_the_way([*there, other], [KNATIVE, other]) == [SERVICE]
+        assert in_the_way([*there, old], [KNATIVE, new]) == [SERVICE], "nothing is to change there"
 
 
 def test_a_service_stays_when_knative_s_object_is_about_to_go() -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
 from omectl.api.settings import IngressSettings
-from omectl.planner.component import Component
 from omectl.planner.names import cluster_host
 from omectl.planner.result import PlanRefused, Reason
 from omectl.planner.workloads.workload import Workload
@@ -27,9 +26,9 @@ class Backend:
         return str(self.reference["kind"])
 
 
-def service_backend(component: Component, number: int) -> Backend:
-    """The Service of a component."""
-    return Backend({"group": "", "kind": "Service", "name": component.service_name, "port": number, "weight": 1})
+def service_backend(name: str, number: int) -> Backend:
+    """The Service of that name."""
+    return Backend({"group": "", "kind": "Service", "name": name, "port": number, "weight": 1})
 
 
 def knative_backend(service: InferenceService, workload: Workload, settings: IngressSettings) -> Backend:

@@ -86,6 +86,8 @@ def route(
         if not workload.of.own_service:
             address = told.address or f"http://{cluster_host(workload.name, service.namespace)}"
         backends = {part.name: _backend(service, part, numbers[part.name], serving[part.name], own) for part in parts}
+        if workload.nameless:
+            backends[entry.name] = service_backend(name, number)
         pooled = Pooled()
         if picker is not None:
             target = as_number(ports[entry.name].get("targetPort"))
@@ -101,11 +103,12 @@ def route(
             waits_for_pool=picker is not None and pooled.backend is None,
             warnings=pooled.warnings,
         )
-    rules = [(host, entry.service_name, number) for host in every]
-    rules += [(hosts[part.name], part.service_name, numbers[part.name]) for part in several]
+    fronts = {part.name: part.service_name for part in parts} | ({entry.name: name} if workload.nameless else {})
+    rules = [(host, fronts[entry.name], number) for host in every]
+    rules += [(hosts[part.name], fronts[part.name], numbers[part.name]) for part in several]
     ways = [ingress(service, rules, own)]
     if path:
-        ways.append(path_ingress(service, path, (entry.service_name, number), own, settings.omectl.ingress_rewrite))
+        ways.append(path_ingress(service, path, (fronts[entry.name], number), own, settings.omectl.ingress_rewrite))
     return Route((*objects, *ways), url, address, urls, ingress=True)
 
 
@@ -114,5 +117,5 @@ def _backend(
 ) -> Backend:
     """What serves a component behind an HTTPRoute. Raises `PlanRefused`."""
     if workload.of.own_service:
-        return service_backend(part, number)
+        return service_backend(part.service_name, number)
     return knative_backend(service, workload, settings)

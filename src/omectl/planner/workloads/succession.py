@@ -40,9 +40,15 @@ class _Old:
 
 
 def in_service(workload: Workload, live: LiveState, count: int) -> Workload:
-    """The workload as Services are to see it: whose labels, ports and own Service they have."""
-    component = workload.component
+    """The workload as Services and routes are to see it: whose labels, ports and own Service they have."""
     olds = list(_olds(workload, live))
+    found = _in_service(workload, olds, live, count)
+    others = any(not kind.own_service for kind in (workload.of, *(old.kind for old in olds)))
+    return replace(found, nameless=True) if found.of.own_service and others else found
+
+
+def _in_service(workload: Workload, olds: list[_Old], live: LiveState, count: int) -> Workload:
+    component = workload.component
     if not olds:
         # Pods that do not serve and have no probe count as ready until they are gone.
         return replace(workload, marks=workload.of.marks(component)) if _lingers(workload, live) else workload

@@ -185,7 +185,9 @@ class Workload:
 
     `pod` is the spec of the pod that serves, `workers` that of the others of its group, where they differ. `marks` are
     labels by which Services tell pods that serve from others while there are some of another kind too, and `pods_of` is
-    the component that their labels name, where it is another one. `stopped`: it is to have no pods.
+    the component that their labels name, where it is another one. `nameless`: another controller takes the name of the
+    component's Service or has it still, so that its pods are reached by the service's own name. `stopped`: it is to
+    have no pods.
     """
 
     of: WorkloadKind
@@ -196,6 +198,7 @@ class Workload:
     stopped: bool = False
     marks: Mapping[str, str] | None = None
     pods_of: str = ""
+    nameless: bool = False
 
     @property
     def api_version(self) -> str:
