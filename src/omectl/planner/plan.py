@@ -21,6 +21,7 @@ from omectl.planner.modes import VIRTUAL, is_virtual
 from omectl.planner.names import DECODER, ENGINE, ROUTER, check_name
 from omectl.planner.pairing import Found, unpaired
 from omectl.planner.pod import main_container
+from omectl.planner.ports import port_clashes
 from omectl.planner.predictor import OLD_FORM, migrated
 from omectl.planner.provenance import Provenance, provenance_of
 from omectl.planner.references import model_namespaces, model_reference
@@ -132,7 +133,7 @@ def _rendered(
             provenance[one.name, one.role] = provenance_of(one, made, path)
             counts = tuple(f"{one.in_words}: {problem_in_words(problem)}" for problem in made.accelerated.problems)
             explanation = replace(explanation, warnings=(*explanation.warnings, *made.warnings, *counts))
-    explanation = replace(explanation, warnings=(*explanation.warnings, *_too_large(trial), *_unpaired(workloads)))
+    explanation = replace(explanation, warnings=(*explanation.warnings, *_warnings(trial, workloads)))
     scalings = _scalings(inputs, workloads)
     if stop:
         scalings = {name: stopped(one, inputs.live) for name, one in scalings.items()}
@@ -180,6 +181,13 @@ def _rendered(
         provenance=provenance,
         report=report,
     )
+
+
+def _warnings(trial: Trial, workloads: Mapping[str, Workload]) -> tuple[str, ...]:
+    """What components keep each other from, and what the decoder's accelerators do not hold."""
+    pods = {name: (one.pod, *([one.workers] if one.workers is not None else [])) for name, one in workloads.items()}
+    clashes = (f"{found}; {step}" for found, step in port_clashes(pods))
+    return (*_too_large(trial), *_unpaired(workloads), *clashes)
 
 
 def _too_large(trial: Trial) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from omectl.planner.mounts import MODEL_PATH
 from omectl.planner.names import DECODER, ENGINE, ROUTER
 from omectl.planner.parallelism import command_line, deployed
 from omectl.planner.pod import main_container, render_pod
+from omectl.planner.ports import port_clashes
 from omectl.planner.rdma import BUILT_IN
 from omectl.planner.result import PlanRefused
 from omectl.planner.selection.candidates import Runtime
@@ -67,6 +68,7 @@ def pod_findings(runtime: Runtime, about: About) -> Iterator[Finding]:
     service = InferenceService.model_validate(
         {"metadata": {"name": "sample", "namespace": runtime.namespace or "default"}, "spec": {}}
     )
+    pods: dict[str, list[JsonObject]] = {}
     for template in _templates(runtime):
         try:
             part = Component.merged(template.component, service, runtime, role=template.role)
@@ -90,6 +92,7 @@ def pod_findings(runtime: Runtime, about: About) -> Iterator[Finding]:
                 do="correct the template",
             )
         pod = made.spec
+        pods.setdefault(template.component, []).append(pod)
         for container in (*as_objects(pod.get("containers")), *as_objects(pod.get("initContainers"))):
             where = f"{template.path}, container {as_text(container.get('name'))}"
             yield from _variables(about, where, container, group=bool(template.role))
@@ -99,6 +102,8 @@ def pod_findings(runtime: Runtime, about: About) -> Iterator[Finding]:
         if template.component != ROUTER and part.runner is not None:
             yield from _model_path(about, template.path, main_container(part, pod))
             yield from _parallelism(about, template.path, main_container(part, pod), part.pods)
+    for text, step in port_clashes(pods):
+        yield about.finding(Code.PORT_TAKEN_TWICE, "spec", wanted="a port for each", found=text, do=step)
 
 
 def _settings_for(part: Component) -> Settings:

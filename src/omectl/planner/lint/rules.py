@@ -76,6 +76,7 @@ class Code(StrEnum):
     IMAGE_WITHOUT_DIGEST = "ImageWithoutDigest"
 
     PROBE_PORT_UNKNOWN = "ProbePortUnknown"
+    PORT_TAKEN_TWICE = "PortTakenTwice"
 
     STORAGE_URI_UNREADABLE = "StorageUriUnreadable"
     WEIGHT_UNUSABLE = "WeightUnusable"
@@ -206,6 +207,11 @@ RULES: Final[Mapping[Code, Rule]] = {
         _INFO, "Only a digest names one image for ever.", "`image: vllm/vllm-openai:v0.11.0`"
     ),
     Code.PROBE_PORT_UNKNOWN: Rule(_ERROR, "A probe names a port that the container does not have.", "`port: http`"),
+    Code.PORT_TAKEN_TWICE: Rule(
+        _WARNING,
+        "Two containers of a pod want one port, or pods of two components want one of the node's network.",
+        "`hostNetwork: true` and port 8080 in `engineConfig` and `decoderConfig`",
+    ),
     Code.STORAGE_URI_UNREADABLE: Rule(_ERROR, "The text is no storage URI.", "`storageUri: huggingface.co/org/m`"),
     Code.WEIGHT_UNUSABLE: Rule(
         _ERROR, "A service with this weight is refused for one of its fields.", "`hyperParameters: {rank: 8}`"

@@ -71,6 +71,7 @@ def codes(*documents: Json) -> set[Code]:
     return {one.code for one in lint(Document(one) for one in documents)}
 
 
+ON_NODE = {"hostNetwork": True, "runner": RUNNER}
 FAST = entry(modelFormat={**FORMAT, "version": "latest"})
 CASES: dict[Code, tuple[list[Json], list[Json]]] = {
     Code.OBJECT_UNREADABLE: ([runtime("r", {**entry(), "autoSelect": 5})], [runtime()]),
@@ -180,6 +181,10 @@ CASES: dict[Code, tuple[list[Json], list[Json]]] = {
     Code.PROBE_PORT_UNKNOWN: (
         [runtime(engineConfig={"runner": {**RUNNER, "readinessProbe": {"httpGet": {"port": "http"}}}})],
         [runtime(engineConfig={"runner": {**RUNNER, "readinessProbe": {"httpGet": {"port": 8080}}}})],
+    ),
+    Code.PORT_TAKEN_TWICE: (
+        [runtime(engineConfig=ON_NODE, decoderConfig=ON_NODE)],
+        [runtime(engineConfig=ON_NODE, decoderConfig={"runner": RUNNER})],
     ),
     Code.WEIGHT_UNUSABLE: ([weight(rank=8)], [weight(strategy="lora")]),
     Code.STORAGE_URI_UNREADABLE: ([model(storage={"storageUri": "huggingface.co/m"})], [model()]),
