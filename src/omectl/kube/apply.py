@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from omectl.api.document import as_object
+from omectl.api.document import as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
 from omectl.api.labels import DESIRED_HASH, FIELD_MANAGER, OWNED_BY_UID, REPLICAS_MANAGER
 from omectl.api.resource import ObjectKey, ResourceKind, key_of
@@ -86,11 +86,20 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Undone:
+    """A field that somebody had changed, and the manager that wrote last, "" when there was none but us."""
+
+    field: str
+    manager: str
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
-    """The outcome, and the live object after it."""
+    """The outcome, the live object after it, and what of somebody's was undone."""
 
     outcome: Outcome
     live: JsonObject
+    undone: Undone | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +171,7 @@ class Applier:
                 reason = needs_apply(live, stamped)
                 if reason is None:
                     return Applied(Outcome.UNCHANGED, live)
-                if _tells_enough(live, initial_replicas):
+                if _tells_enough(live, initial_replicas) and not _is_drift(live, stamped):
                     return await self._update(kind, stamped, live, reason, initial_replicas, _at_version, resume=resume)
         except Conflict:
             # The cache is behind, and only the server knows what is there.
@@ -174,7 +183,9 @@ class Applier:
         if outcome is not Outcome.UPDATED:
             return Applied(outcome, current)
         reason = needs_apply(current, stamped) or ""
-        return await self._update(kind, stamped, current, reason, initial_replicas, _same, resume=resume)
+        undone = self._foreign_change(current, stamped)
+        applied = await self._update(kind, stamped, current, reason, initial_replicas, _same, resume=resume)
+        return Applied(applied.outcome, applied.live, undone)
 
     async def rehearse(
         self,
@@ -283,6 +294,17 @@ class Applier:
             current = await self._apply(kind, _replicas_of(kind, current, number), REPLICAS_MANAGER)
         return Applied(Outcome.UPDATED, await self._apply(kind, placed(stamped, current), self._field_manager))
 
+    def _foreign_change(self, current: JsonObject, stamped: JsonObject) -> Undone | None:
+        """What somebody changed of an object that is desired as it was."""
+        difference = first_difference(current, stamped)
+        if difference is None or not _is_drift(current, stamped):
+            return None
+        own = (self._field_manager, REPLICAS_MANAGER)
+        entries = as_objects(metadata_of(current).get("managedFields"))
+        others = [one for one in entries if one.get("manager") not in own and not one.get("subresource")]
+        last = max(others, key=lambda one: as_text(one.get("time")), default=JsonObject())
+        return Undone(difference, as_text(last.get("manager")))
+
     async def _apply(self, kind: ResourceKind, obj: JsonObject, manager: str, *, dry_run: bool = False) -> JsonObject:
         try:
             return await self._client.apply(kind, obj, field_manager=manager, force=True, dry_run=dry_run)
@@ -303,6 +325,12 @@ def _decide(owner: JsonObject, kind: ResourceKind, stamped: JsonObject, current:
     if metadata_of(current).get("deletionTimestamp"):
         return Outcome.TERMINATING
     return Outcome.UNCHANGED if needs_apply(current, stamped) is None else Outcome.UPDATED
+
+
+def _is_drift(live: JsonObject, stamped: JsonObject) -> bool:
+    """Whether the live object has the hash of what is desired, so that what differs is somebody else's change."""
+    path = ("metadata", "annotations", DESIRED_HASH)
+    return at(live, *path) == at(stamped, *path)
 
 
 def _tells_enough(live: JsonObject, initial_replicas: int | None) -> bool:

@@ -34,6 +34,7 @@ from omectl.planner.inputs import LiveState, PlanInputs, kind_of
 from omectl.planner.plan import plan, refused
 from omectl.planner.result import Plan, Problem
 from omectl.reconcilers.children import Children
+from omectl.reconcilers.contests import FIELD_CONFLICT, Contests
 from omectl.reconcilers.endpoints import behind, selecting, slices_of
 from omectl.reconcilers.handover import Handovers
 from omectl.reconcilers.own_writes import OwnWrites
@@ -100,6 +101,7 @@ class Trouble:
 
     failures: list[Failure] = field(default_factory=list[Failure])
     errors: list[KubeError] = field(default_factory=list[KubeError])
+    paused: bool = False
 
     @contextmanager
     def of(self, component: str, *, leftover: bool = False) -> Generator[None]:
@@ -134,6 +136,7 @@ class ServiceReconciler:
         self._recorder = recorder
         self._clock = clock
         self._handovers = Handovers(clock)
+        self._contests = Contests(clock, LOOK_AGAIN_S)
 
     async def reconcile(self, key: ObjectKey) -> Result:
         """One pass over one service."""
@@ -163,7 +166,8 @@ class ServiceReconciler:
         await self._report(service, raw, made, status, [*trouble.failures, *hold.told])
         failures, errors = trouble.failures, trouble.errors
         if not errors:
-            return Result(requeue_after_s=hold.again_s)
+            soon = [one for one in (hold.again_s, LOOK_AGAIN_S if trouble.paused else None) if one is not None]
+            return Result(requeue_after_s=min(soon, default=None))
         _log.warning("service_incomplete", service=str(key), failures=reasons_of(failures))
         for error in errors:
             if not isinstance(error, ApplyRefused | NotOurs):
@@ -219,6 +223,10 @@ class ServiceReconciler:
             there = children.get(kind, key)
             if there is not None and is_knatives(kind, there):
                 continue
+            if there is not None and self._contests.pauses(uid_of(there)):
+                done.append((kind, Applied(Outcome.UNCHANGED, there)))
+                trouble.paused = True
+                continue
             failed = len(trouble.errors)
             with trouble.of(component), self._own.writing(kind, key, key_of(owner)):
                 applied = await self._applier.apply(
@@ -230,6 +238,9 @@ class ServiceReconciler:
                     resume=(kind.kind, key.name) in made.resumed,
                 )
                 done.append((kind, applied))
+                if applied.undone is not None:
+                    told = self._contests.note(kind, applied, applied.undone)
+                    self._recorder.event(owner, "Warning", FIELD_CONFLICT, told)
                 # Some that are there change the plan: Knative makes a Service itself, and routes wait for a pool.
                 if applied.outcome is Outcome.CREATED and kind not in (INFERENCE_POOLS, KNATIVE_SERVICES):
                     self._own.note(kind, applied.live)

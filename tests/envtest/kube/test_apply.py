@@ -7,7 +7,7 @@ import pytest
 from omectl.api.json import JsonObject
 from omectl.api.labels import FIELD_MANAGER, REPLICAS_MANAGER
 from omectl.api.resource import ResourceKind, key_of
-from omectl.kube.apply import Applier, ApplyRefused, NotOurs, Outcome
+from omectl.kube.apply import Applier, ApplyRefused, NotOurs, Outcome, Undone
 from omectl.kube.client import Client
 from omectl.kube.owners import metadata_of
 from omectl.kube.replicas import manages
@@ -125,6 +125,8 @@ async def test_a_changed_wish_and_a_changed_live_field_are_applied(
     mended = await applier.apply(owner, DEPLOYMENTS, deployment(namespace, replicas=3), drifted)
     assert mended.outcome is Outcome.UPDATED
     assert mended.live["spec"]["replicas"] == 3
+    assert changed.undone is None, "that was our own change"
+    assert mended.undone == Undone("spec.replicas", "someone")
 
 
 async def test_what_is_no_longer_desired_disappears_from_the_object(

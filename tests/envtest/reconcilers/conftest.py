@@ -209,8 +209,8 @@ def everybodys() -> Iterator[Shipped]:
     )
     for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
         made = ship(control_plane)
-        for project in projects:
-            asyncio.run(control_plane.install_crds(definition_files(project)))
+        files = [file for project in projects for file in definition_files(project)]
+        asyncio.run(control_plane.install_crds(files))
         yield made
 
 

@@ -168,6 +168,11 @@ async def test_a_child_that_someone_changes_or_deletes_is_restored(scene: Scene)
             return found["spec"]["template"]["spec"]["containers"][0]["image"] == "example.org/vllm:1"
 
         await eventually(restored)
+
+        async def told() -> bool:
+            return ("Warning", "FieldConflict") in await events_of(scene, name)
+
+        await eventually(told)
         unlabelled: JsonObject = {"metadata": {"labels": {"ome.io/inferenceservice": None}}}
         await scene.admin.merge_patch(SERVICES, f"{name}-engine", unlabelled, scene.namespace)
 
