@@ -231,7 +231,7 @@ async def restart_by_hand(scene: Scene, service: str, mode: Mode) -> None:
     assert mode.workload is not None
     kind, name, path = mode.workload
     about = f"{kind.plural}.{kind.api_version.partition('/')[0]}/{name.format(service)}"
-    assert "restarting is not supported" in await refused(scene, *RESTART, about)
+    assert "error: " in await refused(scene, *RESTART, about)
     patch: JsonObject = {"metadata": {"annotations": {RESTARTED: "now"}}}
     for part in reversed(path):
         patch = {part: patch}

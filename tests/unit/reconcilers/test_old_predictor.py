@@ -26,11 +26,11 @@ def predictor(name: str, uid: str) -> Child:
     return DEPLOYMENTS, {"metadata": metadata}
 
 
-def serving(kind: ResourceKind, condition: str) -> Child:
+def engine(kind: ResourceKind, condition: str, *, serves: bool) -> Child:
     status: Any = {
         "observedGeneration": 1,
-        "conditions": [{"type": condition, "status": "True"}],
-        "readyReplicas": 1,
+        "conditions": [{"type": condition, "status": str(serves)}],
+        "readyReplicas": 1 if serves else 0,
         "latestReadyRevisionName": "a-1",
     }
     metadata: JsonObject = {"name": "a-engine", "generation": 1, "labels": {"component": "engine"}}
@@ -50,5 +50,5 @@ def test_d_8_the_old_deployment_goes_when_the_engine_serves_whatever_runs_it(
     kind: ResourceKind, condition: str
 ) -> None:
     old = predictor("a", "u-a")
-    assert may_go([old], [serving(kind, condition)]) == [old]
-    assert may_go([old], [serving(kind, "Another")]) == []
+    assert may_go([old], [engine(kind, condition, serves=True)]) == [old]
+    assert may_go([old], [engine(kind, condition, serves=False)]) == []
