@@ -24,7 +24,7 @@ from omectl.planner.inputs import LiveState, PlanInputs, kind_in_words
 from omectl.planner.names import label_value
 from omectl.planner.preview import FieldChange, field_changes
 from omectl.reconcilers.children import CHILD_KINDS, OPTIONAL_KINDS
-from omectl.reconcilers.pruning import Child, may_go, stale_of
+from omectl.reconcilers.pruning import Child, may_go, stale_of, waiting
 from omectl.reconcilers.room import in_the_way
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class _Look:
             found.extend(_told(Action.LEAVE, stale_of(rest, coming, owner), note))
             return found
         stale = stale_of(rest, planned, owner)
-        now = stale if made.stopped else may_go(stale, planned)
+        now = stale if made.stopped else may_go(stale, waiting(stale, planned))
         found.extend(_told(Action.DELETE, now))
         note = "once its replacement serves"
         found.extend(_told(Action.DELETE_LATER, [one for one in stale if one not in now], note))

@@ -11,7 +11,7 @@ from omectl.api.labels import OWNED_BY_UID
 from omectl.api.resource import ResourceKind
 from omectl.kube.resources import DEPLOYMENTS
 from omectl.kube.third_party_kinds import KNATIVE_SERVICES, LEADER_WORKER_SETS
-from omectl.reconcilers.pruning import Child, may_go, stale_of
+from omectl.reconcilers.pruning import Child, may_go, stale_of, waiting
 
 OWNER: JsonObject = {"kind": "InferenceService", "metadata": {"name": "a", "namespace": "team", "uid": "u-a"}}
 
@@ -50,5 +50,5 @@ def test_d_8_the_old_deployment_goes_when_the_engine_serves_whatever_runs_it(
     kind: ResourceKind, condition: str
 ) -> None:
     old = predictor("a", "u-a")
-    assert may_go([old], [engine(kind, condition, serves=True)]) == [old]
-    assert may_go([old], [engine(kind, condition, serves=False)]) == []
+    assert may_go([old], waiting([old], [engine(kind, condition, serves=True)])) == [old]
+    assert may_go([old], waiting([old], [engine(kind, condition, serves=False)])) == []
