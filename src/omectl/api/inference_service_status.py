@@ -78,7 +78,10 @@ class AutoscalerStatus(WireType):
 
 
 class ComponentStatusSpec(WireType):
-    """State of one component. A replica is what serves by itself: a pod, or a group of pods."""
+    """State of one component. A replica is what serves by itself: a pod, or a group of pods.
+
+    `revision_hash` is that of what reaches its newest pods.
+    """
 
     latest_ready_revision: str | None = None
     latest_created_revision: str | None = None
@@ -92,6 +95,7 @@ class ComponentStatusSpec(WireType):
     autoscaler: AutoscalerStatus | None = None
     scale_target_ref: ScaleTargetRef | None = None
     deployment_mode: str | None = None
+    revision_hash: str | None = None
     replicas: Int32 | None = None
     ready_replicas: Int32 | None = None
 
@@ -153,7 +157,8 @@ class InferenceServiceStatus(KnativeStatus):
     """Addresses, components and the model's state, as OME has them; the rest is ours.
 
     `summary` says in one line what is happening and what to do. `replicas` and `label_selector` are the engine's, for
-    the scale subresource.
+    the scale subresource. `pinned_revision_name` is the ControllerRevision that keeps the runtime of a service that
+    pins it.
     """
 
     address: Addressable | None = None
@@ -164,3 +169,4 @@ class InferenceServiceStatus(KnativeStatus):
     summary: str | None = None
     replicas: Int32 | None = None
     label_selector: str | None = None
+    pinned_revision_name: str | None = None

@@ -65,6 +65,11 @@ RDMA_CONTAINER_NAME: Final = "rdma.ome.io/container-name"
 STOP: Final = "omectl.io/stop"
 """On a service: `true` takes its pods away, and nothing else, until the annotation goes or is `false`."""
 
+RUNTIME_SYNC: Final = "ome.io/runtime-sync"
+"""On a service that pins its runtime: a value that it was not taken for yet asks to take the runtime as it is now."""
+RUNTIME_OF: Final = "ome.io/runtime-of"
+"""Label of what keeps a runtime for a service: the runtime's name."""
+
 # Annotations on models
 MODEL_CATEGORY: Final = "models.ome.io/category"
 DECRYPTION_KEY_NAME: Final = "ome.io/base-model-decryption-key-name"
@@ -89,6 +94,7 @@ NEVER_COPIED: Final = frozenset(
     {
         KNATIVE_MIN_SCALE,
         KNATIVE_MAX_SCALE,
+        RUNTIME_SYNC,
         STOP,
         "internal.ome.io/storage-initializer-sourceuri",
         "kubectl.kubernetes.io/last-applied-configuration",
@@ -110,6 +116,8 @@ EXTERNAL_SERVICE_PREFIXES: Final = ("service.beta.kubernetes.io/", "cloud.google
 # Labels
 INFERENCE_SERVICE: Final = "ome.io/inferenceservice"
 COMPONENT: Final = "component"
+REVISION_HASH: Final = "ome.io/revision-hash"
+"""On a workload: the hash of what reaches its pods."""
 APP: Final = "app"
 SERVING_RUNTIME_LABEL: Final = "serving-runtime"
 FINE_TUNED_SERVING: Final = "fine-tuned-serving"
@@ -148,9 +156,9 @@ DESIRED_HASH: Final = "omectl.io/desired-hash"
 OWNED_BY_UID: Final = "omectl.io/owned-by-uid"
 """Label of children: the UID of the object that they were made for."""
 MODEL_REVISION: Final = "omectl.io/model-revision"
-POD_TEMPLATE: Final = "omectl.io/pod-template"
-"""On a Ray pod: of which template it was made, as 16 hex digits."""
 """Annotation of pods: the revision of the model's files that they serve."""
+POD_TEMPLATE: Final = "omectl.io/pod-template"
+"""On a Ray pod: of which templates its cluster was made, as 16 hex digits."""
 CHOSEN_MODE: Final = "omectl.io/mode"
 """Annotation in a service's status: the deployment mode that it has."""
 INFERENCE_POOL: Final = "omectl.io/inference-pool"

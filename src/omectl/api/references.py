@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from omectl.api.kinds import GROUP
-from omectl.api.wire import REQUIRED, Strings, WireType
+from omectl.api.wire import REQUIRED, Flag, Strings, WireType
 
 
 class ObjectReference(WireType):
@@ -23,8 +23,9 @@ class ModelRef(WireType):
 
 
 class ServingRuntimeRef(WireType):
-    """The runtime that a service insists on."""
+    """The runtime that a service insists on. Without `auto_sync` the service keeps it as it was when it was taken."""
 
     name: str
     kind: str = "ClusterServingRuntime"
     api_group: str = GROUP
+    auto_sync: Flag | None = None

@@ -20,6 +20,9 @@ def summary_lines(inputs: "PlanInputs", plan: "Plan", listed_bytes: int | None =
         yield _line("model", told.model)
     if told.runtime:
         yield _line("runtime", told.runtime)
+    if told.pinned:
+        drift = f"; {told.drift.message}" if told.drift is not None else ", which it still equals"
+        yield _line("pinned", f"as {told.pinned}{drift}")
     if plan.problem is not None:
         yield _line("problem", f"{plan.problem.reason}: {plan.problem.message}")
         yield _line("next", plan.problem.next_step)
@@ -29,6 +32,10 @@ def summary_lines(inputs: "PlanInputs", plan: "Plan", listed_bytes: int | None =
             count = f"{one.accelerators} accelerators in each pod" if one.accelerators else "no accelerators in a pod"
             yield _line("class", f"{one.class_name or 'none'} for the {one.component}, {count}")
     yield _line("mode", told.mode)
+    if plan.stopped:
+        from omectl.planner.scaling import STOPPED_BY_ANNOTATION
+
+        yield _line("stopped", STOPPED_BY_ANNOTATION)
     if not plan.objects:
         yield _line("objects", "none, and so nothing to download or pay for")
         return

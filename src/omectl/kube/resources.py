@@ -24,6 +24,7 @@ SERVICES = _core("Service", "services")
 SERVICE_ACCOUNTS = _core("ServiceAccount", "serviceaccounts")
 CORE_EVENTS = _core("Event", "events")
 
+CONTROLLER_REVISIONS = _kind("apps", "v1", "ControllerRevision", "controllerrevisions")
 DAEMON_SETS = _kind("apps", "v1", "DaemonSet", "daemonsets")
 DEPLOYMENTS = _kind("apps", "v1", "Deployment", "deployments")
 REPLICA_SETS = _kind("apps", "v1", "ReplicaSet", "replicasets")
@@ -97,6 +98,7 @@ BUILT_IN_KINDS: tuple[ResourceKind, ...] = (
     SERVICES,
     SERVICE_ACCOUNTS,
     CORE_EVENTS,
+    CONTROLLER_REVISIONS,
     DAEMON_SETS,
     DEPLOYMENTS,
     REPLICA_SETS,

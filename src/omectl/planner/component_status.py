@@ -166,6 +166,8 @@ def component_status(
     if accelerator is not None and accelerator.class_name:
         reason = accelerator.came_by.value
         found["selectedAccelerator"] = {"acceleratorClass": accelerator.class_name, "reason": reason}
+    if workload.revision:
+        found["revisionHash"] = workload.revision
     if seen.workload is not None and seen.workload.revision:
         found["latestCreatedRevision"] = seen.workload.revision
     previous = (service.status.components or {}).get(seen.name) if service.status is not None else None

@@ -17,6 +17,7 @@ from omectl.api.settings import Settings
 CORE_CAPABILITIES: Final = frozenset(
     {
         "ConfigMap",
+        "ControllerRevision.apps",
         "Pod",
         "Service",
         "ServiceAccount",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
-from omectl.api.document import as_number
+from omectl.api.document import as_number, as_text, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
 from omectl.planner.accelerators.choice import priced
@@ -20,6 +20,7 @@ from omectl.planner.model_files import check_files
 from omectl.planner.modes import VIRTUAL, is_virtual
 from omectl.planner.names import DECODER, ENGINE, ROUTER, check_name
 from omectl.planner.pairing import Found, unpaired
+from omectl.planner.pinning import pin_of
 from omectl.planner.pod import main_container
 from omectl.planner.ports import port_clashes
 from omectl.planner.predictor import OLD_FORM, migrated
@@ -47,6 +48,7 @@ from omectl.planner.selection.candidates import scope_of
 from omectl.planner.selection.choice import Selection, select_runtime
 from omectl.planner.selection.sticky import picked_before
 from omectl.planner.status import planned_status, problem_status
+from omectl.planner.verdict import Verdict
 from omectl.planner.weights import served_weight, weight_warnings
 from omectl.planner.workloads.knative import name_is_taken
 from omectl.planner.workloads.raw import router_access, service_ports
@@ -54,7 +56,7 @@ from omectl.planner.workloads.sidecar import sidecar
 from omectl.planner.workloads.succession import in_service
 from omectl.planner.workloads.table import WORKLOAD_KINDS
 from omectl.planner.workloads.virtual import virtual_status
-from omectl.planner.workloads.workload import Workload
+from omectl.planner.workloads.workload import Workload, revision_of
 
 
 def plan(inputs: PlanInputs) -> Plan:
@@ -72,10 +74,15 @@ def plan(inputs: PlanInputs) -> Plan:
         weight = served_weight(service, inputs.weights, resource.spec.vendor or "", inputs.settings)
         model = replace(model, weight=weight)
         trials = Trials(replace(inputs, service=service), resource, model)
+        pin = pin_of(service, inputs.live)
+        runtimes = pin.over(inputs.runtimes) if pin is not None else inputs.runtimes
         settings, before = inputs.settings.omectl.selection, picked_before(service)
-        selection = select_runtime(service, model, inputs.runtimes, settings, before, trials.hindrance)
+        selection = select_runtime(service, model, runtimes, settings, before, trials.hindrance)
         explanation = _explanation(selection, model)
         explanation = replace(explanation, warnings=(*explanation.warnings, *weight_warnings(weight, model.name)))
+        keeper = pin.revision_of(selection.runtime) if pin is not None and selection.runtime is not None else None
+        if pin is not None and keeper is not None:
+            explanation = _pinned(explanation, keeper, pin.drift(inputs.runtimes))
         if stop:
             explanation = replace(explanation, warnings=(*explanation.warnings, STOPPED_BY_ANNOTATION))
         if service is not inputs.service:
@@ -83,7 +90,11 @@ def plan(inputs: PlanInputs) -> Plan:
         if selection.problem is not None:
             return refused(inputs, selection.problem, explanation)
         trial = trials.of(selection.runtime, selection.entry)
-        return _rendered(replace(inputs, service=service), resource, model, trial, explanation, stop=stop)
+        made = _rendered(replace(inputs, service=service), resource, model, trial, explanation, stop=stop)
+        if keeper is None or made.problem is not None:
+            return made
+        # What the pods are made of is kept before they are.
+        return replace(made, objects=(sorted_keys(keeper), *made.objects))
     except PlanRefused as refusal:
         return refused(inputs, refusal.problem, explanation)
 
@@ -144,7 +155,9 @@ def _rendered(
         explanation = replace(explanation, warnings=(*explanation.warnings, *scaling.warnings))
         objects += router_access(part, metadata, pod)
         objects += sidecar(workload, as_number(service_ports(part, pod)[0].get("port")))
-        objects += map(scaling.pin, workload.manifests(scaling.bounds.least))
+        made_of = workload.manifests(scaling.bounds.least)
+        objects += map(scaling.pin, made_of)
+        workloads[part.name] = replace(workload, revision=revision_of(made_of))
         serving[part.name] = in_service(workload, inputs.live, scaling.bounds.least)
         in_front = serving[part.name].service() if workload.of.own_service else None
         if in_front is not None and not name_is_taken(inputs.live, in_front):
@@ -270,6 +283,13 @@ def _explanation(selection: Selection, model: ModelView) -> Explanation:
         tied=selection.tied,
         warnings=selection.warnings,
     )
+
+
+def _pinned(explanation: Explanation, keeper: JsonObject, drift: Verdict | None) -> Explanation:
+    """With what keeps the runtime, and in what the runtime differs from it."""
+    warnings = (drift.message,) if drift is not None else ()
+    name = as_text(at(keeper, "metadata", "name"))
+    return replace(explanation, pinned=name, drift=drift, warnings=(*explanation.warnings, *warnings))
 
 
 def _model(service: InferenceService, model: BaseModel | ClusterBaseModel | None) -> BaseModel | ClusterBaseModel:

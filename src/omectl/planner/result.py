@@ -12,6 +12,7 @@ from omectl.planner.fit import EngineFit
 if TYPE_CHECKING:
     from omectl.planner.inputs import LiveState
     from omectl.planner.provenance import Provenance
+    from omectl.planner.verdict import Verdict
 
 
 NEAREST: Final = ", nearest: "
@@ -106,6 +107,7 @@ class Explanation:
     are put in words when it is read.
     `accelerators` has a decision for each engine and decoder, also when no class is asked for. `scales` are the
     components' replicas.
+    `pinned` names what keeps the runtime for a service that pins it, and `drift` tells in what the runtime differs now.
     `fit` is the engine's memory on its accelerators; None when there is no engine or it asks for none.
     """
 
@@ -124,6 +126,8 @@ class Explanation:
     accelerators: tuple[ClassDecision, ...] = ()
     warnings: tuple[str, ...] = ()
     fit: EngineFit | None = None
+    pinned: str = ""
+    drift: "Verdict | None" = None
     scales: tuple[Scale, ...] = ()
 
     @property

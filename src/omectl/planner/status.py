@@ -24,6 +24,7 @@ from omectl.planner.inputs import LiveState
 from omectl.planner.loading import loading_status, refused_status
 from omectl.planner.model import ModelView
 from omectl.planner.names import COMPONENT_CONDITIONS, DECODER, ENGINE, ROUTER, component_name, label_value
+from omectl.planner.pinning import DRIFTED
 from omectl.planner.result import Explanation, Problem
 from omectl.planner.routing import Route, route_verdict
 from omectl.planner.scaling import Scaling
@@ -58,7 +59,7 @@ def planned_status(
     }
     entry = ROUTER if ROUTER in observed else ENGINE
     verdicts[_INGRESS] = route_verdict(where, live, verdicts[COMPONENT_CONDITIONS[entry]], entry)
-    choices = {**selection_verdicts(told), _MODEL: _model_verdict(model)}
+    choices = {**selection_verdicts(told), _MODEL: _model_verdict(model), **_drift(told)}
     status: JsonObject = {
         **_common(service, verdicts, choices, {CHOSEN_MODE: told.mode}, _stopping(verdicts)),
         "selection": selection_status(service, told, ranking),
@@ -74,6 +75,8 @@ def planned_status(
             tuple(observed.values()), model, stopped=any(one.stopped for one in workloads.values())
         ),
     }
+    if told.pinned:
+        status["pinnedRevisionName"] = told.pinned
     if ENGINE in observed:
         owner = {INFERENCE_SERVICE: label_value(service.name), COMPONENT: ENGINE, **workloads[ENGINE].of.serving}
         status["replicas"] = observed[ENGINE].replicas
@@ -100,12 +103,14 @@ def problem_status(
     observed = {name: observe(live, name, names[name], states[name]) for name in there}
     verdicts = {COMPONENT_CONDITIONS[name]: running_verdict(seen) or stuck for name, seen in observed.items()}
     annotations: JsonObject = dict(previous.annotations or {}) if previous is not None else {}
-    choices = selection_verdicts(told, problem)
+    choices = {**selection_verdicts(told, problem), **_drift(told)}
     if model is not None:
         choices[_MODEL] = _model_verdict(model)
     status = _common(service, verdicts, choices, annotations, stuck)
     if selection := refused_selection(service, told, problem, ranking):
         status["selection"] = selection
+    if previous is not None and previous.pinned_revision_name:
+        status["pinnedRevisionName"] = previous.pinned_revision_name
     engine = observed[ENGINE]
     if previous is not None and previous.url and engine.workload is not None:
         status["url"] = previous.url
@@ -135,6 +140,11 @@ def _common(
     if annotations:
         status["annotations"] = annotations
     return status
+
+
+def _drift(told: Explanation) -> dict[str, Verdict]:
+    """That a pinned runtime is another one now; nothing of one that is as it was."""
+    return {DRIFTED: told.drift} if told.drift is not None else {}
 
 
 def _stopping(verdicts: dict[str, Verdict]) -> Verdict | None:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 from omectl.api.json import JsonObject
-from omectl.api.labels import INFERENCE_SERVICE
+from omectl.api.labels import INFERENCE_SERVICE, RUNTIME_OF
 from omectl.api.resource import ObjectKey, ResourceKind
 from omectl.informers import BY_OWNER_UID, Header, HeaderIndex, Informer, InformerFactory
 from omectl.kube.resources import (
     CONFIG_MAPS,
+    CONTROLLER_REVISIONS,
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
     INGRESSES,
@@ -40,6 +41,7 @@ CHILD_KINDS: tuple[ResourceKind, ...] = (
     ROLES,
     ROLE_BINDINGS,
     INGRESSES,
+    CONTROLLER_REVISIONS,
 )
 """Kinds that a plan may hold. Pruning goes from the first to the last: traffic's users before what they need."""
 
@@ -55,6 +57,8 @@ OPTIONAL_KINDS: tuple[ResourceKind, ...] = (
 )
 """Kinds that a plan may hold and a cluster need not serve. They are watched once it does, and pruned last."""
 
+_SELECTORS = {CONTROLLER_REVISIONS: RUNTIME_OF}
+"""StatefulSets give their own revisions the labels of their pods, which is the service's name among them."""
 _BY_OWNER = "owner"
 _BY_SERVICE = "service"
 
@@ -64,7 +68,9 @@ class Children:
 
     def __init__(self, informers: InformerFactory) -> None:
         self.informers: Mapping[ResourceKind, Informer] = {
-            kind: informers.informer(kind, label_selector=INFERENCE_SERVICE, indexes={_BY_OWNER: BY_OWNER_UID})
+            kind: informers.informer(
+                kind, label_selector=_SELECTORS.get(kind, INFERENCE_SERVICE), indexes={_BY_OWNER: BY_OWNER_UID}
+            )
             for kind in (*CHILD_KINDS, *OPTIONAL_KINDS)
         }
         self.pods = informers.informer(

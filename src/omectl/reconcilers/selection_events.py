@@ -1,16 +1,18 @@
 """Which Events a change of a service's choices is worth: transitions only. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from omectl.api.conditions import FALSE, find_condition
 from omectl.api.inference_service_status import InferenceServiceStatus
 from omectl.api.selection_status import RuntimeName, SelectionStatus
+from omectl.planner.pinning import DRIFTED
 from omectl.planner.selection_conditions import FITS
 from omectl.reconcilers.service_events import Tale
 
 RUNTIME_SELECTED: Final = "RuntimeSelected"
 BETTER_RUNTIME: Final = "BetterRuntimeAvailable"
+RUNTIME_PINNED: Final = "RuntimePinned"
 CLASS_SELECTED: Final = "AcceleratorSelected"
 DOES_NOT_FIT: Final = "ModelDoesNotFit"
 
@@ -38,10 +40,21 @@ def selection_tales(
     for component, one in classes.items():
         if known.get(component) != one:
             tales.append(Tale("Normal", CLASS_SELECTED, f"the {component} of {name} gets AcceleratorClass {one}"))
+    tales += _pin_tales(name, old, new)
     too_large = _too_large(new)
     if too_large and not _too_large(old):
         tales.append(Tale("Warning", DOES_NOT_FIT, too_large))
     return tales
+
+
+def _pin_tales(name: str, old: InferenceServiceStatus | None, new: InferenceServiceStatus | None) -> Iterator[Tale]:
+    """What keeps a pinned runtime, when that is another than before, and that the runtime itself is not as it was."""
+    kept, before = (one.pinned_revision_name if one is not None else None for one in (new, old))
+    if kept and kept != before:
+        yield Tale("Normal", RUNTIME_PINNED, f"{name} keeps its runtime as ControllerRevision {kept}")
+    now, then = (find_condition((one.conditions or ()) if one is not None else (), DRIFTED) for one in (new, old))
+    if now is not None and (then is None or (then.reason, then.message) != (now.reason, now.message)):
+        yield Tale("Normal", DRIFTED, now.message or DRIFTED)
 
 
 def named(runtime: RuntimeName | None) -> str:

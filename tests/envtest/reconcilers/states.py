@@ -48,7 +48,7 @@ def without_history(state: JsonObject) -> JsonObject:
 
 
 def bare(obj: Any, *masked: str) -> Any:
-    """The object without times, versions and the desired hash, nor the annotations that are masked."""
+    """The object without times, versions, and hashes of what has a name in it, nor the annotations that are masked."""
     metadata = {
         name: value
         for name, value in obj["metadata"].items()
@@ -63,7 +63,8 @@ def bare(obj: Any, *masked: str) -> Any:
         key=lambda entry: (entry["manager"], entry.get("subresource", ""), entry["operation"]),
     )
     text = json.dumps({**obj, "metadata": metadata})
-    hidden = "|".join(map(re.escape, ("lastTransitionTime", "omectl.io/desired-hash", *masked)))
+    of_pods = ("ome.io/revision-hash", "revisionHash")
+    hidden = "|".join(map(re.escape, ("lastTransitionTime", "omectl.io/desired-hash", *of_pods, *masked)))
     text = re.sub(rf'"({hidden})": "[^"]*"', r'"\1": "-"', text)
     text = re.sub(r'"observedGeneration": \d+', '"observedGeneration": 0', text)
     text = re.sub(r'"(clusterIPs?)": ("[^"]*"|\[[^]]*\])', r'"\1": "-"', text)

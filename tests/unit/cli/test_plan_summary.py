@@ -191,3 +191,20 @@ def test_a_source_is_read_once_for_each_choice_of_files(tmp_path: Path) -> None:
     first = source.of(model(storage=storage))
     assert source.of(model("other", storage={**storage, "parameters": {"token": "x"}})) is first
     assert source.of(model(storage={**storage, "parameters": {"ignorePatterns": "*.txt"}})) is not first
+
+
+def test_a_stop_is_told_and_costs_nothing(app: typer.Typer, tmp_path: Path) -> None:
+    stopped = {**SERVICE, "metadata": {**SERVICE["metadata"], "annotations": {"omectl.io/stop": "true"}}}
+    lines = table(app, tmp_path, KNOWN, RUNTIME, stopped)
+    assert "  stopped   the service is stopped by its annotation omectl.io/stop: it gets no pods" in lines
+    assert "  replicas  engine 0" in lines
+    assert not [line for line in table(app, tmp_path, KNOWN, RUNTIME, SERVICE) if "stopped" in line]
+
+
+def test_what_keeps_a_pinned_runtime_is_told(app: typer.Typer, tmp_path: Path) -> None:
+    reference = {"name": RUNTIME["metadata"]["name"], "autoSync": False}
+    pinned = {**SERVICE, "spec": {**SERVICE["spec"], "runtime": reference}}
+    (line,) = [line for line in table(app, tmp_path, KNOWN, RUNTIME, pinned) if line.startswith("  pinned")]
+    name = SERVICE["metadata"]["name"]
+    assert line.startswith(f"  pinned    as {name}-runtime-")
+    assert line.endswith(", which it still equals")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.planner.build import condition, entry, live_deployment, live_pod, made, model, runtime, service
+from tests.unit.planner.build import child, condition, entry, live_deployment, live_pod, made, model, runtime, service
 
 from omectl.planner import Plan
 
@@ -48,13 +48,18 @@ def states(found: Plan) -> Json:
     return status["transitionStatus"], status["modelRevisionStates"]["targetModelState"]
 
 
+def revision(found: Plan) -> str:
+    """What the Deployment says of its pods."""
+    return child(found, "Deployment")["metadata"]["labels"]["ome.io/revision-hash"]
+
+
 def test_a_service_without_a_deployment_is_not_known_to_be_ready() -> None:
     found = seen()
     assert condition(found, "EngineReady")["status"] == "Unknown"
     assert condition(found, "Ready")["status"] == "Unknown"
     assert condition(found, "IngressReady")["reason"] == "IngressDisabled"
     assert states(found) == ("InProgress", "Pending")
-    assert found.status["components"] == {"engine": {**RAW, "autoscaler": SCALED}}
+    assert found.status["components"] == {"engine": {**RAW, "autoscaler": SCALED, "revisionHash": revision(found)}}
 
 
 def test_a_service_whose_engine_is_available_is_ready() -> None:
@@ -70,6 +75,7 @@ def test_a_service_whose_engine_is_available_is_ready() -> None:
             "latestCreatedRevision": "3",
             "readyReplicas": 1,
             "replicas": 1,
+            "revisionHash": revision(found),
             "url": "http://svc-engine.team.svc.cluster.local:8080",
         }
     }

@@ -140,3 +140,29 @@ def test_refusals_are_counted_with_the_reasons_of_the_nearest() -> None:
     count_selection(none, read({"reason": "NoneFits", "nearest": misses, "passedOver": 9}), "")
     assert counted('omectl_selection_misses_total{code="SizeOutOfRange"}') == before + 2
     assert selections("NoneFits", "") == refused + 1
+
+
+def pinned(name: str | None, *conditions: Json) -> InferenceServiceStatus:
+    return InferenceServiceStatus.model_validate({"pinnedRevisionName": name, "conditions": list(conditions)})
+
+
+def drift(reason: str, message: str) -> Json:
+    return {"type": "RuntimeDrifted", "status": "True", "reason": reason, "message": message}
+
+
+def test_what_keeps_a_pinned_runtime_is_told_when_it_is_another() -> None:
+    text = "InferenceService a/b keeps its runtime as ControllerRevision one"
+    for before in (None, status(), pinned("other")):
+        assert told(before, pinned("one")) == [Tale("Normal", "RuntimePinned", text)]
+    assert told(pinned("one"), pinned("one")) == []
+    assert told(pinned("one"), pinned(None)) == [], "a service that pins no more"
+
+
+def test_that_a_pinned_runtime_is_another_one_now_is_told_once() -> None:
+    changed, gone = drift("RevisionMismatch", "changed"), drift("SourceRuntimeMissing", "gone")
+    tale = Tale("Normal", "RuntimeDrifted", "changed")
+    assert told(pinned("one"), pinned("one", changed)) == [tale]
+    assert told(pinned("one", changed), pinned("one", changed)) == []
+    assert told(pinned("one", gone), pinned("one", changed)) == [tale]
+    assert told(pinned("one", drift("RevisionMismatch", "else")), pinned("one", changed)) == [tale]
+    assert told(pinned("one", changed), pinned("one")) == []

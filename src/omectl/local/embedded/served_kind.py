@@ -37,6 +37,7 @@ _WITHOUT_GENERATION = frozenset(
         resources.CLUSTER_ROLE_BINDINGS,
         resources.CLUSTER_ROLES,
         resources.CONFIG_MAPS,
+        resources.CONTROLLER_REVISIONS,
         resources.CORE_EVENTS,
         resources.ENDPOINTS,
         resources.EVENTS,

@@ -13,6 +13,7 @@ from omectl.planner.inputs import PlanInputs, kind_of
 from omectl.planner.model import ModelView, view_model
 from omectl.planner.modes import VIRTUAL
 from omectl.planner.names import ENGINE
+from omectl.planner.pinning import as_pinned
 from omectl.planner.plan import plan
 from omectl.planner.predictor import migrated
 from omectl.planner.report.room import Engine, main_container_of, room_for
@@ -105,6 +106,7 @@ def report_of(inputs: PlanInputs, made: Plan, models: Sequence[BaseModel | Clust
     """
     told = made.explanation
     service = _as_planned(inputs.service)
+    inputs = as_pinned(inputs, service)
     # A virtual service chooses nothing, so nothing is told of what it could.
     looked_at = inputs.model if told.mode != VIRTUAL else None
     model = view_model(looked_at, inputs.settings) if looked_at is not None else None

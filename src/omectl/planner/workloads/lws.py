@@ -126,6 +126,12 @@ def read_leader_worker_set(live: JsonObject) -> WorkloadState:
     )
 
 
+def _of_pods(leader_worker_set: JsonObject) -> tuple[JsonValue, ...]:
+    """Both templates, and the size of a group, which its pods are told."""
+    group = at(leader_worker_set, "spec", "leaderWorkerTemplate")
+    return at(group, "leaderTemplate"), at(group, "workerTemplate"), at(group, "size")
+
+
 LEADER_WORKER_SET: Final = WorkloadKind(
     group=_GROUP,
     version=_VERSION,
@@ -138,6 +144,7 @@ LEADER_WORKER_SET: Final = WorkloadKind(
     maker=by_label(keys.LWS_NAME),
     marks=lambda component: {keys.APP: component.app, keys.RAY_NODE_TYPE: "head", **LEADERS},
     worker_template=("spec", "leaderWorkerTemplate", "workerTemplate"),
+    of_pods=_of_pods,
     serving=LEADERS,
     recounts=True,
     grouped=True,

@@ -4,11 +4,8 @@ KubeRay makes the pods. It tells itself whether a head is ready, by the engine's
 else has to ask the engine for its health.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
-
-import msgspec
 
 from omectl.api import labels as keys
 from omectl.api.conditions import FALSE, TRUE, UNKNOWN
@@ -19,6 +16,7 @@ from omectl.planner.component import Component
 from omectl.planner.metadata import Metadata
 from omectl.planner.verdict import Verdict
 from omectl.planner.workloads.raw import component_service, object_metadata
+from omectl.planner.workloads.revision_hash import revision_hash
 from omectl.planner.workloads.workload import WorkloadKind, WorkloadState, by_label, told_condition
 
 _API_GROUP: Final = "ray.io"
@@ -99,6 +97,12 @@ def is_outdated(cluster: JsonObject, pod: JsonObject) -> bool:
     return at(pod, "metadata", "annotations", keys.POD_TEMPLATE) != wanted
 
 
+def _of_pods(cluster: JsonObject) -> tuple[JsonValue, ...]:
+    """The templates of the head and of its workers."""
+    groups = as_objects(at(cluster, "spec", "workerGroupSpecs"))
+    return at(cluster, *_TEMPLATE), *(group.get("template") for group in groups)
+
+
 def suspended(clusters: tuple[JsonObject, ...]) -> tuple[JsonObject, ...]:
     """The clusters without pods, by KubeRay's own switch."""
     return tuple({**one, "spec": {**as_object(one["spec"]), "suspend": True}} for one in clusters)
@@ -115,6 +119,7 @@ RAY_CLUSTER: Final = WorkloadKind(
     template=_TEMPLATE,
     maker=by_label(keys.RAY_CLUSTER),
     marks=lambda _: HEADS,
+    of_pods=_of_pods,
     outdated=is_outdated,
     stop=suspended,
     serving=HEADS,
@@ -183,11 +188,11 @@ def _cluster(component: Component, metadata: Metadata, head: JsonObject, name: s
         "rayStartParams": {},
         "template": {"metadata": dict(pods), "spec": _pod(head, [_joining(one) for one in containers])},
     }
-    made_of = hashlib.sha256(msgspec.json.encode([heads["template"], workers["template"]], order="sorted"))
+    made_of = revision_hash((heads["template"], workers["template"]))
     for part in (heads, workers):
         template = as_object(part["template"])
         tags = as_object(template["metadata"])
-        annotations = {**as_object(tags.get("annotations")), keys.POD_TEMPLATE: made_of.hexdigest()[:16]}
+        annotations = {**as_object(tags.get("annotations")), keys.POD_TEMPLATE: made_of}
         part["template"] = {**template, "metadata": {**tags, "annotations": annotations}}
     return {
         "apiVersion": f"{_API_GROUP}/{_VERSION}",

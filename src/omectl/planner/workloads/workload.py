@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from omectl.api.conditions import UNKNOWN
 from omectl.api.document import as_number, as_object, as_objects, as_text, at
 from omectl.api.json import JsonObject, JsonValue
-from omectl.api.labels import COMPONENT, INFERENCE_SERVICE, MODEL_REVISION
+from omectl.api.labels import COMPONENT, INFERENCE_SERVICE, MODEL_REVISION, REVISION_HASH
 from omectl.planner.component import Component
 from omectl.planner.inputs import LiveState, kind_in_words
 from omectl.planner.metadata import Metadata
 from omectl.planner.names import label_value
 from omectl.planner.verdict import Verdict
+from omectl.planner.workloads.revision_hash import revision_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,8 @@ class WorkloadKind:
     live object, empty when there is none. `template` is the path of the pod template that serves, `worker_template`
     that of the others of a group, and `serving` what labels its pods have that others of the component do not; `marks`
     are all labels that tell its pods that serve from those of other kinds that do not. `maker` gives the name of the
-    object of this kind that a pod belongs to, "" for none.
+    object of this kind that a pod belongs to, "" for none. `of_pods` is what of an object reaches pods, where it is
+    more than `template`.
     `outdated` tells of an object and a pod whether this is an older one of it, where the controller leaves those alone.
     `stop` takes the pods from these objects where it is not done by their replicas: the objects that are left.
     `recounts`: its status may count pods of one of its name that was there before. `scalable`: others may set its
@@ -90,6 +92,7 @@ class WorkloadKind:
     marks: Callable[[Component], Mapping[str, str]]
     worker_template: tuple[str, ...] = ()
     report: Callable[[Component, JsonObject], Report] = _nothing_more
+    of_pods: Callable[[JsonObject], Sequence[JsonValue]] | None = None
     outdated: Callable[[JsonObject, JsonObject], bool] | None = None
     stop: Callable[[tuple[JsonObject, ...]], tuple[JsonObject, ...]] = _by_replicas
     serving: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -122,6 +125,11 @@ class WorkloadKind:
     def workers_path(self) -> str:
         """Where in an object the spec of the other pods of a group is."""
         return ".".join((*self.worker_template, "spec"))
+
+    def revision(self, obj: JsonObject) -> str:
+        """The hash of what of an object reaches its pods."""
+        parts = self.of_pods(obj) if self.of_pods is not None else (at(obj, *self.template),)
+        return revision_hash(parts)
 
     def live_revision(self, live: LiveState, object_name: str) -> str:
         """The model's revision that the live pods have, "" when there is none."""
@@ -188,6 +196,7 @@ class Workload:
     the component that their labels name, where it is another one. `nameless`: another controller takes the name of the
     component's Service or has it still, so that its pods are reached by the service's own name. `stopped`: it is to
     have no pods.
+    `revision` is the hash of what reaches its pods, "" while that is not known.
     """
 
     of: WorkloadKind
@@ -199,6 +208,7 @@ class Workload:
     marks: Mapping[str, str] | None = None
     pods_of: str = ""
     nameless: bool = False
+    revision: str = ""
 
     @property
     def api_version(self) -> str:
@@ -234,7 +244,7 @@ class Workload:
 
     def manifests(self, count: int) -> tuple[JsonObject, ...]:
         """The objects, `count` where they are several. They state no replicas: those are the autoscaler's."""
-        made = self.of.build(self, count)
+        made = tuple(_marked(one, self.of.revision(one)) for one in self.of.build(self, count))
         return self.of.stop(made) if self.stopped else made
 
     def report(self, live: LiveState) -> Report:
@@ -262,6 +272,17 @@ def is_older(pod: JsonObject, maker: JsonObject) -> bool:
 def by_label(key: str) -> Callable[[JsonObject], str]:
     """Reads the maker of a pod from a label that its controller sets."""
     return lambda pod: as_text(at(pod, "metadata", "labels", key))
+
+
+def _marked(obj: JsonObject, revision: str) -> JsonObject:
+    """The object, which says what its pods are made of."""
+    metadata = as_object(obj["metadata"])
+    return {**obj, "metadata": {**metadata, "labels": {**as_object(metadata.get("labels")), REVISION_HASH: revision}}}
+
+
+def revision_of(objects: Sequence[JsonObject]) -> str:
+    """The hash that a workload's objects are marked with, "" of none."""
+    return as_text(at(objects[0], "metadata", "labels", REVISION_HASH)) if objects else ""
 
 
 def told_condition(obj: JsonObject, kind: str) -> Verdict:
