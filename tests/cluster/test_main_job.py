@@ -86,6 +86,7 @@ async def test_kubectl_shows_the_printer_columns(demo: Demo) -> None:
         *("LATESTREADYREVISION", "AGE", "SUMMARY"),
     ]
     assert {"embeddings", "http://embeddings.demo.svc.cluster.local:8080", "True"} <= set(row.split())
+    assert "vllm-text-embedding" in row.split(), "the runtime that was chosen"
     assert row.endswith("Ready: engine 2 of 2")
 
 

@@ -1,9 +1,10 @@
 """InferenceService: gather, plan, apply, prune, report.
 
-A pass reads caches only. What differs is written by server-side apply, child by child in the plan's order; then
-what the plan no longer holds is pruned, once its replacement serves (what is in its way goes before it comes); the
-whole status is put as the last step, also when something went wrong before. With a problem in the plan nothing is
-applied and nothing pruned: what serves goes on serving.
+A pass reads caches only, but for the EndpointSlices of a workload that replaces another. What differs is written by
+server-side apply, child by child in the plan's order; then what the plan no longer holds is pruned, once its
+replacement serves (what is in its way goes before it comes); the whole status is put as the last step, also when
+something went wrong before. With a problem in the plan nothing is applied and nothing pruned: what serves goes on
+serving.
 """
 
 from collections.abc import Callable, Generator

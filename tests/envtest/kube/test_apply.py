@@ -251,6 +251,7 @@ async def test_a_number_that_was_ours_is_set_once_when_it_is_resumed(
 async def test_creation_and_change_are_one_request_each_and_rest_is_none(
     applier: Applier, owner: JsonObject, namespace: str, requests: list[str], kind: ResourceKind
 ) -> None:
+    """D 34."""
     make = {DEPLOYMENTS: deployment, SERVICES: service, HORIZONTAL_POD_AUTOSCALERS: autoscaler}[kind]
     born = await applier.apply(owner, kind, make(namespace), None)
     assert requests == ["apply"]

@@ -96,6 +96,7 @@ every_case = pytest.mark.parametrize("case", [*CASES, *GATEWAY_CASES])
 
 @every_case
 def test_the_end_is_the_same_after_any_single_fault(endings: dict[str, Ending], case: str) -> None:
+    """D 13."""
     ending = endings[case]
     assert any(ending.wrote.values())
     assert ending.unmet == []

@@ -190,6 +190,7 @@ async def told(scene: Scene, service: str) -> None:
 
 @pytest.mark.timeout(180)
 async def test_an_object_of_somebody_else_is_left_alone_and_told_in_every_mode(scene: Scene) -> None:
+    """D 2."""
     model = await prepare(scene)
     services = {stem: await make(scene, case, stem, model) for stem, case in CASES.items()}
     before = {stem: await occupy(scene, case, services[stem]) for stem, case in CASES.items()}

@@ -41,6 +41,7 @@ async def make_weight(scene: Scene, base: str, **spec: Any) -> str:
 
 
 async def test_a_model_in_a_claim_is_ready_at_once_and_served_from_it(scene: Scene) -> None:
+    """D 22."""
     model = await make_model(scene, storage={"storageUri": "pvc://shared/llama/8b"})
     name = await make_service(scene, model.name, await make_runtime(scene))
     async with scene.manager():
@@ -110,6 +111,7 @@ async def test_a_weight_is_awaited_served_and_left_alone_while_it_cannot_be_serv
 
 
 async def test_a_weights_state_wakes_its_services_only(scene: Scene) -> None:
+    """D 28."""
     model, runtime = await make_model(scene), await make_runtime(scene)
     weight = await make_weight(scene, model.name)
     name = await make_service(scene, model.name, runtime, weights=[weight])

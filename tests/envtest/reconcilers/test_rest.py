@@ -26,6 +26,7 @@ async def settled(scene: Scene) -> int:
 
 
 async def test_nothing_is_written_at_rest_nor_after_a_restart(scene: Scene) -> None:
+    """D 59."""
     node = await scene.node()
     model, runtime = await make_model(scene), await make_runtime(scene)
     waiting = await scene.model(stem="elsewhere", disabled=False)

@@ -271,6 +271,7 @@ async def test_the_reference_implementations_finalizer_is_taken_off(scene: Scene
 
 
 async def test_a_deleted_service_that_waits_for_that_finalizer_goes(scene: Scene) -> None:
+    """D 17."""
     metadata: JsonObject = {"finalizers": ["inferenceservice.finalizers"]}
     name = await make_service(scene, scene.name("nothing"), metadata=metadata)
     await scene.admin.delete(INFERENCE_SERVICES, name, scene.namespace)

@@ -216,6 +216,7 @@ async def test_a_cancellation_stops_cleanly_and_a_second_one_at_once(make: Any) 
 
 @looptime
 async def test_readiness_names_the_missing_cache_and_its_error(make: Any, informer: Any) -> None:
+    """D 58."""
     manager = make(informer)
     seen: list[str] = []
     manager.add_controller(controller("ready-c", informer, seen))

@@ -19,6 +19,7 @@ def test_all_well_is_ok() -> None:
 
 
 def test_without_checks_there_is_an_implicit_ping() -> None:
+    """D 40."""
     assert checks().answer(verbose=True).text == "[+]ping ok\nreadyz check passed\n"
     ping = checks().answer_one("ping")
     assert ping is not None

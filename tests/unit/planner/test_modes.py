@@ -68,6 +68,7 @@ def test_a_router_is_serverless_by_its_own_replicas_alone() -> None:
 
 
 def test_the_settings_mode_is_that_of_engines_of_which_nothing_is_said() -> None:
+    """D 24."""
     assert mode(default="Serverless") == "Serverless"
     assert mode({"minReplicas": 1}, default="Serverless") == "RawDeployment"
     assert mode(own="RawDeployment", default="Serverless") == "RawDeployment"

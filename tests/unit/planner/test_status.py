@@ -182,6 +182,7 @@ def test_a_problem_of_a_service_that_does_not_run_is_every_components() -> None:
 
 
 def test_observed_generation_is_the_services_own() -> None:
+    """D 42."""
     found = made(service(metadata={"generation": 7}), live=[live_deployment(Available=UP)])
     assert found.status["observedGeneration"] == 7
 
@@ -253,6 +254,7 @@ def test_what_the_kubelet_says_between_two_pulls_is_the_same_as_what_it_says_of_
 
 
 def test_how_many_pods_have_the_same_failure_is_told() -> None:
+    """D 10."""
     pods = [live_pod(f"p-{index}", **crashed(3)) for index in range(3)]
     text = condition(seen(live_deployment(Available=DOWN), *pods), "EngineReady")["message"]
     assert text.startswith("pod p-0, container ome-container ended with exit code 3 (Error): out of luck")

@@ -8,6 +8,7 @@ FAILED = NodeEntry(name="m", status="Failed").dump()
 
 
 def test_only_entries_that_changed_are_named() -> None:
+    """D 60."""
     reports = NodeReports()
     first = config_map("a", one=READY, two=READY, three=READY)
     assert list(reports.changed_keys(added(first))) == ["one", "three", "two"]

@@ -20,6 +20,7 @@ def test_a_service_that_can_be_read_has_no_problem() -> None:
 
 
 def test_of_one_that_cannot_be_read_its_components_and_status_are_known() -> None:
+    """D 27."""
     service, problem = readable(raw(spec={"engine": {"minReplicas": "many"}, "router": {}}, status=STATUS))
     assert problem is not None
     assert problem.reason == "InvalidSpec"

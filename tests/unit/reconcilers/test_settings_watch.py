@@ -55,6 +55,7 @@ def test_a_broken_version_leaves_the_last_good_one_in_force_and_is_told() -> Non
 
 
 def test_a_good_version_after_a_broken_one_is_in_force_at_once() -> None:
+    """D 50."""
     scene = Scene()
     broken = config_map("inferenceservice-config", omectl="{")
     scene.watch.settings_event(added(broken))

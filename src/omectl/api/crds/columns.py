@@ -58,7 +58,8 @@ PRINTER_COLUMNS: Final[dict[str, tuple[JsonObject, ...]]] = {
         _column("URL", ".status.url"),
         _column("Ready", ".status.conditions[?(@.type=='Ready')].status"),
         _column("BaseModel", ".spec.model.name"),
-        _column("Runtime", ".spec.runtime.name"),
+        # OME shows the one that the spec names, which is none when the choice is left to the operator.
+        _column("Runtime", ".status.selection.runtime.name"),
         _column("Prev", f"{_PREVIOUS}.percent", "integer"),
         _column("Latest", f"{_LATEST}.percent", "integer"),
         _column("PrevRolledoutRevision", f"{_PREVIOUS}.revisionName"),
