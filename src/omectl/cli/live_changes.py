@@ -178,7 +178,7 @@ class _Look:
             found.extend(_told(Action.LEAVE, stale_of(rest, coming, owner), note))
             return found
         stale = stale_of(rest, planned, owner)
-        now = stale if made.stopped else may_go(stale, waiting(stale, planned))
+        now = stale if made.stopped else may_go(stale, planned, waiting(stale, planned))
         found.extend(_told(Action.DELETE, now))
         note = "once its replacement serves"
         found.extend(_told(Action.DELETE_LATER, [one for one in stale if one not in now], note))

@@ -1,7 +1,8 @@
 """Which children that the plan no longer holds may go now. Pure.
 
 A workload that another one replaces stays, with the Service in front of it, until the new one serves and requests come
-to that one: a change of the plan leaves no gap. What nothing replaces goes at once.
+to that one: a change of the plan leaves no gap. So does a route that HTTPRoutes replace, until a Gateway's controller
+has taken these; of routes of other kinds no controller says so. What nothing replaces goes at once.
 """
 
 from collections.abc import Collection, Iterable
@@ -11,6 +12,9 @@ from omectl.api.json import JsonObject
 from omectl.api.labels import COMPONENT
 from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.apply import Applier
+from omectl.kube.resources import INGRESSES
+from omectl.kube.third_party_kinds import HTTP_ROUTES, VIRTUAL_SERVICES
+from omectl.planner.routing import is_taken
 from omectl.planner.workloads.succession import PREDECESSORS
 from omectl.planner.workloads.table import WORKLOAD_KINDS
 
@@ -18,6 +22,7 @@ Child = tuple[ResourceKind, JsonObject]
 
 _PLANNED = {kind.group_kind: kind for kind in WORKLOAD_KINDS.values()}
 _WORKLOADS = frozenset(_PLANNED)
+_OTHER_ROUTES = frozenset({INGRESSES.group_kind, VIRTUAL_SERVICES.group_kind})
 _IN_FRONT = frozenset({"Service", "PodDisruptionBudget.policy"})
 
 
@@ -50,12 +55,14 @@ def replaced(stale: Iterable[Child], planned: Iterable[Child]) -> tuple[list[Chi
     return old, [(kind, obj) for kind, obj in workloads if component_of(obj) in successors]
 
 
-def may_go(stale: Iterable[Child], staying: Collection[str]) -> list[Child]:
+def may_go(stale: Iterable[Child], planned: Iterable[Child], staying: Collection[str]) -> list[Child]:
     """The part of `stale` that can be deleted while the old workloads of the components `staying` have to stay."""
+    pending = any(kind == HTTP_ROUTES and not is_taken(obj) for kind, obj in planned)
     return [
         (kind, obj)
         for kind, obj in stale
-        if component_of(obj) not in staying or kind.group_kind not in _WORKLOADS | _IN_FRONT
+        if (component_of(obj) not in staying or kind.group_kind not in _WORKLOADS | _IN_FRONT)
+        and not (pending and kind.group_kind in _OTHER_ROUTES)
     ]
 
 

@@ -285,7 +285,7 @@ class ServiceReconciler:
             wrote = any(one.outcome is not Outcome.UNCHANGED for one in leading)
             hold = await self._hand_over(owner, planned, old, new, wrote=wrote)
             staying |= {component_of(obj) for _, obj in old} if hold.again_s is not None else set[str]()
-        going = stale if at_once else may_go(stale, staying)
+        going = stale if at_once else may_go(stale, planned, staying)
         await self._delete(owner, going, trouble)
         if len(going) < len(stale):
             left = [child for child in stale if child not in going]

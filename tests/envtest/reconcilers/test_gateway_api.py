@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 from tests.envtest.conftest import Shipped, ship
-from tests.envtest.reconcilers.conftest import Scene, condition
+from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 from tests.envtest.reconcilers.gateways import make_gateway, set_settings, tell_gateway, tell_parents
 from tests.envtest.reconcilers.other_workloads import there
 from tests.envtest.reconcilers.services import make_available, make_model, make_runtime, make_service, service_says
 
 from omectl.api.json import JsonObject
 from omectl.api.kinds import INFERENCE_SERVICES
+from omectl.kube.resources import INGRESSES
 from omectl.kube.third_party_kinds import HTTP_ROUTES
 from omectl.local.control_plane import ControlPlaneOptions, Profile
 from omectl.local.third_party import Project, definition_files
@@ -53,3 +54,26 @@ async def test_d_3_a_route_is_ready_by_its_gateway_s_word_and_goes_when_it_is_sw
         await scene.admin.merge_patch(INFERENCE_SERVICES, name, off, scene.namespace)
         await scene.gone(HTTP_ROUTES, name)
         await service_says(scene, name, "True")
+
+
+async def test_an_ingress_stays_until_the_gateway_s_controller_has_taken_the_route_in_its_place(scene: Scene) -> None:
+    await scene.shipped.control_plane.install_crds(definition_files(Project.GATEWAY_API))
+    ways: JsonObject = {"disableIngressCreation": False, "omeIngressGateway": "infra/gate"}
+    await set_settings(scene, {**ways, "enableGatewayAPI": False})
+    model, runtime = await make_model(scene), await make_runtime(scene)
+    name = await make_service(scene, model.name, runtime)
+    async with scene.manager(capabilities_interval_s=0.1):
+        await make_available(scene, name)
+        await service_says(scene, name, "True")
+        await set_settings(scene, {**ways, "enableGatewayAPI": True})
+
+        async def told_of_the_route() -> bool:
+            found = condition(await scene.get(INFERENCE_SERVICES, name), "IngressReady")
+            return found["status"] != "True"
+
+        # The status is the last thing that a pass writes: what it deletes is gone by then.
+        await eventually(told_of_the_route)
+        assert await scene.get(INGRESSES, name)
+        await tell_parents(scene, HTTP_ROUTES, name, Accepted="True", ResolvedRefs="True")
+        await scene.gone(INGRESSES, name)
+        assert await scene.get(HTTP_ROUTES, name)

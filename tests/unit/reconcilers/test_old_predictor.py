@@ -50,5 +50,6 @@ def test_d_8_the_old_deployment_goes_when_the_engine_serves_whatever_runs_it(
     kind: ResourceKind, condition: str
 ) -> None:
     old = predictor("a", "u-a")
-    assert may_go([old], waiting([old], [engine(kind, condition, serves=True)])) == [old]
-    assert may_go([old], waiting([old], [engine(kind, condition, serves=False)])) == []
+    for serves, going in ((True, [old]), (False, [])):
+        planned = [engine(kind, condition, serves=serves)]
+        assert may_go([old], planned, waiting([old], planned)) == going

@@ -1,15 +1,22 @@
 import pytest
 
-from omectl.api.json import JsonObject
+from omectl.api.json import JsonObject, JsonValue
 from omectl.api.resource import ResourceKind, key_of
 from omectl.kube.resources import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
+    INGRESSES,
     POD_DISRUPTION_BUDGETS,
     SERVICES,
 )
-from omectl.kube.third_party_kinds import KNATIVE_SERVICES, LEADER_WORKER_SETS, RAY_CLUSTERS
+from omectl.kube.third_party_kinds import (
+    HTTP_ROUTES,
+    KNATIVE_SERVICES,
+    LEADER_WORKER_SETS,
+    RAY_CLUSTERS,
+    VIRTUAL_SERVICES,
+)
 from omectl.reconcilers.pruning import Child, is_serving, may_go, replaced, waiting
 
 
@@ -106,5 +113,43 @@ def test_what_is_replaced_is_told_with_what_replaces_it() -> None:
     assert replaced([gone], new) == ([], [])
 
 
+def http_route(name: str, *statuses: str, generation: int = 2) -> Child:
+    conditions: list[JsonValue] = [
+        {"type": kind, "status": status, "observedGeneration": generation}
+        for kind, status in zip(("Accepted", "ResolvedRefs"), statuses, strict=False)
+    ]
+    parent: JsonObject = {"name": "gate", "namespace": "infra"}
+    kind, obj = child(HTTP_ROUTES, name, "")
+    obj["spec"] = {"parentRefs": [parent]}
+    obj["status"] = {"parents": [{"parentRef": parent, "conditions": conditions}]}
+    return kind, obj
+
+
+@pytest.mark.parametrize("kind", [INGRESSES, VIRTUAL_SERVICES])
+@pytest.mark.parametrize(
+    ("routes", "goes"),
+    [
+        ([http_route("svc", "True", "True")], True),
+        ([http_route("svc", "True", "True"), http_route("svc-path")], False),
+        ([http_route("svc", "True", "False")], False),
+        ([http_route("svc", "True")], False),
+        ([http_route("svc", "True", "True", generation=1)], False),
+        ([child(HTTP_ROUTES, "svc", "")], False),
+        ([], True),
+        ([child(INGRESSES, "other", "")], True),
+    ],
+)
+def test_a_route_stays_until_a_gateway_has_taken_those_in_its_place(
+    kind: ResourceKind, routes: list[Child], goes: bool
+) -> None:
+    stale = [child(kind, "svc", ""), child(CONFIG_MAPS, "old", "")]
+    assert going(stale, routes) == (stale if goes else stale[1:])
+
+
+def test_a_route_of_the_same_kind_that_is_not_planned_any_more_goes_at_once() -> None:
+    stale = [http_route("svc-path", "True", "True")]
+    assert going(stale, [child(HTTP_ROUTES, "svc", "")]) == stale
+
+
 def going(stale: list[Child], planned: list[Child]) -> list[Child]:
-    return may_go(stale, waiting(stale, planned))
+    return may_go(stale, planned, waiting(stale, planned))

@@ -64,13 +64,22 @@ def _gateway_verdict(gateway: tuple[str, str], live: LiveState) -> Verdict | Non
     return _by_conditions(found, as_objects(at(found, "status", "conditions")), _OF_GATEWAYS, "Gateway", shown)
 
 
+def is_taken(route: JsonObject) -> bool:
+    """Whether the Gateway's controller says of a live HTTPRoute that it took it, and found what it names."""
+    return _taken(route, HTTP_ROUTE, gateway_of(route)).status == TRUE
+
+
 def _parents_verdict(planned: JsonObject, live: LiveState, gateway: tuple[str, str]) -> Verdict:
     """True once the Gateway's controller says of the newest spec that it took the object and found what it names."""
     kind, name = as_text(planned.get("kind")), as_text(at(planned, "metadata", "name"))
-    about, shown = f"{kind} {name}", "/".join(gateway)
     found = live.get(kind, name)
     if found is None:
-        return Verdict(UNKNOWN, f"{kind}Missing", f"{about} is not there yet; next: wait")
+        return Verdict(UNKNOWN, f"{kind}Missing", f"{kind} {name} is not there yet; next: wait")
+    return _taken(found, kind, gateway)
+
+
+def _taken(found: JsonObject, kind: str, gateway: tuple[str, str]) -> Verdict:
+    name, shown = as_text(at(found, "metadata", "name")), "/".join(gateway)
     parents = [
         parent
         for parent in as_objects(at(found, "status", "parents"))
@@ -80,7 +89,7 @@ def _parents_verdict(planned: JsonObject, live: LiveState, gateway: tuple[str, s
         next_step = "look whether that Gateway exists and is served"
         if kind == INFERENCE_POOL:
             next_step = "look whether that Gateway's controller knows InferencePools"
-        text = f"no controller has taken {about} for Gateway {shown}; next: {next_step}"
+        text = f"no controller has taken {kind} {name} for Gateway {shown}; next: {next_step}"
         return Verdict(UNKNOWN, "ParentStatusNotAvailable", text)
     about = f"{name} at Gateway {shown}"
     verdicts = [_by_conditions(found, as_objects(one.get("conditions")), _NEEDED, kind, about) for one in parents]
