@@ -35,6 +35,7 @@ async def read_objects(client: "Client", namespace: str, operator_namespace: str
     """
     import asyncio
 
+    from omectl.api.document import at
     from omectl.api.installation import SETTINGS_CONFIG_MAP
     from omectl.api.kinds import (
         ACCELERATOR_CLASSES,
@@ -45,16 +46,19 @@ async def read_objects(client: "Client", namespace: str, operator_namespace: str
         INFERENCE_SERVICES,
         SERVING_RUNTIMES,
     )
+    from omectl.api.labels import RUNTIME_OF
     from omectl.cli.failure import CliFailure
     from omectl.kube.errors import Forbidden, NotFound
-    from omectl.kube.resources import CONFIG_MAPS
+    from omectl.kube.resources import CONFIG_MAPS, CONTROLLER_REVISIONS
 
     unread: list[Unread] = []
 
-    async def listed(kind: "ResourceKind", one: str = "", *, otherwise: str = "", only: str = "") -> "list[JsonObject]":
+    async def listed(
+        kind: "ResourceKind", one: str = "", *, otherwise: str = "", only: str = "", labelled: str = ""
+    ) -> "list[JsonObject]":
         """The objects of a namespace, or of all; where that is forbidden, those of the other namespace."""
         try:
-            return (await client.list(kind, one, field_selector=only)).items
+            return (await client.list(kind, one, field_selector=only, label_selector=labelled)).items
         except Forbidden as error:
             if otherwise:
                 return await listed(kind, otherwise)
@@ -78,6 +82,8 @@ async def read_objects(client: "Client", namespace: str, operator_namespace: str
             ),
             listed(CONFIG_MAPS, operator_namespace, only=f"metadata.name={SETTINGS_CONFIG_MAP}"),
         )
+        if any(at(service, "spec", "runtime", "autoSync") is False for service in found[0]):
+            found.append(await listed(CONTROLLER_REVISIONS, namespace, labelled=RUNTIME_OF))
     except NotFound as error:
         raise CliFailure(
             f"{client.config.server} does not serve omectl's kinds ({error.message});"

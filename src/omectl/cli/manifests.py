@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 class Manifests:
     """Services, and the objects that a plan reads beside them; `settings` is None when nobody states them.
 
-    `unread` is what of a cluster could not be read.
+    `unread` is what of a cluster could not be read, `kept` are the revisions that keep pinned runtimes there.
     """
 
     services: "tuple[InferenceService, ...]"
     others: "tuple[Resource, ...]"
     settings: "Settings | None" = None
     unread: "tuple[Unread, ...]" = ()
+    kept: "tuple[JsonObject, ...]" = ()
 
     def over(self, live: "Manifests") -> "Manifests":
         """These objects as they are once they are applied over the live ones.
@@ -38,7 +39,7 @@ class Manifests:
         services = tuple(_applied(one, there.get((one.kind, one.key))) for one in self.services)
         mine = {(one.kind, one.key): _reported(one, there.get((one.kind, one.key))) for one in self.others}
         others = {(one.kind, one.key): one for one in live.others} | mine
-        return Manifests(services, tuple(others.values()), self.settings or live.settings, live.unread)
+        return Manifests(services, tuple(others.values()), self.settings or live.settings, live.unread, live.kept)
 
     @property
     def models(self) -> "tuple[BaseModel | ClusterBaseModel, ...]":
@@ -82,15 +83,17 @@ async def read_cluster(client: "Client", namespace: str, operator_namespace: str
     from omectl.api.codec import DecodeError
     from omectl.api.settings import SettingsError
     from omectl.cli.cluster_objects import Unread, read_objects
+    from omectl.kube.resources import CONTROLLER_REVISIONS
 
     found = await read_objects(client, namespace, operator_namespace)
     reading, unread = _Reading(), [*found.unread]
+    kept = tuple(raw for raw in found.objects if raw.get("kind") == CONTROLLER_REVISIONS.kind)
     for raw in found.objects:
         try:
             reading.add(raw, namespace)
         except (DecodeError, SettingsError) as error:
             unread.append(Unread(f"left out: {error}"))
-    return replace(reading.manifests(), unread=tuple(unread))
+    return replace(reading.manifests(), unread=tuple(unread), kept=kept)
 
 
 def inputs_of(service: "InferenceService", manifests: Manifests, known: "FactsSource | None" = None) -> "PlanInputs":
@@ -103,7 +106,10 @@ def inputs_of(service: "InferenceService", manifests: Manifests, known: "FactsSo
     from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
     from omectl.api.settings import Settings
     from omectl.cli.model_facts import with_facts
+    from omectl.kube.owners import controlled_by
+    from omectl.kube.resources import CONTROLLER_REVISIONS
     from omectl.planner import PlanInputs, resolve_model
+    from omectl.planner.inputs import LiveState
 
     others = manifests.others
     models = {one.key: one for one in manifests.models}
@@ -117,6 +123,9 @@ def inputs_of(service: "InferenceService", manifests: Manifests, known: "FactsSo
         runtimes=tuple(one for one in others if isinstance(one, ServingRuntime | ClusterServingRuntime)),
         accelerator_classes=tuple(one for one in others if isinstance(one, AcceleratorClass)),
         settings=manifests.settings or Settings.defaults(),
+        live=LiveState.of(
+            (CONTROLLER_REVISIONS, one) for one in manifests.kept if controlled_by(one, service.metadata.uid)
+        ),
     )
 
 

@@ -27,7 +27,7 @@ from omectl.planner.predictor import OLD_FORM, migrated
 from omectl.planner.provenance import Provenance, provenance_of
 from omectl.planner.references import model_namespaces, model_reference
 from omectl.planner.result import Explanation, Plan, PlanRefused, Problem, Reason
-from omectl.planner.routing import route
+from omectl.planner.routing import entry_of, route
 from omectl.planner.scaling import (
     STOPPED_BY_ANNOTATION,
     ScaleTarget,
@@ -114,7 +114,6 @@ def _rendered(
     explanation = replace(explanation, accelerators=tuple(decisions.values()))
     if assembly.problem is not None:
         return refused(inputs, assembly.problem, explanation)
-    entry = next((part for part in parts if part.name == ROUTER), parts[0])
     objects: list[JsonObject] = [model_config(service, model, resource)]
     ports: dict[str, JsonObject] = {}
     provenance: dict[tuple[str, str], Provenance] = {}
@@ -166,6 +165,7 @@ def _rendered(
         objects += [scaling.scaler] if scaling.scaler is not None else []
         if workload.of.scalable and not (workload.of.grouped and is_silent(part)):
             objects.append(disruption_budget(part, metadata))
+    entry = entry_of(service, parts, workloads, inputs.live)
     where = route(service, entry, ports, parts, inputs.settings, serving, inputs.live)
     objects += where.objects
     explanation = replace(

@@ -124,7 +124,7 @@ async def test_the_life_of_a_service_with_a_decoder(scene: Scene) -> None:
         await scene.gone(INFERENCE_SERVICES, name)
 
 
-async def test_a_decoder_added_later_leaves_the_engine_s_pods_alone(scene: Scene) -> None:
+async def test_d_13_decoder_and_router_added_later_leave_the_engine_s_pods_serving(scene: Scene) -> None:
     model, runtime = await make_model(scene), await make_pair(scene)
     name = await make_service(scene, model.name, runtime)
     async with scene.manager():
@@ -135,6 +135,11 @@ async def test_a_decoder_added_later_leaves_the_engine_s_pods_alone(scene: Scene
         await children_are(scene, name, *COMPONENTS)
         await service_says(scene, name, "Unknown")
         assert (await deployment_of(scene, name))["metadata"]["generation"] == before
+        assert (await scene.get(SERVICES, name))["spec"]["selector"]["component"] == "engine"
+        for component in ("router", "decoder"):
+            await make_available(scene, name, component=component)
+        await service_says(scene, name, "True")
+        assert (await scene.get(SERVICES, name))["spec"]["selector"]["component"] == "router"
 
 
 async def test_a_service_without_an_engine_has_the_components_of_its_runtime(scene: Scene) -> None:

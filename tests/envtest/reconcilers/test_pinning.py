@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from tests.envtest.cli.command import omectl
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 from tests.envtest.reconcilers.services import (
     deployment_of,
@@ -91,6 +93,10 @@ async def test_a_pinned_service_outlives_the_edit_and_the_deletion_of_its_runtim
         await scene.admin.delete(SERVING_RUNTIMES, runtime, scene.namespace)
         service = await drifted(scene, name, "SourceRuntimeMissing")
         assert condition(service)["status"] == "True"
+        where = ("-n", scene.namespace, "--kubeconfig", scene.shipped.control_plane.kubeconfig())
+        told = await asyncio.to_thread(omectl, "explain", name, *where)
+        assert told.code == 0, told
+        assert f"runtime  {runtime} (" in told.out
     async with scene.manager():
         # Whoever takes over knows no more than what is kept.
         await scene.admin.merge_patch(

@@ -10,6 +10,7 @@ from omectl.api.settings import SettingsError, parse_settings
 from omectl.planner import Plan
 
 Json = Any
+BAD = ("False", "MinimumReplicasUnavailable", "")
 GOOD = ("True", "MinimumReplicasAvailable", "")
 INGRESS = {"ingressGateway": "outer", "ingressService": "i", "ingressDomain": "example.com"}
 GATEWAY = {"enableGatewayAPI": True, "omeIngressGateway": "infra/gate"}
@@ -224,3 +225,33 @@ def test_settings_of_the_route_that_cannot_be_used_name_the_field(field: str, va
     with pytest.raises(SettingsError) as raised:
         settings_of(**{field: value})
     assert (raised.value.key, raised.value.field) == ("ingress", field)
+
+
+def live_front(component: str) -> Json:
+    """The service's own Service as it leads requests now."""
+    selector = {"component": component}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "svc", "namespace": "team"},
+        "spec": {"selector": selector, "ports": [{"port": 8080}]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("live", "component"),
+    [
+        ([], "router"),
+        ([live_front("engine")], "engine"),
+        ([live_front("predictor")], "engine"),
+        ([live_front("engine"), live_deployment("router", Available=BAD)], "engine"),
+        ([live_front("engine"), live_deployment("router", Available=GOOD)], "router"),
+        ([live_front("router"), live_deployment("router", Available=BAD)], "router"),
+        ([live_front("decoder")], "router"),
+    ],
+)
+def test_d_13_a_router_that_comes_takes_the_requests_once_it_serves(live: list[Json], component: str) -> None:
+    found = routed(live=live, asked={"router": {}}, disableIngressCreation=False)
+    assert child(found, "Service", "svc")["spec"]["selector"]["component"] == component
+    (rule,) = [one for one in child(found, "Ingress")["spec"]["rules"] if one["host"] == "svc.team.example.com"]
+    assert rule["http"]["paths"][0]["backend"]["service"]["name"] == f"svc-{component}"
