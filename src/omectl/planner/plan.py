@@ -173,6 +173,7 @@ def _rendered(
         warnings=(*explanation.warnings, *where.warnings),
         mode=assembly.mode,
         fit=trial.fit,
+        decoder_fit=trial.decoder_fit,
         accelerators=tuple(decisions.values()),
         scales=tuple(scaling.scale for scaling in scalings.values()),
     )

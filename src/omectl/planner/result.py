@@ -108,7 +108,8 @@ class Explanation:
     `accelerators` has a decision for each engine and decoder, also when no class is asked for. `scales` are the
     components' replicas.
     `pinned` names what keeps the runtime for a service that pins it, and `drift` tells in what the runtime differs now.
-    `fit` is the engine's memory on its accelerators; None when there is no engine or it asks for none.
+    `fit` is the engine's memory on its accelerators; None when there is no engine or it asks for none. `decoder_fit` is
+    the same of the decoder.
     """
 
     mode: str = ""
@@ -126,6 +127,7 @@ class Explanation:
     accelerators: tuple[ClassDecision, ...] = ()
     warnings: tuple[str, ...] = ()
     fit: EngineFit | None = None
+    decoder_fit: EngineFit | None = None
     pinned: str = ""
     drift: "Verdict | None" = None
     scales: tuple[Scale, ...] = ()

@@ -5,6 +5,7 @@ the status, no message holds what changes with the pods of others.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from omectl.api.conditions import FALSE, TRUE, UNKNOWN
@@ -14,6 +15,7 @@ from omectl.planner.accelerators.decision import Outcome as ClassOutcome
 from omectl.planner.fit import EngineFit
 from omectl.planner.fit import Verdict as Fit
 from omectl.planner.fit.words import need_in_words, obstacle_of, shorter_in_words, terms_in_words
+from omectl.planner.names import DECODER
 from omectl.planner.result import Explanation, Problem, Reason
 from omectl.planner.selection.choice import Outcome
 from omectl.planner.selection_status import kind_of, settled_reason
@@ -28,6 +30,7 @@ BETTER: Final = "BetterCandidate"
 NOT_DECIDED: Final = "NotDecided"
 
 _NAMES: Final = 8
+_WORST_FIRST: Final = (FALSE, UNKNOWN, TRUE)
 _REFUSALS: Final = frozenset(
     {Outcome.RUNTIME_NOT_FOUND, Outcome.RUNTIME_UNSUITABLE, Outcome.NONE_FITS, Outcome.AMBIGUOUS}
 )
@@ -39,8 +42,12 @@ def selection_verdicts(told: Explanation, problem: Problem | None = None) -> dic
     asked = [one for one in told.accelerators if one.outcome is not ClassOutcome.NOT_ASKED]
     if asked:
         found[ACCELERATOR_SELECTED] = _classes(asked, problem)
-    if told.fit is not None:
-        found[FITS] = _fits(told.fit)
+    fits = [_fits(told.fit)] if told.fit is not None else []
+    if told.decoder_fit is not None:
+        decoder = _fits(told.decoder_fit)
+        fits.append(replace(decoder, message=f"{DECODER}: {decoder.message}"))
+    if fits:
+        found[FITS] = min(fits, key=lambda one: _WORST_FIRST.index(one.status))
     return found
 
 

@@ -207,9 +207,14 @@ def test_a_decoder_has_to_hold_the_model_too() -> None:
     assert not [one for one in found.explanation.warnings if "each accelerator needs" in one]
 
 
-def test_a_decoder_that_is_too_small_is_warned_of_where_there_is_no_other_runtime() -> None:
+def test_a_decoder_that_is_too_small_is_told_where_there_is_no_other_runtime() -> None:
     found = planned(apart("one", 4, 1), asked=PAIR)
-    assert condition(found, "Fits")["status"] == "True"
+    told = condition(found, "Fits")
+    assert (told["status"], told["reason"]) == ("False", "DoesNotFit")
+    assert told["message"].startswith("decoder: each accelerator needs")
+    both = condition(planned(apart("one", 1, 1), asked=PAIR), "Fits")
+    assert both["message"].startswith("each accelerator needs")
+    assert condition(planned(apart("four", 4, 4), asked=PAIR), "Fits")["status"] == "True"
     (warning,) = [one for one in found.explanation.warnings if "each accelerator needs" in one]
     assert warning.startswith("decoder: each accelerator needs")
     assert planned(apart("one", 4, 1), asked=PAIR, settings=STRICT).problem is not None
