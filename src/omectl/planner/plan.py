@@ -1,13 +1,14 @@
 """From inputs to a plan. Equal inputs, in whatever order, give equal plans, byte for byte."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from omectl.api.base_model import BaseModel, ClusterBaseModel
 from omectl.api.document import as_number, as_text, at
 from omectl.api.inference_service import InferenceService
 from omectl.api.json import JsonObject
 from omectl.planner.accelerators.choice import priced
+from omectl.planner.accelerators.decision import ClassDecision
 from omectl.planner.document import sorted_keys
 from omectl.planner.fit.words import obstacle_of, problem_in_words
 from omectl.planner.hardware import Trial, Trials, accelerators_of
@@ -99,6 +100,16 @@ def plan(inputs: PlanInputs) -> Plan:
         return refused(inputs, refusal.problem, explanation)
 
 
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """The components' workloads, and what is to be said of how they came to be."""
+
+    workloads: dict[str, Workload]
+    decisions: dict[str, ClassDecision]
+    provenance: dict[tuple[str, str], Provenance]
+    warnings: tuple[str, ...]
+
+
 def _rendered(
     inputs: PlanInputs,
     resource: BaseModel | ClusterBaseModel,
@@ -109,72 +120,34 @@ def _rendered(
     stop: bool,
 ) -> Plan:
     service, assembly = inputs.service, trial.assembly
-    parts = assembly.parts
-    decisions = {name: choice.decision for name, choice in assembly.choices.items()}
-    explanation = replace(explanation, accelerators=tuple(decisions.values()))
     if assembly.problem is not None:
-        return refused(inputs, assembly.problem, explanation)
-    objects: list[JsonObject] = [model_config(service, model, resource)]
-    ports: dict[str, JsonObject] = {}
-    provenance: dict[tuple[str, str], Provenance] = {}
-    workloads: dict[str, Workload] = {}
-    for part in parts:
-        kind = WORKLOAD_KINDS[assembly.modes[part.name]]
-        # A revision that is unknown for a while does not restart the pods.
-        revision = model.revision or kind.live_revision(inputs.live, part.object_name)
-        metadata = component_metadata(part, model, resource, assembly.modes[part.name], revision)
-        others = assembly.workers.get(part.name)
-        roles = (part, others) if others is not None else (part,)
-        pods = {one.role: trial.pod_of(one).spec for one in roles}
-        workloads[part.name] = Workload(
-            of=kind,
-            component=part,
-            metadata=metadata,
-            pod=pods[part.role],
-            workers=pods.get(WORKER),
-            stopped=stop,
-        )
-        if part.use is not None:
-            # The class may have raised what the runtime asks for, and a pod costs what it gets.
-            count = accelerators_of(part, pods[part.role])
-            decisions[part.name] = priced(decisions[part.name], part.use.accelerator_class, count)
-        for one, path in zip(roles, (kind.pod_path, kind.workers_path), strict=False):
-            made = trial.pod_of(one)
-            provenance[one.name, one.role] = provenance_of(one, made, path)
-            counts = tuple(f"{one.in_words}: {problem_in_words(problem)}" for problem in made.accelerated.problems)
-            explanation = replace(explanation, warnings=(*explanation.warnings, *made.warnings, *counts))
-    explanation = replace(explanation, warnings=(*explanation.warnings, *_warnings(trial, workloads)))
-    scalings = _scalings(inputs, workloads)
+        decisions = tuple(choice.decision for choice in assembly.choices.values())
+        return refused(inputs, assembly.problem, replace(explanation, accelerators=decisions))
+    built = _built(inputs, resource, model, trial, stop=stop)
+    scalings = _scalings(inputs, built.workloads)
     if stop:
         scalings = {name: stopped(one, inputs.live) for name, one in scalings.items()}
+    objects: list[JsonObject] = [model_config(service, model, resource)]
+    workloads: dict[str, Workload] = {}
     serving: dict[str, Workload] = {}
-    for part in parts:
-        workload, scaling = workloads[part.name], scalings[part.name]
-        metadata, pod = workload.metadata, workload.pod
-        explanation = replace(explanation, warnings=(*explanation.warnings, *scaling.warnings))
-        objects += router_access(part, metadata, pod)
-        objects += sidecar(workload, as_number(service_ports(part, pod)[0].get("port")))
-        made_of = workload.manifests(scaling.bounds.least)
-        objects += map(scaling.pin, made_of)
-        workloads[part.name] = replace(workload, revision=revision_of(made_of))
-        serving[part.name] = in_service(workload, inputs.live, scaling.bounds.least)
-        in_front = serving[part.name].service() if workload.of.own_service else None
-        if in_front is not None and not name_is_taken(inputs.live, in_front):
-            objects.append(in_front)
-        ports[part.name] = service_ports(part, serving[part.name].pod)[0]
-        objects += [scaling.scaler] if scaling.scaler is not None else []
-        if workload.of.scalable and not (workload.of.grouped and is_silent(part)):
-            objects.append(disruption_budget(part, metadata))
-    entry = entry_of(service, parts, workloads, inputs.live)
-    where = route(service, entry, ports, parts, inputs.settings, serving, inputs.live)
+    ports: dict[str, JsonObject] = {}
+    for name, workload in built.workloads.items():
+        made_of = workload.manifests(scalings[name].bounds.least)
+        workloads[name] = replace(workload, revision=revision_of(made_of))
+        serving[name] = in_service(workload, inputs.live, scalings[name].bounds.least)
+        ports[name] = service_ports(workload.component, serving[name].pod)[0]
+        objects += _objects_of(workload, made_of, scalings[name], serving[name], inputs.live)
+    entry = entry_of(service, assembly.parts, workloads, inputs.live)
+    where = route(service, entry, ports, assembly.parts, inputs.settings, serving, inputs.live)
     objects += where.objects
+    scaled = (text for name in workloads for text in scalings[name].warnings)
     explanation = replace(
         explanation,
-        warnings=(*explanation.warnings, *where.warnings),
+        warnings=(*explanation.warnings, *built.warnings, *scaled, *where.warnings),
         mode=assembly.mode,
         fit=trial.fit,
         decoder_fit=trial.decoder_fit,
-        accelerators=tuple(decisions.values()),
+        accelerators=tuple(built.decisions.values()),
         scales=tuple(scaling.scale for scaling in scalings.values()),
     )
     ranking = inputs.settings.omectl.selection.ranking
@@ -192,9 +165,61 @@ def _rendered(
         },
         resumed=frozenset((one.target.kind, one.target.name) for one in free if was_stopped(one, inputs.live)),
         stopped=stop,
-        provenance=provenance,
+        provenance=built.provenance,
         report=report,
     )
+
+
+def _built(
+    inputs: PlanInputs, resource: BaseModel | ClusterBaseModel, model: ModelView, trial: Trial, *, stop: bool
+) -> _Built:
+    assembly = trial.assembly
+    decisions = {name: choice.decision for name, choice in assembly.choices.items()}
+    provenance: dict[tuple[str, str], Provenance] = {}
+    workloads: dict[str, Workload] = {}
+    warnings: list[str] = []
+    for part in assembly.parts:
+        kind = WORKLOAD_KINDS[assembly.modes[part.name]]
+        # A revision that is unknown for a while does not restart the pods.
+        revision = model.revision or kind.live_revision(inputs.live, part.object_name)
+        others = assembly.workers.get(part.name)
+        roles = (part, others) if others is not None else (part,)
+        pods = {one.role: trial.pod_of(one).spec for one in roles}
+        workloads[part.name] = Workload(
+            of=kind,
+            component=part,
+            metadata=component_metadata(part, model, resource, assembly.modes[part.name], revision),
+            pod=pods[part.role],
+            workers=pods.get(WORKER),
+            stopped=stop,
+        )
+        if part.use is not None:
+            # The class may have raised what the runtime asks for, and a pod costs what it gets.
+            count = accelerators_of(part, pods[part.role])
+            decisions[part.name] = priced(decisions[part.name], part.use.accelerator_class, count)
+        for one, path in zip(roles, (kind.pod_path, kind.workers_path), strict=False):
+            made = trial.pod_of(one)
+            provenance[one.name, one.role] = provenance_of(one, made, path)
+            warnings += made.warnings
+            warnings += [f"{one.in_words}: {problem_in_words(problem)}" for problem in made.accelerated.problems]
+    return _Built(workloads, decisions, provenance, (*warnings, *_warnings(trial, workloads)))
+
+
+def _objects_of(
+    workload: Workload, made_of: Sequence[JsonObject], scaling: Scaling, serving: Workload, live: LiveState
+) -> Iterator[JsonObject]:
+    """A component's objects in the order to apply them; `serving` is the workload as Services are to see it."""
+    part = workload.component
+    yield from router_access(part, workload.metadata, workload.pod)
+    yield from sidecar(workload, as_number(service_ports(part, workload.pod)[0].get("port")))
+    yield from map(scaling.pin, made_of)
+    in_front = serving.service() if workload.of.own_service else None
+    if in_front is not None and not name_is_taken(live, in_front):
+        yield in_front
+    if scaling.scaler is not None:
+        yield scaling.scaler
+    if workload.of.scalable and not (workload.of.grouped and is_silent(part)):
+        yield disruption_budget(part, workload.metadata)
 
 
 def _warnings(trial: Trial, workloads: Mapping[str, Workload]) -> tuple[str, ...]:
