@@ -77,7 +77,7 @@ async def test_a_model_that_is_ready_needs_no_hub(site: Site, tmp_path: Path) ->
     "fault",
     [
         FileFault(path="*.safetensors", cut_after_bytes=100_000, times=3),
-        FileFault(path="*.safetensors", stall_after_bytes=100_000, times=2),
+        FileFault(path="*.safetensors", stall_after_bytes=300_000, times=2),
         FileFault(path="*.safetensors", bytes_per_s=600_000),
         FileFault(path="*.safetensors", status=503, times=3),
     ],
