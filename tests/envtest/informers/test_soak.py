@@ -106,7 +106,12 @@ async def test_after_restarts_compactions_and_many_watches_the_cache_is_what_a_q
     async with Client(plane.admin_config) as client:
         source = ShortWatches(client, CONFIG_MAPS, "default", "soak=yes", "")
         source.streaming_list = streaming
-        options = ReflectorOptions(backoff=_QUICK, page_size=None if streaming else 3, check_streaming_list=streaming)
+        options = ReflectorOptions(
+            backoff=_QUICK,
+            expired_backoff=_QUICK,
+            page_size=None if streaming else 3,
+            check_streaming_list=streaming,
+        )
         informer = Informer(CONFIG_MAPS, source, options=options)
         story = Story()
         informer.add_handler(story)
