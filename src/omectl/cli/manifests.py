@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from omectl.cli.model_facts import FactsSource
     from omectl.kube.client import Client
     from omectl.planner import PlanInputs
+    from omectl.planner.inputs import LiveState
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,7 @@ def inputs_of(service: "InferenceService", manifests: Manifests, known: "FactsSo
     from omectl.api.serving_runtime import ClusterServingRuntime, ServingRuntime
     from omectl.api.settings import Settings
     from omectl.cli.model_facts import with_facts
-    from omectl.kube.owners import controlled_by
-    from omectl.kube.resources import CONTROLLER_REVISIONS
     from omectl.planner import PlanInputs, resolve_model
-    from omectl.planner.inputs import LiveState
 
     others = manifests.others
     models = {one.key: one for one in manifests.models}
@@ -123,10 +121,20 @@ def inputs_of(service: "InferenceService", manifests: Manifests, known: "FactsSo
         runtimes=tuple(one for one in others if isinstance(one, ServingRuntime | ClusterServingRuntime)),
         accelerator_classes=tuple(one for one in others if isinstance(one, AcceleratorClass)),
         settings=manifests.settings or Settings.defaults(),
-        live=LiveState.of(
-            (CONTROLLER_REVISIONS, one) for one in manifests.kept if controlled_by(one, service.metadata.uid)
-        ),
+        live=_kept(service, manifests.kept),
     )
+
+
+def _kept(service: "InferenceService", revisions: "tuple[JsonObject, ...]") -> "LiveState":
+    """The service's own among the revisions that keep runtimes."""
+    from omectl.planner.inputs import LiveState
+
+    if not revisions:
+        return LiveState()  # Files have none, and are planned without the code that talks to clusters.
+    from omectl.kube.owners import controlled_by
+    from omectl.kube.resources import CONTROLLER_REVISIONS
+
+    return LiveState.of((CONTROLLER_REVISIONS, one) for one in revisions if controlled_by(one, service.metadata.uid))
 
 
 class NamelessObject(ValueError):
