@@ -203,8 +203,8 @@ async def test_change_to_groups_and_back_leaves_one_kind_and_never_an_empty_serv
                 await change_runtime(scene, name, scene.name(runtime))
                 await eventually(lambda kind=kind, other=other: _only(scene, name, kind, other), wait_s=WAIT_S)
                 await ready(scene, name)
-                scalers = await names_of(scene, HORIZONTAL_POD_AUTOSCALERS)
-                assert scalers == ([f"{name}-engine"] if kind is DEPLOYMENTS else [])
+                scalers = [f"{name}-engine"] if kind is DEPLOYMENTS else []
+                await eventually(lambda scalers=scalers: _scalers_are(scene, scalers), wait_s=WAIT_S)
             for front in fronts:
                 await eventually(lambda front=front: _are(scene, front, leaders), wait_s=WAIT_S)
     (groups_went,), (deployment_went,) = seen.went(LEADER_WORKER_SETS), seen.went(DEPLOYMENTS)
@@ -244,6 +244,11 @@ async def _only(scene: Scene, service: str, kind: ResourceKind, other: ResourceK
     """Whether the service has a workload of the one kind, and none of the other."""
     name = f"lws-{service}-engine" if kind is LEADER_WORKER_SETS else f"{service}-engine"
     assert {each: await names_of(scene, each) for each in (kind, other)} == {kind: [name], other: []}
+    return True
+
+
+async def _scalers_are(scene: Scene, wanted: list[str]) -> bool:
+    assert await names_of(scene, HORIZONTAL_POD_AUTOSCALERS) == wanted
     return True
 
 
