@@ -96,6 +96,6 @@ def _hub_facts(uri: str, endpoint: str, patterns: Mapping[str, str]) -> "ReadMod
     try:
         return read_repository(Repository(endpoint, parsed.model, parsed.revision), patterns)
     except ModelError as error:
-        raise hub_failure(error) from error
+        raise hub_failure(error, "copy its small files to a folder and name that: --facts takes no token") from error
     except TimeoutError as error:
         raise CliFailure(str(error)) from error

@@ -170,11 +170,14 @@ async def _read_repository(repository: Repository, patterns: Mapping[str, str]) 
     return ReadModel(read.facts, size, len(source.files), read.read_bytes, read.unread)
 
 
-def hub_failure(error: "ModelError") -> CliFailure:
-    """Why a hub does not tell a model, in a command's words: an agent's next steps are not a user's."""
+def hub_failure(error: "ModelError", if_private: str) -> CliFailure:
+    """Why a hub does not tell a model, in a command's words: an agent's next steps are not a user's.
+
+    `if_private` is what the command lets a user do about a repository that is not for everybody.
+    """
     from omectl.modelagent.problems import Reason
 
-    by_whom = "correct the name, or give a token by --token-file or HF_TOKEN"
+    by_whom = f"correct the name, or {if_private}"
     steps = {
         Reason.ACCESS_DENIED: by_whom,
         Reason.MODEL_NOT_FOUND: by_whom,
@@ -183,7 +186,7 @@ def hub_failure(error: "ModelError") -> CliFailure:
         Reason.URI_INVALID: "write hf://organisation/name or hf://organisation/name@revision",
         Reason.NOTHING_TO_DOWNLOAD: "name the repository of a model",
         Reason.HUB_UNREACHABLE: "check the address and the network, and try again",
-        Reason.RATE_LIMITED: "wait, or give a token by --token-file or HF_TOKEN",
+        Reason.RATE_LIMITED: f"wait, or {if_private}",
         Reason.TRANSFER_INTERRUPTED: "try again",
     }
     return CliFailure(f"{error.message.rstrip('.')}; {steps.get(error.reason) or error.next_step}")

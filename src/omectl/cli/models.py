@@ -136,7 +136,7 @@ def _from_hub(repository: "Repository") -> "ReadModel":
     try:
         return read_repository(repository)
     except ModelError as error:
-        raise hub_failure(error) from error
+        raise hub_failure(error, "give a token by --token-file (for hf:// also by HF_TOKEN)") from error
     except TimeoutError as error:
         raise CliFailure(str(error)) from error
 

@@ -18,6 +18,7 @@ from tests.unit.modelparser.test_reading import safetensors
 from typer.testing import CliRunner, Result
 
 from omectl.cli.failure import CliFailure
+from omectl.cli.model_facts import read_facts
 from omectl.cli.models import register
 from omectl.local.hub import HubOptions, HubServer
 from omectl.modelparser.requests import FIRST_READ
@@ -123,6 +124,16 @@ async def test_a_revision_and_a_token_reach_the_hub(tmp_path: Path) -> None:
         # A token in the environment is for the hub of hf:// URIs; another address gets none unasked.
         unasked = await asyncio.to_thread(run, f"{hub.endpoint}/org/m", HF_TOKEN="secret")
         failed(unasked, 1, "org/m")
+
+
+async def test_facts_of_a_plan_advise_no_token_for_they_take_none(tmp_path: Path) -> None:
+    model = Path(stored(tmp_path / "model", {"config.json": LLAMA}))
+    async with HubServer([model], HubOptions(name="org/m", token="secret")) as hub:
+        with pytest.raises(CliFailure) as caught:
+            await asyncio.to_thread(read_facts, "hf://org/m", hub.endpoint, {})
+    assert caught.value.message.startswith("--facts hf://org/m: ")
+    assert "copy its small files to a folder" in caught.value.message
+    assert "--token-file" not in caught.value.message
 
 
 def test_one_file_tells_what_it_can(tmp_path: Path) -> None:
