@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-from tests.envtest.conftest import Shipped, ship
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 from tests.envtest.reconcilers.gateways import make_gateway, set_settings, tell_gateway, tell_parents
 from tests.envtest.reconcilers.other_workloads import there
+from tests.envtest.reconcilers.own_plane import shipped as shipped
 from tests.envtest.reconcilers.services import make_available, make_model, make_runtime, make_service, service_says
 
 from omectl.api.json import JsonObject
 from omectl.api.kinds import INFERENCE_SERVICES
 from omectl.kube.resources import INGRESSES
 from omectl.kube.third_party_kinds import HTTP_ROUTES
-from omectl.local.control_plane import ControlPlaneOptions, Profile
 from omectl.local.third_party import Project, definition_files
-from omectl.testing.plugin import running_control_plane
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Iterator[Shipped]:
-    """A control plane of its own: the test changes what it serves."""
-    for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
-        yield ship(control_plane)
 
 
 async def test_d_3_a_route_is_ready_by_its_gateway_s_word_and_goes_when_it_is_switched_off(scene: Scene) -> None:

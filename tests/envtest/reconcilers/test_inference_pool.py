@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.envtest.conftest import Shipped, kubectl, ship
+from tests.envtest.conftest import kubectl
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 from tests.envtest.reconcilers.gateways import make_gateway, set_settings, tell_gateway, tell_parents
 from tests.envtest.reconcilers.other_workloads import there
+from tests.envtest.reconcilers.own_plane import shipped as shipped
 from tests.envtest.reconcilers.services import make_available, make_model, make_runtime, make_service, service_says
 
 from omectl.api.json import JsonObject
@@ -18,9 +18,7 @@ from omectl.api.kinds import INFERENCE_SERVICES
 from omectl.kube.errors import NotFound
 from omectl.kube.resources import DEPLOYMENTS, NAMESPACES, PODS, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, SERVICES
 from omectl.kube.third_party_kinds import HTTP_ROUTES, INFERENCE_POOLS
-from omectl.local.control_plane import ControlPlaneOptions, Profile
 from omectl.local.third_party import Project, definition_files
-from omectl.testing.plugin import running_control_plane
 
 GATEWAY_API: JsonObject = {
     "disableIngressCreation": False,
@@ -28,13 +26,6 @@ GATEWAY_API: JsonObject = {
     "omeIngressGateway": "infra/gate",
 }
 PICKED: JsonObject = {"inferencePool": {"picker": {"image": "example.org/epp:1"}}}
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Iterator[Shipped]:
-    """A control plane of its own: the test changes what it serves."""
-    for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
-        yield ship(control_plane)
 
 
 async def backend_is(scene: Scene, name: str, kind: str) -> None:

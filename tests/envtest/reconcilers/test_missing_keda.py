@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-from tests.envtest.conftest import Shipped, ship
 from tests.envtest.reconcilers.conftest import Scene, condition
+from tests.envtest.reconcilers.own_plane import shipped as shipped
 from tests.envtest.reconcilers.scalers import KEDA, LOOK_S, autoscaler, change, scaled_object, scaled_service
 from tests.envtest.reconcilers.services import deployment_of, make_available, service_says
 
 from omectl.kube.resources import HORIZONTAL_POD_AUTOSCALERS
-from omectl.local.control_plane import ControlPlaneOptions, Profile
 from omectl.local.third_party import Project, definition_files
-from omectl.testing.plugin import running_control_plane
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Iterator[Shipped]:
-    """A control plane of its own: the test changes what it serves."""
-    for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
-        yield ship(control_plane)
 
 
 async def test_d_41_without_keda_it_is_said_and_what_scales_stays_and_all_works_once_keda_comes(scene: Scene) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 
-import pytest
-from tests.envtest.conftest import Shipped, ship
 from tests.envtest.reconcilers.conftest import Scene, condition, eventually
 from tests.envtest.reconcilers.other_workloads import (
     RAY,
@@ -15,6 +12,7 @@ from tests.envtest.reconcilers.other_workloads import (
     make_knative_ready,
     set_engine,
 )
+from tests.envtest.reconcilers.own_plane import shipped as shipped
 from tests.envtest.reconcilers.services import (
     deployment_of,
     events_of,
@@ -28,18 +26,9 @@ from tests.envtest.reconcilers.services import (
 from omectl.api.json import JsonObject
 from omectl.api.kinds import INFERENCE_SERVICES
 from omectl.kube.resources import DEPLOYMENTS, SERVICES
-from omectl.local.control_plane import ControlPlaneOptions, Profile
 from omectl.local.third_party import Project, definition_files
-from omectl.testing.plugin import running_control_plane
 
 LOOK_S = 0.1
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Iterator[Shipped]:
-    """A control plane of its own: the test changes what it serves."""
-    for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
-        yield ship(control_plane)
 
 
 async def was_told(scene: Scene, name: str, event: str) -> bool:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-from tests.envtest.conftest import Shipped, ship
 from tests.envtest.reconcilers.conftest import Scene, condition
 from tests.envtest.reconcilers.groups import change_runtime, grouped_spec, make_groups_ready
+from tests.envtest.reconcilers.own_plane import shipped as shipped
 from tests.envtest.reconcilers.services import (
     deployment_of,
     make_available,
@@ -19,18 +16,9 @@ from tests.envtest.reconcilers.services import (
 
 from omectl.api.kinds import SERVING_RUNTIMES
 from omectl.kube.resources import DEPLOYMENTS
-from omectl.local.control_plane import ControlPlaneOptions, Profile
 from omectl.local.third_party import Project, definition_files
-from omectl.testing.plugin import running_control_plane
 
 LOOK_S = 0.1
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Iterator[Shipped]:
-    """A control plane of its own: the test changes what it serves."""
-    for control_plane in running_control_plane(ControlPlaneOptions(profile=Profile.FULL, audit=True)):
-        yield ship(control_plane)
 
 
 async def test_d_41_without_leader_worker_set_it_is_said_and_groups_are_made_once_it_comes(scene: Scene) -> None:
